@@ -1,0 +1,55 @@
+// A listening socket of one shard: multishot accept, and admission: when the shard has all the
+// connections it may have, new ones wait in the kernel's backlog. One owner, the thread of its loop.
+#pragma once
+
+#include "base/address.h"
+#include "io/loop.h"
+#include "io/op.h"
+
+namespace sluice::accept {
+
+class Listener {
+ public:
+  // on_accepted owns the descriptor from then on. on_closed: the listener is done and may be freed.
+  struct Events {
+    void (*on_accepted)(void* owner, Listener& listener, int fd);
+    void (*on_closed)(void* owner, Listener& listener);
+    void* owner;
+  };
+
+  // `fd`: bound and listening; owned from now on.
+  Listener(io::Loop& loop, int fd, const SocketAddress& address, Events events) noexcept;
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  ~Listener();  // closed
+
+  // Accepting starts; pauses while the shard is full; starts again.
+  void start();
+  void pause() noexcept;
+  // No more connections; on_closed follows, in this turn or a later one.
+  void close();
+
+  [[nodiscard]] const SocketAddress& address() const noexcept { return address_; }
+
+ private:
+  static void on_accept(void* self, const io::Completion& completion);
+  static void on_retry(Timer& timer);
+  static void on_task(void* self);
+
+  void arm();
+
+  io::Loop& loop_;
+  io::Op op_;
+  io::Task task_;  // reports the close
+  struct RetryTimer : Timer {
+    RetryTimer(Handler handler, Listener& listener) noexcept : Timer(handler), owner(listener) {}
+    Listener& owner;
+  } retry_;  // armed exactly while accepting rests because the process is out of descriptors
+  SocketAddress address_;
+  Events events_;
+  int fd_;
+  bool accepting_ = false;
+  bool closing_ = false;
+};
+
+}  // namespace sluice::accept

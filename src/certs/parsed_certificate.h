@@ -1,0 +1,36 @@
+// The parts of a certificate that sluice looks at, as its own values.
+#pragma once
+
+#include "base/durations.h"
+#include "base/result.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::certs {
+
+enum class KeyAlgorithm { rsa, ecdsa, other };
+
+struct ParsedCertificate {
+  std::string subject;  // RFC 2253
+  std::string issuer;
+  std::string serial;  // hexadecimal
+  std::vector<std::string> dns_names;
+  std::vector<std::string> ip_addresses;
+  std::vector<std::string> uris;
+  KeyAlgorithm key_algorithm = KeyAlgorithm::other;
+  std::string key_type;  // "RSA-4096", "ECDSA-P256"
+  WallTime not_before;
+  WallTime not_after;
+  std::string fingerprint_sha256;  // hexadecimal
+};
+
+// The first certificate of a PEM text. Every text of the result is printable ASCII. The error says what
+// is wrong with the text, without naming it.
+[[nodiscard]] Result<ParsedCertificate> parse_first_certificate(std::string_view chain_pem);
+
+// "2026-11-25T10:15:04Z" (RFC 3339).
+[[nodiscard]] std::string to_rfc3339(WallTime time);
+
+}  // namespace sluice::certs

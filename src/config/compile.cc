@@ -1,0 +1,21 @@
+#include "config/compile.h"
+
+#include "config/listener_builder.h"
+#include "config/route_builder.h"
+#include "config/snapshot_hash.h"
+
+#include <vector>
+
+namespace sluice::config {
+
+std::unique_ptr<snapshot::Snapshot> compile(const Model& model, Diagnostics& diagnostics) {
+  auto snapshot = std::make_unique<snapshot::Snapshot>();
+  const std::vector<BoundServer> servers = ListenerBuilder(model, *snapshot, diagnostics).build();
+  RouteBuilder(model, servers, *snapshot, diagnostics).build();
+  if (diagnostics.has_errors()) return nullptr;
+  if (snapshot->listeners.empty()) diagnostics.warning({}, "nothing to serve: there is no Gateway");
+  snapshot->hash = snapshot_hash(*snapshot);
+  return snapshot;
+}
+
+}  // namespace sluice::config

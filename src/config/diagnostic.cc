@@ -1,0 +1,58 @@
+#include "config/diagnostic.h"
+
+#include "base/limits.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+namespace sluice::config {
+
+namespace {
+
+constexpr std::string_view severity_names[] = {"info", "warning", "error"};
+
+std::string_view severity_name(Severity severity) noexcept { return severity_names[static_cast<size_t>(severity)]; }
+
+bool comes_before(const Diagnostic& a, const Diagnostic& b) {
+  return std::tie(a.place.file, a.place.line, a.place.column) < std::tie(b.place.file, b.place.line, b.place.column);
+}
+
+}  // namespace
+
+std::string Diagnostic::to_string() const {
+  const std::string where = place.to_string();
+  return fmt::format("{}{}{}: {}", where, where.empty() ? "" : ": ", severity_name(severity), message);
+}
+
+void Diagnostics::info(SourcePlace place, std::string message) {
+  add(Severity::info, std::move(place), std::move(message));
+}
+
+void Diagnostics::warning(SourcePlace place, std::string message) {
+  add(Severity::warning, std::move(place), std::move(message));
+}
+
+void Diagnostics::error(SourcePlace place, std::string message) {
+  add(Severity::error, std::move(place), std::move(message));
+}
+
+void Diagnostics::add(Severity severity, SourcePlace place, std::string message) {
+  if (++counts_[static_cast<size_t>(severity)] > limits::config_diagnostics_max) return;
+  items_.push_back({severity, std::move(place), std::move(message)});
+}
+
+std::vector<Diagnostic> Diagnostics::sorted() const {
+  std::vector<Diagnostic> result = items_;
+  std::ranges::stable_sort(result, comes_before);
+  for (const Severity severity : {Severity::info, Severity::warning, Severity::error}) {
+    if (count(severity) <= limits::config_diagnostics_max) continue;
+    result.push_back(
+        {severity, {}, fmt::format("{} more are not shown", count(severity) - limits::config_diagnostics_max)});
+  }
+  return result;
+}
+
+}  // namespace sluice::config

@@ -1,0 +1,265 @@
+// The kinds of networking.istio.io (https://istio.io/latest/docs/reference/config/networking/) and those
+// of security.istio.io that would change what a gateway does.
+#include "config/model.h"
+#include "config/schema.h"
+
+namespace sluice::config {
+
+namespace {
+
+using enum Presence;
+
+constexpr uint32_t port_max = 65535;
+constexpr uint32_t int32_max = std::numeric_limits<int32_t>::max();
+
+// --- Gateway ---------------------------------------------------------------------------------------
+
+constexpr Choice tls_modes[] = {
+    {"SIMPLE"},
+    {"PASSTHROUGH", Support::planned},
+    {"MUTUAL", Support::planned},
+    {"OPTIONAL_MUTUAL", Support::planned},
+    {"AUTO_PASSTHROUGH", Support::planned},
+    {"ISTIO_MUTUAL", Support::planned},
+};
+
+constexpr Choice tls_versions[] = {{"TLS_AUTO"}, {"TLSV1_0"}, {"TLSV1_1"}, {"TLSV1_2"}, {"TLSV1_3"}};
+
+constexpr Choice server_protocols[] = {
+    {"HTTP"},
+    {"HTTPS"},
+    {"HTTP2", Support::planned},
+    {"GRPC", Support::planned},
+    {"GRPC-WEB", Support::planned},
+    {"TCP", Support::planned},
+    {"TLS", Support::planned},
+    {"MONGO", Support::planned},
+    {"MYSQL", Support::planned},
+    {"REDIS", Support::planned},
+};
+
+constexpr FieldSchema port_fields[] = {
+    number<&Port::number>("number", 1, port_max, "the port that clients use", required),
+    protocol<&Port::protocol>("protocol", server_protocols, "HTTP or HTTPS", required),
+    field<&Port::name>("name", "a label of the port, unique in its Gateway", required),
+    no_effect("targetPort", "deprecated in the API; the ingress gateway's Service maps ports"),
+};
+
+constexpr FieldSchema server_tls_fields[] = {
+    field<&ServerTls::https_redirect>("httpsRedirect", "answer plain HTTP requests with a redirect (301) to https"),
+    choice<&ServerTls::mode>("mode", tls_modes, "who shows a certificate; PASSTHROUGH when it is not given"),
+    field<&ServerTls::credential_name>("credentialName", "the Secret with certificate chain and key"),
+    choice<&ServerTls::min_protocol_version>("minProtocolVersion", tls_versions,
+                                             "the lowest TLS version; 1.2 by default"),
+    choice<&ServerTls::max_protocol_version>("maxProtocolVersion", tls_versions,
+                                             "the highest TLS version; 1.3 by default"),
+    field<&ServerTls::cipher_suites>("cipherSuites", "the suites of TLS 1.2, in order of preference"),
+    planned("serverCertificate", "certificate chain from a file"),
+    planned("privateKey", "key from a file"),
+    planned("caCertificates", "CA certificates from a file, for client certificates"),
+    planned("caCrl", "certificate revocation list from a file"),
+    planned("credentialNames", "several Secrets, one for each type of key"),
+    planned("caCertCredentialName", "CA certificates for client certificates from a Secret or ConfigMap"),
+    planned("tlsCertificates", "several certificates from files"),
+    planned("subjectAltNames", "client certificates that are accepted, by name"),
+    planned("verifyCertificateSpki", "client certificates that are accepted, by hash of the public key"),
+    planned("verifyCertificateHash", "client certificates that are accepted, by hash"),
+    planned("ecdhCurves", "the groups of the key exchange"),
+};
+
+constexpr FieldSchema server_fields[] = {
+    field<&Server::port>("port", "the port", required),
+    field<&Server::bind>("bind", "the IP address to listen on; all IPv4 addresses by default"),
+    field<&Server::hosts>("hosts", "the hosts that are served: [namespace/]name, *.name or *", required),
+    field<&Server::tls>("tls", "TLS settings, or the redirect to https"),
+    no_effect("defaultEndpoint", "not used by gateways"),
+    no_effect("name", "a label of the server"),
+};
+
+constexpr FieldSchema gateway_spec_fields[] = {
+    field<&GatewaySpec::selector>("selector", "labels of the gateway's pods; finds the Service that maps ports"),
+    field<&GatewaySpec::servers>("servers", "the ports that are listened on", required),
+};
+
+constexpr FieldSchema gateway_fields[] = {
+    no_effect("apiVersion", "group and version of this document"),
+    no_effect("kind", "what this document is"),
+    field<&Gateway::metadata, Gateway>("metadata", "name and labels", required),
+    field<&Gateway::spec>("spec", "what is listened on", required),
+    no_effect("status", "written by controllers"),
+};
+
+// --- VirtualService --------------------------------------------------------------------------------
+
+constexpr FieldSchema string_match_fields[] = {
+    field<&StringMatch::exact>("exact", "the whole value"),
+    field<&StringMatch::prefix>("prefix", "the start of the value: /foo also matches /foobar"),
+    planned("regex", "an RE2 expression for the whole value"),
+};
+
+constexpr FieldSchema http_match_fields[] = {
+    no_effect("name", "a label of the match"),
+    no_effect("statPrefix", "a label of statistics"),
+    field<&HttpMatch::uri>("uri", "the path, without the query"),
+    planned("ignoreUriCase", "compare the path regardless of case"),
+    planned("scheme", "the scheme"),
+    planned("method", "the method"),
+    planned("authority", "the Host field"),
+    planned("headers", "header fields"),
+    planned("withoutHeaders", "header fields that must not match"),
+    planned("queryParams", "parameters of the query"),
+    planned("port", "the port that the request came to"),
+    planned("sourceLabels", "labels of the calling workload"),
+    planned("sourceNamespace", "namespace of the calling workload"),
+    planned("gateways", "the gateways that the match is for"),
+};
+
+constexpr FieldSchema port_selector_fields[] = {
+    number<&PortSelector::number>("number", 1, port_max, "the port of the service", required),
+};
+
+constexpr FieldSchema destination_fields[] = {
+    field<&Destination::host>("host", "a service of the registry; a short name is of the VirtualService's namespace",
+                              required),
+    field<&Destination::port>("port", "the port of the service; needed when it has several"),
+    planned("subset", "a subset of a DestinationRule"),
+};
+
+constexpr FieldSchema route_destination_fields[] = {
+    field<&RouteDestination::destination>("destination", "where requests go", required),
+    number<&RouteDestination::weight>("weight", 0, int32_max, "the share of the requests, in relation to the sum"),
+    planned("headers", "changes of header fields"),
+};
+
+constexpr FieldSchema http_route_fields[] = {
+    field<&HttpRoute::name>("name", "a label of the route, for logs"),
+    field<&HttpRoute::match>("match", "requests that are meant: any of these; all when it is empty"),
+    field<&HttpRoute::route>("route", "where requests go"),
+    field<&HttpRoute::timeout>("timeout", "limit of the whole response; only 0s, which is no limit, is built"),
+    planned("redirect", "an answer that names another place"),
+    planned("directResponse", "a fixed answer"),
+    planned("delegate", "routes of another VirtualService"),
+    planned("rewrite", "another path or host for the destination"),
+    planned("retries", "when to try again"),
+    planned("fault", "injected delays and errors"),
+    planned("mirror", "a copy of the request to another destination"),
+    planned("mirrors", "copies of the request to other destinations"),
+    planned("mirrorPercent", "the share of requests that are copied (deprecated)"),
+    planned("mirrorPercentage", "the share of requests that are copied"),
+    planned("corsPolicy", "cross-origin requests"),
+    planned("headers", "changes of header fields"),
+};
+
+constexpr FieldSchema virtual_service_spec_fields[] = {
+    field<&VirtualServiceSpec::hosts>("hosts", "the hosts that the routes are for", required),
+    field<&VirtualServiceSpec::gateways>("gateways",
+                                         "[namespace/]name of Gateways; only the mesh when it is not given"),
+    field<&VirtualServiceSpec::http>("http", "routes, the first match wins"),
+    field<&VirtualServiceSpec::export_to>("exportTo", "namespaces that see it: *, . or a name"),
+    planned("tls", "routes of TLS connections that are passed through"),
+    planned("tcp", "routes of TCP connections"),
+};
+
+constexpr FieldSchema virtual_service_fields[] = {
+    no_effect("apiVersion", "group and version of this document"),
+    no_effect("kind", "what this document is"),
+    field<&VirtualService::metadata, VirtualService>("metadata", "name and labels", required),
+    field<&VirtualService::spec>("spec", "the routes", required),
+    no_effect("status", "written by controllers"),
+};
+
+// --- ServiceEntry ----------------------------------------------------------------------------------
+
+constexpr Choice locations[] = {{"MESH_EXTERNAL"}, {"MESH_INTERNAL"}};
+
+constexpr Choice resolutions[] = {
+    {"STATIC"},
+    {"DNS"},
+    {"NONE", Support::planned},
+    {"DNS_ROUND_ROBIN", Support::planned},
+    {"DYNAMIC_DNS", Support::planned},
+};
+
+constexpr Choice service_protocols[] = {{"HTTP"}, {"HTTPS"}, {"HTTP2"}, {"GRPC"},  {"GRPC-WEB"}, {"TCP"},
+                                        {"TLS"},  {"MONGO"}, {"MYSQL"}, {"REDIS"}, {"UDP"}};
+
+constexpr FieldSchema service_entry_port_fields[] = {
+    number<&ServiceEntryPort::number>("number", 1, port_max, "the port of the service", required),
+    protocol<&ServiceEntryPort::protocol>("protocol", service_protocols, "what the service speaks"),
+    field<&ServiceEntryPort::name>("name", "a label of the port", required),
+    number<&ServiceEntryPort::target_port>("targetPort", 1, port_max, "the port of the endpoints; number by default"),
+};
+
+constexpr FieldSchema workload_endpoint_fields[] = {
+    field<&WorkloadEndpoint::address>("address", "an IP address, or a DNS name with resolution DNS", required),
+    number<&WorkloadEndpoint::ports>("ports", 1, port_max, "the endpoint's port for each name of a port"),
+    number<&WorkloadEndpoint::weight>("weight", 0, int32_max, "the share of requests in relation to other endpoints"),
+    no_effect("labels", "labels of the endpoint"),
+    no_effect("network", "the endpoint's network"),
+    no_effect("locality", "where the endpoint is"),
+    no_effect("serviceAccount", "the endpoint's identity in the mesh"),
+};
+
+constexpr FieldSchema service_entry_spec_fields[] = {
+    field<&ServiceEntrySpec::hosts>("hosts", "the names of the service", required),
+    field<&ServiceEntrySpec::ports>("ports", "the ports of the service", required),
+    choice<&ServiceEntrySpec::location>("location", locations, "whether the service is a part of the mesh"),
+    choice<&ServiceEntrySpec::resolution>("resolution", resolutions, "where addresses come from; NONE by default"),
+    field<&ServiceEntrySpec::endpoints>("endpoints", "where the service is"),
+    field<&ServiceEntrySpec::export_to>("exportTo", "namespaces that see it: *, . or a name"),
+    no_effect("addresses", "addresses that clients of the mesh use"),
+    no_effect("subjectAltNames", "names in the service's certificate, for TLS to it"),
+    planned("workloadSelector", "endpoints by labels of pods"),
+};
+
+constexpr FieldSchema service_entry_fields[] = {
+    no_effect("apiVersion", "group and version of this document"),
+    no_effect("kind", "what this document is"),
+    field<&ServiceEntry::metadata, ServiceEntry>("metadata", "name and labels", required),
+    field<&ServiceEntry::spec>("spec", "the service", required),
+    no_effect("status", "written by controllers"),
+};
+
+// --- Kinds -----------------------------------------------------------------------------------------
+
+constexpr std::string_view networking_versions[] = {"v1", "v1beta1", "v1alpha3"};
+constexpr std::string_view security_versions[] = {"v1", "v1beta1"};
+
+constexpr KindSchema kinds[] = {
+    document_kind<&Model::gateways>("Gateway", "networking.istio.io", networking_versions,
+                                    "ports, hosts and certificates"),
+    document_kind<&Model::virtual_services>("VirtualService", "networking.istio.io", networking_versions,
+                                            "routes of hosts"),
+    document_kind<&Model::service_entries>("ServiceEntry", "networking.istio.io", networking_versions,
+                                           "a service outside of the cluster"),
+    planned_kind("DestinationRule", "networking.istio.io", networking_versions, "how a service is called"),
+    planned_kind("EnvoyFilter", "networking.istio.io", networking_versions, "changes of Envoy's configuration"),
+    planned_kind("WorkloadEntry", "networking.istio.io", networking_versions, "an endpoint outside of the cluster"),
+    planned_kind("ProxyConfig", "networking.istio.io", networking_versions, "settings of the proxy"),
+    planned_kind("AuthorizationPolicy", "security.istio.io", security_versions, "who may call"),
+    planned_kind("RequestAuthentication", "security.istio.io", security_versions, "tokens of callers"),
+};
+
+}  // namespace
+
+constinit const ObjectSchema Port::schema{"Port", port_fields};
+constinit const ObjectSchema ServerTls::schema{"ServerTLSSettings", server_tls_fields};
+constinit const ObjectSchema Server::schema{"Server", server_fields};
+constinit const ObjectSchema GatewaySpec::schema{"GatewaySpec", gateway_spec_fields};
+constinit const ObjectSchema Gateway::schema{"Gateway", gateway_fields};
+constinit const ObjectSchema StringMatch::schema{"StringMatch", string_match_fields};
+constinit const ObjectSchema HttpMatch::schema{"HTTPMatchRequest", http_match_fields};
+constinit const ObjectSchema PortSelector::schema{"PortSelector", port_selector_fields};
+constinit const ObjectSchema Destination::schema{"Destination", destination_fields};
+constinit const ObjectSchema RouteDestination::schema{"HTTPRouteDestination", route_destination_fields};
+constinit const ObjectSchema HttpRoute::schema{"HTTPRoute", http_route_fields};
+constinit const ObjectSchema VirtualServiceSpec::schema{"VirtualServiceSpec", virtual_service_spec_fields};
+constinit const ObjectSchema VirtualService::schema{"VirtualService", virtual_service_fields};
+constinit const ObjectSchema ServiceEntryPort::schema{"ServicePort", service_entry_port_fields};
+constinit const ObjectSchema WorkloadEndpoint::schema{"WorkloadEntry", workload_endpoint_fields};
+constinit const ObjectSchema ServiceEntrySpec::schema{"ServiceEntrySpec", service_entry_spec_fields};
+constinit const ObjectSchema ServiceEntry::schema{"ServiceEntry", service_entry_fields};
+
+std::span<const KindSchema> istio_kinds() noexcept { return kinds; }
+
+}  // namespace sluice::config

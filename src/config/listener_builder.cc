@@ -1,0 +1,155 @@
+#include "config/listener_builder.h"
+
+#include "config/host_name.h"
+#include "config/tls_settings.h"
+#include "config/wording.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace sluice::config {
+
+namespace {
+
+bool is_https(const Server& server) { return equals_ignoring_case(server.port.protocol.value, "HTTPS"); }
+
+bool includes(const TextMap& all, const TextMap& some) {
+  return std::ranges::all_of(some, [&](const auto& wanted) {
+    return std::ranges::any_of(all, [&](const auto& label) {
+      return label.first == wanted.first && label.second.value == wanted.second.value;
+    });
+  });
+}
+
+// Whether a Service is in front of the pods that a Gateway is for. Both select pods by labels: when one
+// selector includes the other, they mean the same pods.
+bool select_same_pods(const TextMap& service, const TextMap& gateway) {
+  return !service.empty() && !gateway.empty() && (includes(gateway, service) || includes(service, gateway));
+}
+
+std::string server_title(const Gateway& gateway, const Server& server) {
+  return fmt::format("server {} of {}", in_quotes(server.port.name.value), gateway.title());
+}
+
+}  // namespace
+
+ListenerBuilder::ListenerBuilder(const Model& model, snapshot::Snapshot& snapshot, Diagnostics& diagnostics)
+    : model_(model), snapshot_(snapshot), diagnostics_(diagnostics), secrets_(model, diagnostics) {}
+
+std::vector<BoundServer> ListenerBuilder::build() {
+  for (const Gateway& gateway : model_.gateways) {
+    if (gateway.is_broken) continue;
+    for (const Server& server : gateway.spec.servers) add_server(gateway, server);
+  }
+  return std::move(servers_);
+}
+
+void ListenerBuilder::add_server(const Gateway& gateway, const Server& server) {
+  const std::string_view ip = server.bind.value.empty() ? std::string_view("0.0.0.0") : server.bind.value;
+  const SocketAddress address = SocketAddress::from_ip(ip, listening_port(gateway, server)).value();
+  BoundServer bound{&gateway, &server, 0, server.tls.https_redirect.value && !is_https(server), {}};
+  for (const Text& host : server.hosts) bound.hosts.emplace_back(host.value, gateway.name_space());
+
+  const auto [found, is_new] = by_address_.try_emplace(address, static_cast<uint32_t>(snapshot_.listeners.size()));
+  if (is_new) {
+    snapshot::Listener& listener = snapshot_.listeners.emplace_back();
+    listener.address = address;
+    listener.service_port = static_cast<uint16_t>(server.port.number.value);
+    listener.is_tls = is_https(server);
+    listener_owners_.push_back({&gateway, &server});
+    tls_owners_.emplace_back();
+    if (!listener.is_tls) {
+      const std::string bind = server.bind.value.empty() ? "" : fmt::format(".{}", server.bind.value);
+      listener.route_table = add_table(fmt::format("http.{}{}", address.port, bind));
+    }
+  }
+  snapshot::Listener& listener = snapshot_.listeners[found->second];
+  if (listener.is_tls != is_https(server)) {
+    return warn_of_loser(bound, listener_owners_[found->second],
+                         fmt::format("{} speaks {} already", address.to_string(), listener.is_tls ? "HTTPS" : "HTTP"));
+  }
+  listener.is_tls ? add_tls(listener, found->second, std::move(bound)) : add_plain(listener, std::move(bound));
+}
+
+void ListenerBuilder::add_plain(snapshot::Listener& listener, BoundServer server) {
+  server.route_table = listener.route_table;
+  servers_.push_back(std::move(server));
+}
+
+void ListenerBuilder::add_tls(snapshot::Listener& listener, uint32_t listener_index, BoundServer server) {
+  const Gateway& gateway = *server.gateway;
+  const Server& written = *server.server;
+  // As in Istio, a server that wants a host of an earlier one is left out with all of its hosts.
+  for (const ServerHost& host : server.hosts) {
+    const std::optional<uint32_t> taken = listener.server_names.find_pattern(host.pattern);
+    if (!taken) continue;
+    return warn_of_loser(
+        server, tls_owners_[listener_index][*taken],
+        fmt::format("host {} is served there already on {}", in_quotes(host.pattern), listener.address.to_string()));
+  }
+
+  server.route_table = add_table(fmt::format("https.{}.{}.{}.{}", written.port.number.value, written.port.name.value,
+                                             gateway.name(), gateway.name_space()));
+  const uint32_t index = static_cast<uint32_t>(listener.tls_servers.size());
+  snapshot::TlsServer& tls = listener.tls_servers.emplace_back();
+  tls.name = fmt::format("{}/{}/{}", written.port.name.value, gateway.name_space(), gateway.name());
+  Diagnostics said_by_validation;
+  tls.settings = tls_settings(written.tls, said_by_validation);
+  tls.route_table = server.route_table;
+  tls.key_pair = secrets_.key_pair(written.tls.credential_name, gateway);
+  tls.place = written.node->place();
+  for (const ServerHost& host : server.hosts) {
+    // False where a server names a host twice, perhaps for two namespaces.
+    if (listener.server_names.add(host.pattern, index)) tls.hosts.push_back(host.pattern);
+  }
+  tls_owners_[listener_index].push_back({&gateway, &written});
+  servers_.push_back(std::move(server));
+}
+
+// The Gateway names the port that clients use; the Service in front of the gateway maps it.
+uint16_t ListenerBuilder::listening_port(const Gateway& gateway, const Server& server) {
+  const uint32_t number = server.port.number.value;
+  const Service* first_service = nullptr;
+  uint32_t result = number;
+  for (const Service& service : model_.services) {
+    if (service.is_broken || !select_same_pods(service.spec.selector, gateway.spec.selector)) continue;
+    const auto port =
+        std::ranges::find_if(service.spec.ports, [&](const ServicePort& some) { return some.port.value == number; });
+    if (port == service.spec.ports.end()) continue;
+    uint32_t target = port->target_port.number == 0 ? number : port->target_port.number;
+    if (!port->target_port.name.empty()) {
+      diagnostics_.warning(
+          port->target_port.node->place(),
+          fmt::format("targetPort {} is a name of the pods' ports, which sluice does not know: {} listens on {} itself",
+                      in_quotes(port->target_port.name), server_title(gateway, server), number));
+    }
+    if (first_service == nullptr) {
+      first_service = &service;
+      result = target;
+    } else if (target != result) {
+      diagnostics_.warning(
+          port->node->place(),
+          fmt::format("{} maps port {} to {}, but {} came first and maps it to {}: {} listens on {}", service.title(),
+                      number, target, first_service->title(), result, server_title(gateway, server), result));
+    }
+  }
+  return static_cast<uint16_t>(result);
+}
+
+void ListenerBuilder::warn_of_loser(const BoundServer& loser, const Owner& winner, std::string_view reason) {
+  diagnostics_.warning(
+      loser.server->node->place(),
+      fmt::format("{} is left out: {} ({}) comes first, and {}", server_title(*loser.gateway, *loser.server),
+                  server_title(*winner.gateway, *winner.server), winner.server->node->place().to_string(), reason));
+}
+
+uint32_t ListenerBuilder::add_table(std::string name) {
+  snapshot_.route_tables.emplace_back().name = std::move(name);
+  return static_cast<uint32_t>(snapshot_.route_tables.size() - 1);
+}
+
+}  // namespace sluice::config

@@ -1,0 +1,240 @@
+// The documents as typed values: what was written, not yet what it means. Texts and places point into the
+// nodes that were read (Documents owns them), which outlive the model. Which field of a document goes to
+// which member, and what the field means, stands in istio_schema.cc and kubernetes_schema.cc.
+#pragma once
+
+#include "config/schema.h"
+
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::config {
+
+struct Metadata {
+  const Node* node = nullptr;
+  Text name;
+  Text name_space;  // empty means "default"
+  Text creation_timestamp;
+  TextMap labels;
+  TextMap annotations;
+  static const ObjectSchema schema;
+};
+
+// What every document has.
+struct Document {
+  const Node* node = nullptr;
+  std::string_view kind;
+  Metadata metadata;
+  bool is_broken = false;  // it has errors: not compiled, and what refers to it is not warned about
+
+  [[nodiscard]] std::string_view name() const noexcept { return metadata.name.value; }
+  [[nodiscard]] std::string_view name_space() const noexcept {
+    return metadata.name_space.value.empty() ? std::string_view("default") : metadata.name_space.value;
+  }
+  [[nodiscard]] std::string key() const { return std::string(name_space()) + "/" + std::string(name()); }
+  // `Gateway kyma-system/kyma-gateway`
+  [[nodiscard]] std::string title() const { return std::string(kind) + " " + key(); }
+  [[nodiscard]] SourcePlace place() const { return (metadata.name ? metadata.name.node : node)->place(); }
+};
+
+// --- networking.istio.io ---------------------------------------------------------------------------
+
+struct Port {
+  const Node* node = nullptr;
+  Number number;
+  Text protocol;
+  Text name;
+  static const ObjectSchema schema;
+};
+
+struct ServerTls {
+  const Node* node = nullptr;
+  Flag https_redirect;
+  Text mode;
+  Text credential_name;
+  Text min_protocol_version;
+  Text max_protocol_version;
+  std::vector<Text> cipher_suites;
+  static const ObjectSchema schema;
+};
+
+struct Server {
+  const Node* node = nullptr;
+  Port port;
+  Text bind;
+  std::vector<Text> hosts;
+  ServerTls tls;
+  static const ObjectSchema schema;
+};
+
+struct GatewaySpec {
+  const Node* node = nullptr;
+  TextMap selector;
+  std::vector<Server> servers;
+  static const ObjectSchema schema;
+};
+
+struct Gateway : Document {
+  GatewaySpec spec;
+  static const ObjectSchema schema;
+};
+
+struct StringMatch {
+  const Node* node = nullptr;
+  Text exact;
+  Text prefix;
+  static const ObjectSchema schema;
+};
+
+struct HttpMatch {
+  const Node* node = nullptr;
+  StringMatch uri;
+  static const ObjectSchema schema;
+};
+
+struct PortSelector {
+  const Node* node = nullptr;
+  Number number;
+  static const ObjectSchema schema;
+};
+
+struct Destination {
+  const Node* node = nullptr;
+  Text host;
+  PortSelector port;
+  static const ObjectSchema schema;
+};
+
+struct RouteDestination {
+  const Node* node = nullptr;
+  Destination destination;
+  Number weight;
+  static const ObjectSchema schema;
+};
+
+struct HttpRoute {
+  const Node* node = nullptr;
+  Text name;
+  std::vector<HttpMatch> match;
+  std::vector<RouteDestination> route;
+  TimeSpan timeout;
+  static const ObjectSchema schema;
+};
+
+struct VirtualServiceSpec {
+  const Node* node = nullptr;
+  std::vector<Text> hosts;
+  std::vector<Text> gateways;
+  std::vector<HttpRoute> http;
+  std::vector<Text> export_to;
+  static const ObjectSchema schema;
+};
+
+struct VirtualService : Document {
+  VirtualServiceSpec spec;
+  static const ObjectSchema schema;
+};
+
+struct ServiceEntryPort {
+  const Node* node = nullptr;
+  Number number;
+  Text protocol;
+  Text name;
+  Number target_port;
+  static const ObjectSchema schema;
+};
+
+struct WorkloadEndpoint {
+  const Node* node = nullptr;
+  Text address;
+  NumberMap ports;  // by the name of the ServiceEntry's port
+  Number weight;
+  static const ObjectSchema schema;
+};
+
+struct ServiceEntrySpec {
+  const Node* node = nullptr;
+  std::vector<Text> hosts;
+  std::vector<ServiceEntryPort> ports;
+  Text location;
+  Text resolution;
+  std::vector<WorkloadEndpoint> endpoints;
+  std::vector<Text> export_to;
+  static const ObjectSchema schema;
+};
+
+struct ServiceEntry : Document {
+  ServiceEntrySpec spec;
+  static const ObjectSchema schema;
+};
+
+// --- Kubernetes ------------------------------------------------------------------------------------
+
+struct ServicePort {
+  const Node* node = nullptr;
+  Text name;
+  Number port;
+  PortReference target_port;
+  Text protocol;
+  Text app_protocol;
+  static const ObjectSchema schema;
+};
+
+struct ServiceSpec {
+  const Node* node = nullptr;
+  Text type;
+  TextMap selector;
+  std::vector<ServicePort> ports;
+  Text cluster_ip;
+  Text external_name;
+  static const ObjectSchema schema;
+};
+
+struct Service : Document {
+  ServiceSpec spec;
+  static const ObjectSchema schema;
+};
+
+struct Secret : Document {
+  Text type;
+  TextMap data;         // base64
+  TextMap string_data;  // wins over data
+  static const ObjectSchema schema;
+};
+
+// --- All of them -----------------------------------------------------------------------------------
+
+// Deques: documents refer to one another by address.
+struct Model {
+  std::deque<Gateway> gateways;
+  std::deque<VirtualService> virtual_services;
+  std::deque<ServiceEntry> service_entries;
+  std::deque<Service> services;
+  std::deque<Secret> secrets;
+  bool is_complete = true;  // false: something could not be read, so nothing can be called missing
+};
+
+// --- Lines of the tables of kinds -------------------------------------------------------------------
+
+template <auto list>
+constexpr KindSchema document_kind(std::string_view kind, std::string_view group,
+                                   std::span<const std::string_view> versions, std::string_view doc) {
+  using DocumentType = typename MemberPointer<decltype(list)>::Value::value_type;
+  const auto read = [](Reader& reader, const Node& node, Model& model) -> Document& {
+    DocumentType& document = (model.*list).emplace_back();
+    document.node = &node;
+    reader.read_object(node, &document, DocumentType::schema);
+    return document;
+  };
+  return {
+      .kind = kind, .group = group, .versions = versions, .doc = doc, .object = &DocumentType::schema, .read = read};
+}
+
+constexpr KindSchema planned_kind(std::string_view kind, std::string_view group,
+                                  std::span<const std::string_view> versions, std::string_view doc) {
+  return {.kind = kind, .group = group, .versions = versions, .doc = doc, .support = Support::planned};
+}
+
+}  // namespace sluice::config

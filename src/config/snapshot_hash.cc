@@ -1,0 +1,127 @@
+#include "config/snapshot_hash.h"
+
+#include "base/bytes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace sluice::config {
+
+namespace {
+
+using Digest = unsigned __int128;
+
+// FNV-1a of 128 bits (http://www.isthe.com/chongo/tech/comp/fnv/). Texts are preceded by their size.
+class Hasher {
+ public:
+  Hasher& add(ConstBytes bytes) {
+    for (const std::byte byte : bytes) {
+      digest_ ^= static_cast<uint8_t>(byte);
+      digest_ *= prime;
+    }
+    return *this;
+  }
+  template <std::integral Number>
+  Hasher& add(Number number) {
+    const uint64_t wide = static_cast<uint64_t>(number);
+    std::byte bytes[8];
+    for (unsigned i = 0; i < 8; ++i) bytes[i] = static_cast<std::byte>(wide >> (8 * i));
+    return add(ConstBytes(bytes));
+  }
+  Hasher& add(std::string_view text) { return add(text.size()).add(as_bytes(text)); }
+  Hasher& add(Digest digest) { return add(static_cast<uint64_t>(digest)).add(static_cast<uint64_t>(digest >> 64)); }
+  // Of things whose order says nothing.
+  Hasher& add_set(std::vector<Digest> digests) {
+    std::ranges::sort(digests);
+    add(digests.size());
+    for (const Digest digest : digests) add(digest);
+    return *this;
+  }
+  [[nodiscard]] Digest digest() const noexcept { return digest_; }
+
+ private:
+  static constexpr Digest prime = (Digest{1} << 88) + 0x13b;
+  Digest digest_ = (Digest{0x6c62272e07bb0142} << 64) + 0x62b821756295c58d;  // the offset basis
+};
+
+template <typename Items, typename Function>
+std::vector<Digest> digests_of(const Items& items, Function digest) {
+  std::vector<Digest> result;
+  result.reserve(items.size());
+  for (const auto& item : items) result.push_back(digest(item));
+  return result;
+}
+
+Digest digest_of(const snapshot::Cluster& cluster) {
+  Hasher hasher;
+  hasher.add(cluster.name).add(cluster.host).add(cluster.service_name).add(cluster.service_namespace);
+  hasher.add(static_cast<unsigned>(cluster.load_balancing)).add(cluster.connect_timeout.count());
+  hasher.add_set(digests_of(cluster.endpoints, [](const snapshot::Endpoint& endpoint) {
+    return Hasher().add(endpoint.address.to_string()).add(endpoint.weight).digest();
+  }));
+  hasher.add_set(digests_of(cluster.dns_names, [](const snapshot::Cluster::DnsName& name) {
+    return Hasher().add(name.name).add(name.port).add(name.weight).digest();
+  }));
+  return hasher.digest();
+}
+
+void add_route(Hasher& hasher, const snapshot::Route& route, const std::vector<Digest>& clusters) {
+  hasher.add(route.name).add(route.matches.size());
+  for (const snapshot::PathMatch& match : route.matches) hasher.add(static_cast<unsigned>(match.kind)).add(match.text);
+  hasher.add(route.destinations.size());
+  for (const snapshot::WeightedDestination& to : route.destinations) hasher.add(clusters[to.cluster]).add(to.weight);
+  hasher.add(route.timeout.count());
+}
+
+Digest digest_of(const snapshot::RouteTable& table, const std::vector<Digest>& clusters) {
+  Hasher hasher;
+  hasher.add(table.name);
+  hasher.add_set(digests_of(table.virtual_hosts, [&](const snapshot::VirtualHost& virtual_host) {
+    Hasher host;
+    host.add(virtual_host.pattern).add(virtual_host.https_redirect).add(virtual_host.routes.size());
+    for (const snapshot::Route& route : virtual_host.routes) add_route(host, route, clusters);
+    return host.digest();
+  }));
+  return hasher.digest();
+}
+
+Digest digest_of(const snapshot::TlsServer& server, const std::vector<Digest>& tables) {
+  Hasher hasher;
+  hasher.add(server.name).add(tables[server.route_table]);
+  hasher.add_set(digests_of(server.hosts, [](const std::string& host) { return Hasher().add(host).digest(); }));
+  const snapshot::TlsSettings& settings = server.settings;
+  hasher.add(static_cast<unsigned>(settings.min_version)).add(static_cast<unsigned>(settings.max_version));
+  hasher.add(settings.cipher_suites.size());
+  for (const std::string& suite : settings.cipher_suites) hasher.add(suite);
+  hasher.add(settings.alpn.size());
+  for (const std::string& protocol : settings.alpn) hasher.add(protocol);
+  hasher.add(server.key_pair ? std::string_view(server.key_pair->chain_pem) : std::string_view());
+  return hasher.digest();
+}
+
+}  // namespace
+
+std::string snapshot_hash(const snapshot::Snapshot& snapshot) {
+  const std::vector<Digest> clusters =
+      digests_of(snapshot.clusters, [](const snapshot::Cluster& cluster) { return digest_of(cluster); });
+  const std::vector<Digest> tables =
+      digests_of(snapshot.route_tables, [&](const snapshot::RouteTable& table) { return digest_of(table, clusters); });
+  const auto digest_of_listener = [&](const snapshot::Listener& listener) {
+    Hasher hasher;
+    hasher.add(listener.address.to_string()).add(listener.service_port).add(listener.is_tls);
+    if (!listener.is_tls) hasher.add(tables[listener.route_table]);
+    hasher.add_set(
+        digests_of(listener.tls_servers, [&](const snapshot::TlsServer& server) { return digest_of(server, tables); }));
+    return hasher.digest();
+  };
+  const Digest digest = Hasher().add_set(digests_of(snapshot.listeners, digest_of_listener)).add_set(clusters).digest();
+  return fmt::format("{:016x}{:016x}", static_cast<uint64_t>(digest >> 64), static_cast<uint64_t>(digest));
+}
+
+}  // namespace sluice::config

@@ -1,0 +1,16 @@
+// The content hash of a snapshot: the answer to "is my change live?".
+#pragma once
+
+#include "snapshot/snapshot.h"
+
+#include <string>
+
+namespace sluice::config {
+
+// 32 hexadecimal digits over what the tables mean: not over places, indices and the order of independent
+// tables, so that the same documents in other files give the same hash. Certificate chains are part of
+// it; private keys are not, since the hash is shown and a certificate already stands for its key.
+// It tells configurations apart; it is no protection against someone who makes two of the same hash.
+[[nodiscard]] std::string snapshot_hash(const snapshot::Snapshot& snapshot);
+
+}  // namespace sluice::config

@@ -1,0 +1,286 @@
+#include "config/validate.h"
+
+#include "base/address.h"
+#include "config/base64.h"
+#include "config/host_name.h"
+#include "config/tls_settings.h"
+#include "config/wording.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace sluice::config {
+
+namespace {
+
+constexpr size_t service_entry_hosts_max = 256;
+
+bool is_ip(std::string_view text) { return SocketAddress::from_ip(text, 0).has_value(); }
+
+// A required list that is there, and is a list, but has nothing in it.
+bool is_empty_list(const Node* object, std::string_view field) {
+  const Node* list = object == nullptr ? nullptr : object->find(field);
+  return list != nullptr && list->kind == Node::Kind::list && list->items.empty();
+}
+
+void check_host(const Text& host, std::string_view pattern, Diagnostics& diagnostics) {
+  if (!host) return;  // an error of its type already
+  const std::optional<std::string_view> wrong = wrong_with_host(pattern);
+  if (wrong) diagnostics.error(host.node->place(), fmt::format("{} is not a host: {}", in_quotes(host.value), *wrong));
+}
+
+// The checks run over documents with errors too: every error of a run is said at once. So they look at
+// what was written (Node::has) where the model cannot tell "not given" from "not readable".
+
+// --- Gateway ---------------------------------------------------------------------------------------
+
+void check_server_host(const Text& host, Diagnostics& diagnostics) {
+  const size_t slash = host.value.find('/');
+  if (slash == std::string_view::npos) return check_host(host, host.value, diagnostics);
+  const std::string_view name_space = host.value.substr(0, slash);
+  if (name_space != "*" && name_space != "." && !is_object_name(name_space)) {
+    return diagnostics.error(host.node->place(), fmt::format("{}: before the slash stands a namespace, \".\" or \"*\"",
+                                                             in_quotes(host.value)));
+  }
+  check_host(host, host.value.substr(slash + 1), diagnostics);
+}
+
+void check_bind(const Text& bind, Diagnostics& diagnostics) {
+  if (!bind || is_ip(bind.value)) return;
+  const bool is_unix = bind.value.starts_with("unix:");
+  diagnostics.error(bind.node->place(),
+                    is_unix ? "bind: a Unix domain socket is not supported yet by this version of sluice"
+                            : fmt::format("bind: {} is not an IP address", in_quotes(bind.value)));
+}
+
+void check_plain_tls(const ServerTls& tls, Diagnostics& diagnostics) {
+  const bool has_more = tls.mode || tls.credential_name || tls.min_protocol_version || tls.max_protocol_version ||
+                        !tls.cipher_suites.empty();
+  if (has_more) {
+    diagnostics.error(
+        tls.node->place(),
+        "server cannot have TLS settings for plain text HTTP ports; only httpsRedirect has a meaning there");
+  }
+}
+
+void check_server_tls(const Server& server, Diagnostics& diagnostics) {
+  const ServerTls& tls = server.tls;
+  if (!server.node->has("tls")) {
+    return diagnostics.error(server.node->place(), "server must have TLS settings for HTTPS/TLS protocols");
+  }
+  if (tls.node == nullptr || tls.node->kind != Node::Kind::mapping) return;
+  if (tls.https_redirect.value) {
+    diagnostics.warning(tls.https_redirect.node->place(),
+                        "tls.httpsRedirect should only be used with http servers: it has no effect on this one");
+  }
+  if (!tls.node->has("mode")) {
+    diagnostics.error(tls.node->place(),
+                      "tls.mode is not given: Istio's default is PASSTHROUGH, which is not supported "
+                      "yet by this version of sluice; to terminate TLS write mode: SIMPLE");
+  } else if (tls.mode.value == "SIMPLE" && !tls.node->has("credentialName")) {
+    diagnostics.error(tls.node->place(),
+                      "tls.mode SIMPLE needs credentialName, the name of the Secret with certificate and key");
+  }
+  (void)tls_settings(tls, diagnostics);
+}
+
+void check_gateway(const Gateway& gateway, Diagnostics& diagnostics) {
+  if (is_empty_list(gateway.spec.node, "servers")) {
+    diagnostics.error(gateway.place(), "gateway must have at least one server");
+  }
+  std::set<std::string_view> names;
+  for (const Server& server : gateway.spec.servers) {
+    if (const Text& name = server.port.name; name && !names.insert(name.value).second) {
+      diagnostics.error(name.node->place(),
+                        fmt::format("port names in servers must be unique: duplicate name {}", in_quotes(name.value)));
+    }
+    check_bind(server.bind, diagnostics);
+    if (is_empty_list(server.node, "hosts"))
+      diagnostics.error(server.node->place(), "server config must contain at least one host");
+    for (const Text& host : server.hosts) check_server_host(host, diagnostics);
+    if (equals_ignoring_case(server.port.protocol.value, "HTTPS")) check_server_tls(server, diagnostics);
+    if (equals_ignoring_case(server.port.protocol.value, "HTTP")) check_plain_tls(server.tls, diagnostics);
+  }
+}
+
+// --- VirtualService --------------------------------------------------------------------------------
+
+void check_gateway_reference(const Text& gateway, Diagnostics& diagnostics) {
+  if (!gateway) return;
+  const size_t slash = gateway.value.find('/');
+  const bool has_namespace = slash != std::string_view::npos;
+  const bool is_valid = is_object_name(has_namespace ? gateway.value.substr(slash + 1) : gateway.value) &&
+                        (!has_namespace || is_object_name(gateway.value.substr(0, slash)));
+  if (!is_valid) {
+    diagnostics.error(gateway.node->place(),
+                      fmt::format("{} is not the name of a Gateway: [namespace/]name", in_quotes(gateway.value)));
+  }
+}
+
+void check_match(const HttpMatch& match, Diagnostics& diagnostics) {
+  const StringMatch& uri = match.uri;
+  if (uri.node == nullptr || uri.node->kind != Node::Kind::mapping || uri.node->has("regex")) return;
+  if (uri.node->has("exact") == uri.node->has("prefix")) {
+    return diagnostics.error(uri.node->place(), "uri needs one of exact and prefix");
+  }
+  const Text& path = uri.exact ? uri.exact : uri.prefix;
+  if (!path.value.empty() && !path.value.starts_with('/')) {
+    diagnostics.warning(path.node->place(),
+                        fmt::format("{} matches no request: a path starts with \"/\"", in_quotes(path.value)));
+  }
+}
+
+void check_route(const HttpRoute& route, Diagnostics& diagnostics) {
+  for (const HttpMatch& match : route.match) check_match(match, diagnostics);
+  const auto has_action = [&](std::string_view action) { return route.node->has(action); };
+  static constexpr std::string_view actions[] = {"redirect", "directResponse", "delegate"};
+  const bool has_route = has_action("route") && !is_empty_list(route.node, "route");
+  if (route.node->kind == Node::Kind::mapping && !has_route && std::ranges::none_of(actions, has_action)) {
+    diagnostics.error(route.node->place(), "HTTP route, redirect or direct_response is required");
+  }
+  if (route.timeout.value > Duration::zero()) {
+    diagnostics.error(route.timeout.node->place(),
+                      "timeout is not supported yet by this version of sluice; 0s is no timeout");
+  }
+  for (const RouteDestination& to : route.route) {
+    check_host(to.destination.host, to.destination.host.value, diagnostics);
+  }
+}
+
+void check_virtual_service(const VirtualService& service, Diagnostics& diagnostics) {
+  const VirtualServiceSpec& spec = service.spec;
+  if (spec.node == nullptr || spec.node->kind != Node::Kind::mapping) return;
+  if (is_empty_list(spec.node, "hosts"))
+    diagnostics.error(service.place(), "virtual service must have at least one host");
+  const bool has_routes =
+      (spec.node->has("http") && !is_empty_list(spec.node, "http")) || spec.node->has("tcp") || spec.node->has("tls");
+  if (!has_routes) diagnostics.error(service.place(), "http, tcp or tls must be provided in virtual service");
+  for (const Text& host : spec.hosts) check_host(host, host.value, diagnostics);
+  for (const Text& gateway : spec.gateways) check_gateway_reference(gateway, diagnostics);
+  for (const HttpRoute& route : spec.http) check_route(route, diagnostics);
+}
+
+// --- ServiceEntry ----------------------------------------------------------------------------------
+
+void check_endpoint(const WorkloadEndpoint& endpoint, const ServiceEntrySpec& spec, Diagnostics& diagnostics) {
+  const Text& address = endpoint.address;
+  for (const auto& [name, number] : endpoint.ports) {
+    if (!number ||
+        std::ranges::any_of(spec.ports, [&](const ServiceEntryPort& port) { return port.name.value == name; }))
+      continue;
+    diagnostics.error(number.node->place(),
+                      fmt::format("endpoint port {} is not defined by the service entry", in_quotes(name)));
+  }
+  if (!address || is_ip(address.value)) return;
+  if (address.value.starts_with("unix:")) {
+    return diagnostics.error(address.node->place(),
+                             "a Unix domain socket is not supported yet by this version of sluice");
+  }
+  if (spec.resolution.value == "STATIC") {
+    return diagnostics.error(address.node->place(),
+                             fmt::format("{} is not an IP address, which resolution STATIC needs; "
+                                         "resolution DNS takes names",
+                                         in_quotes(address.value)));
+  }
+  check_host(address, address.value, diagnostics);
+  if (is_wildcard(address.value))
+    diagnostics.error(address.node->place(), "the address of an endpoint cannot be a wildcard");
+}
+
+void check_ports(const ServiceEntrySpec& spec, Diagnostics& diagnostics) {
+  std::set<std::string_view> names;
+  std::set<uint32_t> numbers;
+  for (const ServiceEntryPort& port : spec.ports) {
+    if (port.name && !names.insert(port.name.value).second) {
+      diagnostics.error(port.name.node->place(),
+                        fmt::format("service entry port name {} already defined", in_quotes(port.name.value)));
+    }
+    if (port.number && !numbers.insert(port.number.value).second) {
+      diagnostics.error(port.number.node->place(),
+                        fmt::format("service entry port {} already defined", port.number.value));
+    }
+  }
+}
+
+void check_service_entry(const ServiceEntry& entry, Diagnostics& diagnostics) {
+  const ServiceEntrySpec& spec = entry.spec;
+  if (spec.node == nullptr || spec.node->kind != Node::Kind::mapping) return;
+  if (is_empty_list(spec.node, "hosts")) diagnostics.error(entry.place(), "service entry must have at least one host");
+  if (spec.hosts.size() > service_entry_hosts_max) {
+    diagnostics.error(entry.place(), fmt::format("service entry must have at most {} hosts", service_entry_hosts_max));
+  }
+  if (is_empty_list(spec.node, "ports")) diagnostics.error(entry.place(), "service entry must have at least one port");
+  if (!spec.node->has("resolution")) {
+    diagnostics.error(spec.node->place(),
+                      "resolution is not given: Istio's default is NONE, which is not supported yet by "
+                      "this version of sluice; STATIC and DNS are");
+  }
+  const bool has_endpoints = spec.node->has("endpoints") && !is_empty_list(spec.node, "endpoints");
+  if (spec.resolution.value == "STATIC" && !has_endpoints && !spec.node->has("workloadSelector")) {
+    diagnostics.error(spec.resolution.node->place(),
+                      "endpoints must be provided if service entry resolution is STATIC");
+  }
+  for (const Text& host : spec.hosts) {
+    check_host(host, host.value, diagnostics);
+    if (host.value == "*") diagnostics.error(host.node->place(), "invalid host *");
+    if (host && host.value != "*" && is_wildcard(host.value) && spec.resolution.value == "DNS" && !has_endpoints) {
+      diagnostics.error(host.node->place(), "hosts must be FQDN if no endpoints are provided for resolution mode DNS");
+    }
+  }
+  check_ports(spec, diagnostics);
+  for (const WorkloadEndpoint& endpoint : spec.endpoints) check_endpoint(endpoint, spec, diagnostics);
+}
+
+// --- Kubernetes ------------------------------------------------------------------------------------
+
+void check_service(const Service& service, Diagnostics& diagnostics) {
+  const ServiceSpec& spec = service.spec;
+  if (const Text& ip = spec.cluster_ip; ip && !ip.value.empty() && ip.value != "None" && !is_ip(ip.value)) {
+    diagnostics.error(ip.node->place(),
+                      fmt::format("clusterIP: {} is neither an IP address nor None", in_quotes(ip.value)));
+  }
+  if (spec.type.value != "ExternalName") return;
+  if (!spec.node->has("externalName"))
+    return diagnostics.error(service.place(), "a Service of type ExternalName needs externalName");
+  check_host(spec.external_name, spec.external_name.value, diagnostics);
+}
+
+void check_secret(const Secret& secret, Diagnostics& diagnostics) {
+  for (const auto& [name, text] : secret.data) {
+    std::optional<std::string> bytes = decode_base64(text.value);
+    if (bytes) {
+      explicit_bzero(bytes->data(), bytes->size());
+    } else {
+      diagnostics.error(
+          text.node->place(),
+          fmt::format("data: the value of {} is not base64; stringData takes text as it is", in_quotes(name)));
+    }
+  }
+}
+
+template <typename Documents, typename Check>
+void validate_each(Documents& documents, Check check, Diagnostics& diagnostics) {
+  for (auto& document : documents) {
+    const size_t errors_before = diagnostics.error_count();
+    check(document, diagnostics);
+    if (diagnostics.error_count() != errors_before) document.is_broken = true;
+  }
+}
+
+}  // namespace
+
+void validate(Model& model, Diagnostics& diagnostics) {
+  validate_each(model.gateways, check_gateway, diagnostics);
+  validate_each(model.virtual_services, check_virtual_service, diagnostics);
+  validate_each(model.service_entries, check_service_entry, diagnostics);
+  validate_each(model.services, check_service, diagnostics);
+  validate_each(model.secrets, check_secret, diagnostics);
+}
+
+}  // namespace sluice::config

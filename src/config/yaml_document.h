@@ -1,0 +1,62 @@
+// YAML (and so JSON) as an owned tree of nodes, each with its place. The one file that knows the parser.
+//
+// Bounded: bytes, nesting and nodes. Aliases are expanded into copies that count as nodes, so a document
+// cannot grow beyond that bound. Merge keys (<<) are applied. Duplicate keys, unknown tags, keys that are
+// not scalars, invalid UTF-8 and control characters are errors.
+#pragma once
+
+#include "base/source_place.h"
+#include "config/diagnostic.h"
+#include "config/load.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::config {
+
+struct Node {
+  enum class Kind : uint8_t { scalar, list, mapping };
+
+  struct Key {
+    std::string text;
+    uint32_t line = 0;
+    uint32_t column = 0;
+  };
+
+  Kind kind = Kind::scalar;
+  bool is_plain = false;  // a scalar without quotes: may mean a number, a boolean or null
+  uint32_t line = 0;      // from 1
+  uint32_t column = 0;    // from 1
+  const std::string* file = nullptr;
+  std::string text;         // scalar
+  std::vector<Node> items;  // list: the items; mapping: the values
+  std::vector<Key> keys;    // mapping: the key of each value, unique
+
+  Node() = default;
+  Node(const Node&) = default;
+  Node(Node&&) noexcept = default;
+  Node& operator=(const Node&) = default;
+  Node& operator=(Node&&) noexcept = default;
+  ~Node();  // wipes the text: it may be a private key
+
+  [[nodiscard]] bool is_null() const noexcept;
+  [[nodiscard]] SourcePlace place() const { return {*file, line, column}; }
+  [[nodiscard]] SourcePlace place_of_key(size_t index) const { return {*file, keys[index].line, keys[index].column}; }
+  // The value of a key of a mapping, or nullptr.
+  [[nodiscard]] const Node* find(std::string_view key) const noexcept;
+  // Whether a mapping has a value other than null for the key.
+  [[nodiscard]] bool has(std::string_view key) const noexcept;
+};
+
+struct ParsedFile {
+  std::vector<Node> documents;  // without empty ones
+  bool is_complete = true;      // false: an error (in the diagnostics) ended the file early
+};
+
+// `source` must outlive the nodes. `nodes_left` is what remains of limits::config_nodes_max.
+[[nodiscard]] ParsedFile parse_yaml(const SourceText& source, size_t& nodes_left, Diagnostics& diagnostics);
+
+}  // namespace sluice::config

@@ -1,0 +1,171 @@
+#include "control/admin_pages.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+
+namespace sluice::control {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// A name in a certificate may hold bytes that are not UTF-8, and must not make a page fail.
+std::string text_of(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
+Json time_json(WallTime time) {
+  if (time == WallTime{}) return nullptr;
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}Z",
+                     fmt::gmtime(std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count()));
+}
+
+std::string_view text_of(Phase phase) {
+  switch (phase) {
+    case Phase::starting: return "starting";
+    case Phase::serving: return "serving";
+    case Phase::draining: return "draining";
+  }
+  return "unknown";
+}
+
+std::string_view text_of(snapshot::TlsVersion version) {
+  return version == snapshot::TlsVersion::tls_1_3 ? "TLSv1.3" : "TLSv1.2";
+}
+
+std::string_view text_of(snapshot::LoadBalancing balancing) {
+  switch (balancing) {
+    case snapshot::LoadBalancing::least_request: return "LEAST_REQUEST";
+    case snapshot::LoadBalancing::round_robin: return "ROUND_ROBIN";
+    case snapshot::LoadBalancing::random: return "RANDOM";
+  }
+  return "unknown";
+}
+
+std::string_view text_of(snapshot::PathMatch::Kind kind) {
+  switch (kind) {
+    case snapshot::PathMatch::Kind::any: return "any";
+    case snapshot::PathMatch::Kind::exact: return "exact";
+    case snapshot::PathMatch::Kind::prefix: return "prefix";
+  }
+  return "unknown";
+}
+
+Json certificate_json(const snapshot::CertificateSummary& certificate) {
+  return {{"secret", certificate.secret_name},   {"subject", certificate.subject},
+          {"issuer", certificate.issuer},        {"serial", certificate.serial},
+          {"names", certificate.names},          {"keyType", certificate.key_type},
+          {"notBefore", certificate.not_before}, {"notAfter", certificate.not_after},
+          {"fingerprintSha256", certificate.fingerprint_sha256}};
+}
+
+Json certificates_of(const snapshot::Snapshot& snapshot) {
+  Json list = Json::array();
+  for (const snapshot::CertificateSummary& certificate : snapshot.certificates) list.push_back(certificate_json(certificate));
+  return list;
+}
+
+Json tls_server_json(const snapshot::TlsServer& server, const snapshot::Snapshot& snapshot) {
+  return {{"name", server.name},
+          {"hosts", server.hosts},
+          {"minProtocolVersion", text_of(server.settings.min_version)},
+          {"maxProtocolVersion", text_of(server.settings.max_version)},
+          {"cipherSuites", server.settings.cipher_suites},
+          {"alpn", server.settings.alpn},
+          {"hasCertificate", server.context != nullptr},
+          {"routeTable", snapshot.route_tables.at(server.route_table).name},
+          {"place", server.place.to_string()}};
+}
+
+Json listener_json(const snapshot::Listener& listener, const snapshot::Snapshot& snapshot) {
+  Json json = {{"address", listener.address.to_string()}, {"servicePort", listener.service_port}, {"isTls", listener.is_tls}};
+  if (!listener.is_tls) {
+    json["routeTable"] = snapshot.route_tables.at(listener.route_table).name;
+    return json;
+  }
+  json["tlsServers"] = Json::array();
+  for (const snapshot::TlsServer& server : listener.tls_servers) {
+    json["tlsServers"].push_back(tls_server_json(server, snapshot));
+  }
+  return json;
+}
+
+Json route_json(const snapshot::Route& route, const snapshot::Snapshot& snapshot) {
+  Json matches = Json::array();
+  for (const snapshot::PathMatch& match : route.matches) matches.push_back({{std::string(text_of(match.kind)), match.text}});
+  Json destinations = Json::array();
+  for (const snapshot::WeightedDestination& destination : route.destinations) {
+    destinations.push_back({{"cluster", snapshot.clusters.at(destination.cluster).name}, {"weight", destination.weight}});
+  }
+  return {{"name", route.name},
+          {"matches", std::move(matches)},
+          {"destinations", std::move(destinations)},
+          {"timeoutMs", to_milliseconds(route.timeout)},
+          {"place", route.place.to_string()}};
+}
+
+Json route_table_json(const snapshot::RouteTable& table, const snapshot::Snapshot& snapshot) {
+  Json hosts = Json::array();
+  for (const snapshot::VirtualHost& host : table.virtual_hosts) {
+    Json routes = Json::array();
+    for (const snapshot::Route& route : host.routes) routes.push_back(route_json(route, snapshot));
+    hosts.push_back({{"host", host.pattern},
+                     {"httpsRedirect", host.https_redirect},
+                     {"routes", std::move(routes)},
+                     {"place", host.place.to_string()}});
+  }
+  return {{"name", table.name}, {"virtualHosts", std::move(hosts)}};
+}
+
+Json cluster_json(const snapshot::Cluster& cluster) {
+  Json endpoints = Json::array();
+  for (const snapshot::Endpoint& endpoint : cluster.endpoints) {
+    endpoints.push_back({{"address", endpoint.address.to_string()}, {"weight", endpoint.weight}});
+  }
+  Json names = Json::array();
+  for (const auto& name : cluster.dns_names) names.push_back({{"name", name.name}, {"port", name.port}, {"weight", name.weight}});
+  return {{"name", cluster.name},
+          {"loadBalancing", text_of(cluster.load_balancing)},
+          {"connectTimeoutMs", to_milliseconds(cluster.connect_timeout)},
+          {"endpoints", std::move(endpoints)},
+          {"dnsNames", std::move(names)},
+          {"place", cluster.place.to_string()}};
+}
+
+Json snapshot_json(const snapshot::Snapshot& snapshot) {
+  Json listeners = Json::array();
+  for (const snapshot::Listener& listener : snapshot.listeners) listeners.push_back(listener_json(listener, snapshot));
+  Json tables = Json::array();
+  for (const snapshot::RouteTable& table : snapshot.route_tables) tables.push_back(route_table_json(table, snapshot));
+  Json clusters = Json::array();
+  for (const snapshot::Cluster& cluster : snapshot.clusters) clusters.push_back(cluster_json(cluster));
+  return {{"version", snapshot.version},      {"hash", snapshot.hash},
+          {"listeners", std::move(listeners)}, {"routeTables", std::move(tables)},
+          {"clusters", std::move(clusters)},   {"certificates", certificates_of(snapshot)}};
+}
+
+Json reloads_json(const ReloadHistory& reloads) {
+  return {{"successes", reloads.success_count},
+          {"failures", reloads.failure_count},
+          {"lastSuccessful", reloads.was_last_successful},
+          {"lastSuccess", time_json(reloads.last_success)},
+          {"lastFailure", time_json(reloads.last_failure)},
+          {"lastFailureDiagnostics", reloads.last_failure_diagnostics}};
+}
+
+}  // namespace
+
+std::string config_dump_json(const ProcessState::View& view) {
+  return text_of(Json{{"programVersion", SLUICE_VERSION},
+                      {"phase", text_of(view.phase)},
+                      {"reloads", reloads_json(view.reloads)},
+                      {"snapshot", view.snapshot == nullptr ? Json(nullptr) : snapshot_json(*view.snapshot)}});
+}
+
+std::string certificates_json(const ProcessState::View& view) {
+  Json certificates = view.snapshot == nullptr ? Json::array() : certificates_of(*view.snapshot);
+  return text_of(Json{{"certificates", std::move(certificates)}});
+}
+
+}  // namespace sluice::control

@@ -1,0 +1,19 @@
+// The short commands of the program: they do one thing, print, and return the exit code.
+#pragma once
+
+#include "base/durations.h"
+#include "certs/self_signed.h"
+
+#include <string>
+#include <vector>
+
+namespace sluice::control {
+
+// `sluice check`: every diagnostic on standard output; 1 when one is an error. Opens no port.
+[[nodiscard]] int check(const std::vector<std::string>& config_paths);
+
+// `sluice cert self-signed`: a Secret with a new key, readable by its owner only.
+[[nodiscard]] int write_self_signed(const certs::SelfSignedOptions& options, const std::string& name,
+                                    const std::string& name_space, const std::string& out_path);
+
+}  // namespace sluice::control

@@ -1,0 +1,26 @@
+// Looking up names (c-ares). Control thread; blocks for as long as it says and no longer.
+#pragma once
+
+#include "base/address.h"
+#include "base/durations.h"
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace sluice::control {
+
+struct DnsAnswer {
+  std::vector<SocketAddress> addresses;  // port 0; sorted, each once; empty exactly when `error` is set
+  Duration ttl{};                        // the shortest of its records; zero for an entry of /etc/hosts
+  std::string error;                     // "Domain name not found"
+};
+
+// All A and AAAA records of every name, asked for at the same time; names are taken as fully qualified,
+// /etc/hosts goes first. `servers`: "ADDR[:PORT],..."; empty: those of /etc/resolv.conf, which is read
+// each time. What has no answer after `time_max` has failed.
+[[nodiscard]] std::map<std::string, DnsAnswer> look_up(std::span<const std::string> names, const std::string& servers,
+                                                       Duration time_max);
+
+}  // namespace sluice::control

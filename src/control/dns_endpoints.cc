@@ -1,0 +1,69 @@
+#include "control/dns_endpoints.h"
+
+#include "base/limits.h"
+#include "base/log.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice::control {
+
+void DnsEndpoints::follow(const snapshot::Snapshot& compiled) {
+  std::map<std::string, Known> names;
+  configured_.clear();
+  for (const snapshot::Cluster& cluster : compiled.clusters) {
+    configured_.push_back(cluster.endpoints);
+    for (const auto& dns_name : cluster.dns_names) {
+      const auto known = names_.find(dns_name.name);
+      names.try_emplace(dns_name.name, known == names_.end() ? Known{} : known->second);
+    }
+  }
+  names_ = std::move(names);
+}
+
+std::vector<std::string> DnsEndpoints::due_names(Time now) const {
+  std::vector<std::string> due;
+  for (const auto& [name, known] : names_) {
+    if (known.due <= now) due.push_back(name);
+  }
+  return due;
+}
+
+bool DnsEndpoints::record(const std::map<std::string, DnsAnswer>& answers, Time now) {
+  bool is_changed = false;
+  for (const auto& [name, answer] : answers) {
+    const auto found = names_.find(name);
+    if (found == names_.end()) continue;
+    Known& known = found->second;
+    if (answer.error.empty()) {
+      known.due = now + std::clamp(answer.ttl, limits::dns_ttl_min, limits::dns_ttl_max);
+      is_changed = is_changed || known.addresses != answer.addresses;
+      known.addresses = answer.addresses;
+      if (std::exchange(known.has_failed, false)) log::info("dns: {} has an answer again", name);
+      continue;
+    }
+    // Without any address every request fails: asking again soon is worth more than sparing the server.
+    known.due = now + (known.addresses.empty() ? limits::dns_ttl_min : limits::dns_retry);
+    if (std::exchange(known.has_failed, true)) continue;  // said once
+    log::warning("dns: cannot look up {}: {}; {}", name, answer.error,
+                 known.addresses.empty() ? "requests to it are answered with 503 until it has an address"
+                                         : "its last addresses stay in use");
+  }
+  return is_changed;
+}
+
+void DnsEndpoints::fill(snapshot::Snapshot& snapshot) const {
+  for (size_t i = 0; i < snapshot.clusters.size(); ++i) {
+    snapshot::Cluster& cluster = snapshot.clusters[i];
+    if (cluster.dns_names.empty()) continue;
+    cluster.endpoints = configured_[i];
+    for (const auto& dns_name : cluster.dns_names) {
+      for (SocketAddress address : names_.at(dns_name.name).addresses) {
+        address.port = dns_name.port;
+        cluster.endpoints.push_back({.address = address, .weight = dns_name.weight});
+      }
+    }
+  }
+}
+
+}  // namespace sluice::control

@@ -1,0 +1,291 @@
+#include "control/run.h"
+
+#include "base/log.h"
+#include "control/access_log_writer.h"
+#include "control/admin_server.h"
+#include "control/build_snapshot.h"
+#include "control/dns_endpoints.h"
+#include "control/process_facts.h"
+#include "control/process_state.h"
+#include "control/service_manager.h"
+#include "control/watchdog.h"
+#include "shard/shard_set.h"
+#include "snapshot/cell.h"
+#include "tls/server_context.h"
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+
+namespace sluice::control {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using snapshot::Snapshot;
+
+// Between signals the main thread looks after what is due: names, the watchdog, old snapshots.
+constexpr auto kTick = std::chrono::milliseconds(250);
+constexpr auto kDrainTick = std::chrono::milliseconds(20);
+constexpr auto kAdoptionWait = std::chrono::seconds(5);
+constexpr auto kAdoptionTick = std::chrono::milliseconds(1);
+
+WallTime now_wall() { return std::chrono::system_clock::now(); }
+
+sigset_t handled_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGHUP, SIGTERM, SIGINT, SIGUSR1}) sigaddset(&signals, signal);
+  return signals;
+}
+
+// Blocked here, before any thread starts, they wait for next_signal(); equal ones that come in the
+// meantime are one: any number of SIGHUPs during a reload make one more reload.
+void prepare_signals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  const sigset_t signals = handled_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
+// 0 when none came in time.
+int next_signal(std::chrono::milliseconds wait) {
+  const sigset_t signals = handled_signals();
+  const timespec limit{.tv_sec = wait.count() / 1000, .tv_nsec = wait.count() % 1000 * 1'000'000};
+  const int signal = sigtimedwait(&signals, nullptr, &limit);
+  return signal < 0 ? 0 : signal;
+}
+
+void log_diagnostics(const config::Diagnostics& diagnostics) {
+  for (const config::Diagnostic& diagnostic : diagnostics.sorted()) {
+    // The line has the severity already.
+    const std::string text = fmt::format("{}: {}", diagnostic.place.to_string(), diagnostic.message);
+    switch (diagnostic.severity) {
+      case config::Severity::info: log::info("{}", text); break;
+      case config::Severity::warning: log::warning("{}", text); break;
+      case config::Severity::error: log::error("{}", text); break;
+    }
+  }
+}
+
+std::vector<std::string> error_texts(const config::Diagnostics& diagnostics) {
+  std::vector<std::string> texts;
+  for (const config::Diagnostic& diagnostic : diagnostics.sorted()) {
+    if (diagnostic.severity != config::Severity::info) texts.push_back(diagnostic.to_string());
+  }
+  return texts;
+}
+
+class Process {
+ public:
+  explicit Process(const RunOptions& options)
+      : options_(options), shard_count_(options.shard_count != 0 ? options.shard_count : usable_cpu_count()), cell_(shard_count_) {}
+
+  // Everything up to "ready". What was started before a failure is ended by the destructor.
+  [[nodiscard]] Status start();
+  // Until a signal ends it.
+  void serve();
+  ~Process();
+
+ private:
+  [[nodiscard]] Status start_shards();
+  void reload();
+  void publish(std::unique_ptr<Snapshot> snapshot);
+  void resolve_due_names();
+  void refresh_names();
+  void drain();
+  [[nodiscard]] std::string serving_text() const;
+
+  const RunOptions& options_;
+  const unsigned shard_count_;
+  const std::shared_ptr<ProcessState> state_ = std::make_shared<ProcessState>();
+  snapshot::Cell cell_;
+  DnsEndpoints dns_;
+  std::unique_ptr<web::Server> status_server_;
+  std::unique_ptr<web::Server> admin_server_;
+  std::unique_ptr<AccessLogWriter> access_log_;  // null: off
+  std::unique_ptr<shard::ShardSet> shards_;
+  std::optional<Watchdog> watchdog_;
+};
+
+Status Process::start() {
+  if (Status status = tls::initialize(); !status) return status;
+  const uint64_t descriptors = raise_descriptor_limit();
+
+  // First, so that a prober sees "starting" and not a refused connection.
+  auto status_server = start_status_server(options_.status_address, *state_);
+  if (!status_server) return std::unexpected(status_server.error());
+  status_server_ = std::move(*status_server);
+  auto admin_server = start_admin_server(options_.admin_address, *state_);
+  if (!admin_server) return std::unexpected(admin_server.error());
+  admin_server_ = std::move(*admin_server);
+  if (options_.access_log != "off") {
+    auto access_log = AccessLogWriter::open(options_.access_log, state_);
+    if (!access_log) return std::unexpected(access_log.error());
+    access_log_ = std::move(*access_log);
+  }
+
+  config::Diagnostics diagnostics;
+  std::unique_ptr<Snapshot> snapshot = build_snapshot(options_.config_paths, now_wall(), diagnostics);
+  log_diagnostics(diagnostics);
+  if (snapshot == nullptr) {
+    return failure(fmt::format("the configuration has {} errors (above); repair them, `sluice check` finds them all", diagnostics.error_count()));
+  }
+  if (Status status = start_shards(); !status) return status;
+  if (Status status = shards_->bind_listeners(*snapshot); !status) return status;
+  dns_.follow(*snapshot);
+  resolve_due_names();
+  publish(std::move(snapshot));
+  state_->record_load(now_wall());
+  state_->set_phase(Phase::serving);
+  log::info("sluice " SLUICE_VERSION ": {}; {} shards, {} descriptors; status on {}, admin on {}", serving_text(), shard_count_,
+            descriptors, status_server_->address().to_string(), admin_server_->address().to_string());
+  notify_ready(serving_text());
+  return {};
+}
+
+Status Process::start_shards() {
+  auto shards = shard::ShardSet::start(shard_count_, cell_);
+  if (!shards) return std::unexpected(shards.error());
+  shards_ = std::move(*shards);
+  std::vector<const observe::ShardObserver*> observers;
+  std::vector<observe::AccessLogBuffer*> buffers;
+  for (unsigned i = 0; i < shards_->count(); ++i) {
+    observers.push_back(&shards_->observer(i));
+    buffers.push_back(&shards_->observer(i).access_log);
+  }
+  state_->set_shards(std::move(observers));
+  if (access_log_ != nullptr) access_log_->start(std::move(buffers));
+  if (const auto interval = watchdog_interval()) watchdog_.emplace(*interval, shard_count_, Clock::now());
+  return {};
+}
+
+// Fills in the addresses, makes it current, and waits until every shard runs on it.
+void Process::publish(std::unique_ptr<Snapshot> snapshot) {
+  dns_.fill(*snapshot);
+  state_->publish(cell_, std::move(snapshot));
+  shards_->wake_all();
+  const uint64_t version = cell_.newest()->version;
+  const auto give_up = Clock::now() + kAdoptionWait;
+  while (!cell_.adopted_by_all(version) && Clock::now() < give_up) std::this_thread::sleep_for(kAdoptionTick);
+  if (!cell_.adopted_by_all(version)) {
+    log::warning("configuration version {}: not every shard runs on it after {} s; they follow when they can", version,
+                 std::chrono::seconds(kAdoptionWait).count());
+  }
+  cell_.collect();
+}
+
+void Process::serve() {
+  while (true) {
+    switch (next_signal(kTick)) {
+      case SIGHUP: reload(); break;
+      case SIGUSR1:
+        if (access_log_ != nullptr) access_log_->reopen();
+        break;
+      case SIGTERM:
+      case SIGINT: return drain();
+      default: break;
+    }
+    refresh_names();
+    cell_.collect();
+    if (watchdog_) watchdog_->look(*shards_, Clock::now());
+  }
+}
+
+void Process::reload() {
+  log::info("reload: reading the configuration");
+  notify_reloading();
+  config::Diagnostics diagnostics;
+  std::unique_ptr<Snapshot> snapshot = build_snapshot(options_.config_paths, now_wall(), diagnostics);
+  log_diagnostics(diagnostics);
+  if (snapshot != nullptr) {
+    if (const Status bound = shards_->bind_listeners(*snapshot); !bound) {
+      diagnostics.error({}, bound.error().message);
+      log::error("reload: {}", bound.error().message);
+      snapshot.reset();
+    }
+  }
+  if (snapshot == nullptr) {
+    state_->record_failed_reload(now_wall(), error_texts(diagnostics));
+    log::error("reload: refused with {} errors (above); the old configuration keeps serving: {}", diagnostics.error_count(), serving_text());
+    return notify_ready(fmt::format("reload refused; {}", serving_text()));
+  }
+  dns_.follow(*snapshot);
+  resolve_due_names();
+  publish(std::move(snapshot));
+  state_->record_reload(now_wall());
+  log::info("reload: done; {}", serving_text());
+  notify_ready(serving_text());
+}
+
+void Process::resolve_due_names() {
+  const std::vector<std::string> due = dns_.due_names(Clock::now());
+  if (!due.empty()) dns_.record(look_up(due, options_.dns_servers, limits::dns_round_max), Clock::now());
+}
+
+// The same configuration with new addresses is a new snapshot with the same hash.
+void Process::refresh_names() {
+  const std::vector<std::string> due = dns_.due_names(Clock::now());
+  if (due.empty()) return;
+  const bool is_changed = dns_.record(look_up(due, options_.dns_servers, limits::dns_round_max), Clock::now());
+  if (!is_changed) return;
+  publish(std::make_unique<Snapshot>(*cell_.newest()));
+  log::info("dns: addresses have changed; {}", serving_text());
+}
+
+void Process::drain() {
+  const auto started = Clock::now();
+  state_->set_phase(Phase::draining);
+  const uint64_t open_at_start = shards_->open_connections();
+  log::info("draining: {} connections have {} s to end; a second signal ends them at once", open_at_start,
+            to_milliseconds(options_.drain_timeout) / 1000);
+  notify_stopping("draining");
+  shards_->begin_drain();
+  while (shards_->open_connections() > 0 && Clock::now() - started < options_.drain_timeout) {
+    const int signal = next_signal(kDrainTick);
+    if (signal == SIGTERM || signal == SIGINT) {
+      log::warning("draining: ended by a second signal");
+      break;
+    }
+    if (watchdog_) watchdog_->look(*shards_, Clock::now());
+  }
+  log::info("draining: over after {} ms, {} connections are cut off",
+            std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started).count(), shards_->open_connections());
+}
+
+// The admin pages read the shards and the snapshot, the access log's thread reads the shards' buffers:
+// first they let go, then the shards end, and their last lines are written.
+Process::~Process() {
+  admin_server_.reset();
+  status_server_.reset();
+  state_->set_shards({});
+  state_->forget_snapshot();
+  if (shards_ != nullptr) shards_->stop();
+  access_log_.reset();
+  shards_.reset();
+}
+
+std::string Process::serving_text() const {
+  const Snapshot* snapshot = cell_.newest();
+  if (snapshot == nullptr) return "no configuration";
+  return fmt::format("serving configuration {} (version {}): {} listeners, {} certificates", snapshot->hash, snapshot->version,
+                     snapshot->listeners.size(), snapshot->certificates.size());
+}
+
+}  // namespace
+
+int run(const RunOptions& options) {
+  prepare_signals();
+  Process process(options);
+  if (const Status status = process.start(); !status) {
+    log::error("cannot start: {}", status.error().message);
+    return 1;
+  }
+  process.serve();
+  return 0;
+}
+
+}  // namespace sluice::control

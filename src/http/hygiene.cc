@@ -1,0 +1,248 @@
+#include "http/hygiene.h"
+
+#include "base/limits.h"
+#include "http/chars.h"
+#include "http/known_field.h"
+#include "http/path.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstring>
+
+namespace sluice::http {
+
+namespace {
+
+// The fields that Connection names (RFC 9110 7.6.1): they end here. Which it may name is left to the
+// sender, but for host, without which the request would go elsewhere.
+class NominatedFields {
+ public:
+  explicit NominatedFields(const HeaderList& headers) noexcept {
+    for (const auto& [name, value] : headers) {
+      if (known_field(name) == KnownField::connection)
+        for_each_element(value, [this](std::string_view option) { add(option); });
+    }
+  }
+
+  [[nodiscard]] bool contain(std::string_view lower_name) const noexcept {
+    return std::any_of(names_.begin(), names_.begin() + count_,
+                       [lower_name](std::string_view name) { return equals_ignoring_case(name, lower_name); });
+  }
+
+ private:
+  // Options that name no field, or one that goes anyway, are the usual ones: not worth a comparison later.
+  // The codec has refused heads with more options than fit.
+  void add(std::string_view option) noexcept {
+    for (const std::string_view usual : {"keep-alive", "close", "upgrade", "te", "host"}) {
+      if (equals_ignoring_case(option, usual)) return;
+    }
+    if (count_ < names_.size()) names_[count_++] = option;
+  }
+
+  std::array<std::string_view, limits::connection_options_max> names_;
+  uint32_t count_ = 0;
+};
+
+bool accepts_trailers(std::string_view te) noexcept {
+  bool accepts = false;
+  for_each_element(
+      te, [&accepts](std::string_view coding) { accepts = accepts || equals_ignoring_case(coding, "trailers"); });
+  return accepts;
+}
+
+// Removes what must not go upstream; `te` stays in its one harmless form.
+void remove_request_fields(HeaderList& headers) noexcept {
+  const NominatedFields nominated(headers);
+  bool has_te = false;
+  headers.filter([&](HeaderField& field) {
+    const KnownField known = known_field(field.name);
+    if (known == KnownField::te && !has_te && accepts_trailers(field.value)) {
+      field.value = "trailers";
+      return has_te = true;
+    }
+    return !is_hop_by_hop(known) && !is_set_by_the_edge(known) && !nominated.contain(field.name);
+  });
+}
+
+// --- Values ----------------------------------------------------------------------------------------
+
+// Without std::string: this runs per request.
+std::string_view write_ip(const SocketAddress& address, char (&text)[INET6_ADDRSTRLEN]) noexcept {
+  if (address.family == SocketAddress::Family::ipv6) {
+    inet_ntop(AF_INET6, address.ip.data(), text, sizeof text);
+    return text;
+  }
+  size_t size = 0;
+  for (size_t i = 0; i < 4; ++i) {
+    const unsigned byte = address.ip[i];
+    if (i > 0) text[size++] = '.';
+    if (byte >= 100) text[size++] = static_cast<char>('0' + byte / 100);
+    if (byte >= 10) text[size++] = static_cast<char>('0' + byte / 10 % 10);
+    text[size++] = static_cast<char>('0' + byte % 10);
+  }
+  return {text, size};
+}
+
+// Every x-forwarded-for of the request and the peer, joined by "," as Envoy does. .data() is nullptr when
+// the arena is full.
+std::string_view write_forwarded_for(const HeaderList& headers, std::string_view peer) noexcept {
+  size_t size = peer.size();
+  for (const auto& [name, value] : headers) {
+    if (known_field(name) == KnownField::x_forwarded_for && !value.empty()) size += value.size() + 1;
+  }
+  auto* text = static_cast<char*>(headers.arena().allocate(size, 1));
+  if (text == nullptr) return {};
+  char* end = text;
+  for (const auto& [name, value] : headers) {
+    if (known_field(name) != KnownField::x_forwarded_for || value.empty()) continue;
+    end = std::ranges::copy(value, end).out;
+    *end++ = ',';
+  }
+  std::memcpy(end, peer.data(), peer.size());
+  return {text, size};
+}
+
+// RFC 9562 5.4: version 4, variant 10. .data() is nullptr when the arena is full.
+std::string_view write_request_id(const uint64_t (&random)[2], Arena& arena) noexcept {
+  constexpr size_t size = 36;
+  constexpr std::string_view digits = "0123456789abcdef";
+  auto* text = static_cast<char*>(arena.allocate(size, 1));
+  if (text == nullptr) return {};
+  const uint64_t high = (random[0] & ~uint64_t{0xf000}) | 0x4000;
+  const uint64_t low = (random[1] & ~(uint64_t{3} << 62)) | (uint64_t{1} << 63);
+  size_t at = 0;
+  for (const uint64_t half : {high, low}) {
+    for (int shift = 60; shift >= 0; shift -= 4) {
+      if (at == 8 || at == 13 || at == 18 || at == 23) text[at++] = '-';
+      text[at++] = digits[(half >> shift) & 15];
+    }
+  }
+  return {text, size};
+}
+
+std::string_view copy_number(int64_t number, Arena& arena) noexcept {
+  char text[20];
+  return arena.copy({text, static_cast<size_t>(std::to_chars(text, text + sizeof text, number).ptr - text)});
+}
+
+}  // namespace
+
+// --- Requests --------------------------------------------------------------------------------------
+
+Prepared prepare_request(RequestHead& head, const ForwardingFacts& facts) noexcept {
+  HeaderList& headers = head.headers;
+  Arena& arena = headers.arena();
+  if (!head.path.empty()) {
+    const PathResult result = normalize_path(head.path, arena);
+    if (result != PathResult::ok) return result == PathResult::bad ? Prepared::bad_path : Prepared::too_large;
+  }
+
+  char peer_text[INET6_ADDRSTRLEN];
+  const std::string_view peer = write_ip(facts.peer, peer_text);
+  const std::string_view forwarded_for = write_forwarded_for(headers, peer);
+  const std::string_view id = write_request_id(facts.request_id, arena);
+  if (forwarded_for.data() == nullptr || id.data() == nullptr) return Prepared::too_large;
+
+  remove_request_fields(headers);
+  const bool is_complete =
+      (headers.find("host") || headers.add("host", head.authority)) && headers.add("x-forwarded-for", forwarded_for) &&
+      headers.add("x-forwarded-proto", facts.is_tls ? "https" : "http") && headers.add("x-request-id", id) &&
+      headers.add("x-envoy-external-address", forwarded_for.substr(forwarded_for.size() - peer.size())) &&
+      headers.add("x-envoy-attempt-count", "1");
+  if (!is_complete) return Prepared::too_large;
+  head.request_id = id;
+  return Prepared::ok;
+}
+
+std::string_view request_id(const RequestHead& head) noexcept { return head.request_id; }
+
+std::string_view upstream_target(const RequestHead& head) noexcept {
+  if (head.path.empty()) return head.method == "CONNECT" ? head.target : std::string_view("*");
+  const char* target_end = head.target.data() + head.target.size();
+  const bool is_part_of_target =
+      std::less_equal<>{}(head.target.data(), head.path.data()) && std::less<>{}(head.path.data(), target_end);
+  if (is_part_of_target) return {head.path.data(), static_cast<size_t>(target_end - head.path.data())};
+  if (!head.has_query) return head.path;
+
+  const size_t size = head.path.size() + 1 + head.query.size();
+  auto* text = static_cast<char*>(head.headers.arena().allocate(size, 1));
+  if (text == nullptr) return {};
+  char* end = std::ranges::copy(head.path, text).out;
+  *end++ = '?';
+  std::ranges::copy(head.query, end);
+  return {text, size};
+}
+
+std::string_view https_location(const RequestHead& head) noexcept {
+  if (head.host.empty()) return {};
+  constexpr std::string_view scheme = "https://";
+  const std::string_view target = head.path.empty() ? std::string_view("/") : upstream_target(head);
+  if (target.empty()) return {};
+  const size_t size = scheme.size() + head.authority.size() + target.size();
+  auto* text = static_cast<char*>(head.headers.arena().allocate(size, 1));
+  if (text == nullptr) return {};
+  char* end = text;
+  for (const std::string_view part : {scheme, head.authority, target}) end = std::ranges::copy(part, end).out;
+  return {text, size};
+}
+
+// --- Responses -------------------------------------------------------------------------------------
+
+bool prepare_response(ResponseHead& head, Duration upstream_time, WallTime wall) noexcept {
+  HeaderList& headers = head.headers;
+  Arena& arena = headers.arena();
+  const NominatedFields nominated(headers);
+  bool has_date = false;
+  headers.filter([&](const HeaderField& field) {
+    const KnownField known = known_field(field.name);
+    if (known == KnownField::date) return has_date = true;
+    if (known == KnownField::x_envoy) {
+      const std::string_view name = field.name.substr(std::string_view("x-envoy-").size());
+      if (name == "upstream-service-time" || name == "decorator-operation" || name.starts_with("peer-metadata"))
+        return false;
+    }
+    return !is_hop_by_hop(known) && known != KnownField::server && !nominated.contain(field.name);
+  });
+
+  const std::string_view milliseconds = copy_number(std::max<int64_t>(to_milliseconds(upstream_time), 0), arena);
+  if (milliseconds.data() == nullptr) return false;
+  if (!headers.add("server", "istio-envoy") || !headers.add("x-envoy-upstream-service-time", milliseconds))
+    return false;
+  if (has_date) return true;
+  const std::string_view date = arena.copy(http_date(wall));
+  return date.data() != nullptr && headers.add("date", date);
+}
+
+std::string_view http_date(WallTime wall) noexcept {
+  // A cache of a pure function: nothing observable is shared.
+  thread_local std::chrono::sys_seconds cached_second = std::chrono::sys_seconds::min();
+  thread_local char text[] = "Thu, 01 Jan 1970 00:00:00 GMT";
+  constexpr size_t size = sizeof text - 1;
+
+  const auto second = std::chrono::floor<std::chrono::seconds>(wall);
+  if (second == cached_second) return {text, size};
+  cached_second = second;
+
+  constexpr std::string_view weekdays = "SunMonTueWedThuFriSat";
+  constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  const auto day = std::chrono::floor<std::chrono::days>(second);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss time(second - day);
+  const auto put_digits = [](size_t at, unsigned number, size_t count) {
+    for (size_t i = count; i > 0; --i, number /= 10) text[at + i - 1] = static_cast<char>('0' + number % 10);
+  };
+  std::ranges::copy(weekdays.substr(3 * std::chrono::weekday(day).c_encoding(), 3), text);
+  put_digits(5, static_cast<unsigned>(date.day()), 2);
+  std::ranges::copy(months.substr(3 * (static_cast<unsigned>(date.month()) - 1), 3), text + 8);
+  put_digits(12, static_cast<unsigned>(static_cast<int>(date.year())), 4);
+  put_digits(17, static_cast<unsigned>(time.hours().count()), 2);
+  put_digits(20, static_cast<unsigned>(time.minutes().count()), 2);
+  put_digits(23, static_cast<unsigned>(time.seconds().count()), 2);
+  return {text, size};
+}
+
+}  // namespace sluice::http

@@ -1,0 +1,57 @@
+// What a proxy does to heads on their way (RFC 9110 7.6.1; Envoy's connection manager as Istio sets it
+// up): hop-by-hop fields end here, forwarding fields are added, fields that only the inside may set are
+// removed from outside requests. Functions over heads: no I/O.
+#pragma once
+
+#include "base/address.h"
+#include "base/durations.h"
+#include "base/random.h"
+#include "http/head.h"
+
+#include <cstdint>
+#include <string_view>
+
+namespace sluice::http {
+
+struct ForwardingFacts {
+  SocketAddress peer;        // of the client's connection
+  bool is_tls = false;       // of the client's connection
+  uint64_t request_id[2]{};  // 128 random bits, shaped into a version 4 UUID (RFC 9562 5.4)
+};
+
+enum class Prepared : uint8_t {
+  ok,
+  bad_path,   // 400: a path that normalisation refuses (http/path.h)
+  too_large,  // 431: limits exceeded
+};
+
+// From the client to the upstream: removes connection, keep-alive, proxy-connection, te (but
+// "trailers"), transfer-encoding, content-length, upgrade, expect, trailer, fields named by Connection
+// (but not host), every x-envoy-* and x-forwarded-client-cert; normalises the path (http/path.h) into
+// path; appends the peer to x-forwarded-for; sets x-forwarded-proto, x-request-id,
+// x-envoy-external-address; x-envoy-attempt-count: 1; host when there is none (HTTP/1.0).
+// A malformed x-forwarded-for is kept as text.
+[[nodiscard]] Prepared prepare_request(RequestHead& head, const ForwardingFacts& facts) noexcept;
+
+// The target that goes upstream: path and query, "*", or the authority of a CONNECT. A view of
+// head.target when the path was normal already, else in the arena; empty when the arena is full.
+[[nodiscard]] std::string_view upstream_target(const RequestHead& head) noexcept;
+
+// From the upstream to the client: removes hop-by-hop fields and fields named by Connection, sets
+// server: istio-envoy, x-envoy-upstream-service-time, date when missing. `wall` gives the date. What the
+// mesh says to itself (x-envoy-peer-metadata, x-envoy-decorator-operation) ends here. False: limits
+// exceeded (502).
+[[nodiscard]] bool prepare_response(ResponseHead& head, Duration upstream_time, WallTime wall) noexcept;
+
+// The value of x-request-id that prepare_request has set; empty before.
+[[nodiscard]] std::string_view request_id(const RequestHead& head) noexcept;
+
+// "Wed, 25 Nov 2026 10:15:04 GMT" (RFC 9110 5.6.7), cached per second and per thread: valid until the
+// thread's next call.
+[[nodiscard]] std::string_view http_date(WallTime wall) noexcept;
+
+// `https://` + Host as received + path and query, for the 301 of httpsRedirect; in the arena. Empty
+// when the request has no usable Host (answer 400 or 404).
+[[nodiscard]] std::string_view https_location(const RequestHead& head) noexcept;
+
+}  // namespace sluice::http

@@ -1,0 +1,211 @@
+#include "io/loop.h"
+
+#include <liburing.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <string>
+#include <utility>
+
+namespace sluice::io {
+
+namespace {
+
+constexpr int kBufferGroup = 0;
+constexpr unsigned kBatchMax = 256;  // completions collected before their handlers run
+
+Instant read_monotonic_clock() noexcept {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return Instant(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
+}
+
+std::string ring_failure(int error) {
+  utsname kernel{};
+  uname(&kernel);
+  const std::string what = "cannot create an io_uring: " + errno_text(error) + "; ";
+  switch (error) {
+    case EPERM:
+      return what +
+             "io_uring is forbidden here: sysctl kernel.io_uring_disabled must be 0 (or the process in kernel.io_uring_group), and a "
+             "container's seccomp profile must allow io_uring_setup, io_uring_enter and io_uring_register";
+    case EACCES:
+      return what + "a security module forbids io_uring: allow it for this process";
+    case ENOSYS:
+      return what + "this kernel (" + kernel.release + ") has no io_uring, or a seccomp profile hides it: allow io_uring_setup, io_uring_enter and io_uring_register";
+    case EINVAL:
+      return what + "this kernel (" + kernel.release + ") is too old: Linux 6.1 or later is needed";
+    case ENOMEM:
+      return what + "the limit of locked memory is too low: raise it (LimitMEMLOCK=infinity of the service, ulimit -l)";
+    case EMFILE:
+    case ENFILE:
+      return what + "the limit of open descriptors is too low: raise it (LimitNOFILE= of the service, ulimit -n)";
+    default:
+      return what + "is this kernel (" + kernel.release + ") 6.1 or later?";
+  }
+}
+
+}  // namespace
+
+struct Loop::Ring {
+  io_uring ring{};
+  io_uring_buf_ring* buffers = nullptr;
+  unsigned buffer_mask = 0;
+  unsigned seen_overflow = 0;
+
+  struct Arrived {
+    uint64_t name;
+    Completion completion;
+  };
+  std::array<Arrived, kBatchMax> batch;
+
+  ~Ring() {
+    if (buffers != nullptr) io_uring_free_buf_ring(&ring, buffers, limits::receive_buffers_max, kBufferGroup);
+    if (ring.ring_fd > 0) io_uring_queue_exit(&ring);
+  }
+
+  // A free submission entry. A full queue is submitted first, which is safe since sluice uses no link
+  // chains (docs/kernel_contract.md 11).
+  io_uring_sqe& entry() noexcept {
+    io_uring_sqe* entry = io_uring_get_sqe(&ring);
+    if (entry == nullptr) {
+      io_uring_submit(&ring);
+      entry = io_uring_get_sqe(&ring);
+      CHECK(entry != nullptr);
+    }
+    return *entry;
+  }
+};
+
+Result<std::unique_ptr<Loop>> Loop::create(const LoopOptions& options) {
+  auto ring = std::make_unique<Ring>();
+  io_uring_params params{};
+  params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL;
+  params.cq_entries = options.completion_entries;
+  if (const int result = io_uring_queue_init_params(options.ring_entries, &ring->ring, &params); result < 0) {
+    ring->ring.ring_fd = -1;
+    return failure(ring_failure(-result));
+  }
+  constexpr unsigned kNeeded = IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_EXT_ARG | IORING_FEAT_FAST_POLL;
+  if ((params.features & kNeeded) != kNeeded) return failure(ring_failure(EINVAL));
+  io_uring_register_ring_fd(&ring->ring);  // saves a descriptor look-up per turn; works without
+
+  int result = 0;
+  ring->buffers = io_uring_setup_buf_ring(&ring->ring, limits::receive_buffers_max, kBufferGroup, 0, &result);
+  if (ring->buffers == nullptr) return failure(ring_failure(-result));
+  ring->buffer_mask = static_cast<unsigned>(io_uring_buf_ring_mask(limits::receive_buffers_max));
+
+  return std::unique_ptr<Loop>(new Loop(std::move(ring)));
+}
+
+Loop::Loop(std::unique_ptr<Ring> ring) : ring_(std::move(ring)), now_(read_monotonic_clock()), timers_(now_), receive_buffers_(*this) {
+  receive_buffers_.grow();
+}
+
+Loop::~Loop() = default;
+
+WallTime Loop::wall_now() const noexcept {
+  timespec time{};
+  clock_gettime(CLOCK_REALTIME, &time);
+  return WallTime(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
+}
+
+void Loop::turn(Duration max_wait) {
+  ++statistics_.turns;
+  max_wait = bounded_wait(max_wait);
+  io_uring& ring = ring_->ring;
+  if (max_wait > Duration::zero() && io_uring_cq_ready(&ring) == 0) {
+    io_uring_cqe* first = nullptr;
+    __kernel_timespec timeout{.tv_sec = max_wait.count() / 1'000'000'000, .tv_nsec = max_wait.count() % 1'000'000'000};
+    io_uring_submit_and_wait_timeout(&ring, &first, 1, &timeout, nullptr);
+  } else {
+    io_uring_submit_and_get_events(&ring);
+  }
+  now_ = read_monotonic_clock();
+
+  // All that is there now, and no more: what handlers cause comes in the next turn.
+  for (unsigned left = io_uring_cq_ready(&ring); left > 0;) {
+    unsigned count = 0;
+    unsigned head = 0;
+    io_uring_cqe* cqe = nullptr;
+    io_uring_for_each_cqe(&ring, head, cqe) {
+      if (count == std::min(left, kBatchMax)) break;
+      ring_->batch[count++] = {.name = cqe->user_data,
+                               .completion = {.result = cqe->res,
+                                              .more = (cqe->flags & IORING_CQE_F_MORE) != 0,
+                                              .has_buffer = (cqe->flags & IORING_CQE_F_BUFFER) != 0,
+                                              .buffer = static_cast<uint16_t>(cqe->flags >> IORING_CQE_BUFFER_SHIFT)}};
+    }
+    io_uring_cq_advance(&ring, count);
+    left -= count;
+    for (unsigned i = 0; i < count; ++i) run_completion(ring_->batch[i].name, ring_->batch[i].completion);
+  }
+  if (const unsigned overflow = *ring.cq.koverflow; overflow != ring_->seen_overflow) {
+    statistics_.completion_overflows += overflow - ring_->seen_overflow;
+    ring_->seen_overflow = overflow;
+  }
+
+  finish_turn();
+}
+
+void Loop::accept(Op& op, int listener_fd) {
+  io_uring_sqe& sqe = ring_->entry();
+  io_uring_prep_multishot_accept(&sqe, listener_fd, nullptr, nullptr, SOCK_CLOEXEC);
+  io_uring_sqe_set_data64(&sqe, arm(op));
+}
+
+void Loop::receive(Op& op, int fd) {
+  io_uring_sqe& sqe = ring_->entry();
+  io_uring_prep_recv_multishot(&sqe, fd, nullptr, 0, 0);
+  sqe.flags |= IOSQE_BUFFER_SELECT;
+  sqe.buf_group = kBufferGroup;
+  io_uring_sqe_set_data64(&sqe, arm(op));
+}
+
+void Loop::send(Op& op, int fd, const msghdr& message) {
+  io_uring_sqe& sqe = ring_->entry();
+  if (message.msg_iovlen == 1) {
+    io_uring_prep_send(&sqe, fd, message.msg_iov[0].iov_base, message.msg_iov[0].iov_len, MSG_NOSIGNAL);
+  } else {
+    io_uring_prep_sendmsg(&sqe, fd, &message, MSG_NOSIGNAL);
+  }
+  io_uring_sqe_set_data64(&sqe, arm(op));
+}
+
+void Loop::connect(Op& op, int fd, const sockaddr_storage& address, unsigned length) {
+  io_uring_sqe& sqe = ring_->entry();
+  io_uring_prep_connect(&sqe, fd, reinterpret_cast<const sockaddr*>(&address), length);
+  io_uring_sqe_set_data64(&sqe, arm(op));
+}
+
+void Loop::poll(Op& op, int fd, PollFor what) {
+  io_uring_sqe& sqe = ring_->entry();
+  io_uring_prep_poll_add(&sqe, fd, what == PollFor::readable ? POLLIN | POLLRDHUP : POLLOUT);
+  io_uring_sqe_set_data64(&sqe, arm(op));
+}
+
+void Loop::read(Op& op, int fd, MutableBytes buffer) {
+  io_uring_sqe& sqe = ring_->entry();
+  io_uring_prep_read(&sqe, fd, buffer.data(), static_cast<unsigned>(buffer.size()), 0);
+  io_uring_sqe_set_data64(&sqe, arm(op));
+}
+
+void Loop::cancel(Op& op) {
+  CHECK(op.in_kernel_);
+  io_uring_sqe& sqe = ring_->entry();
+  io_uring_prep_cancel64(&sqe, name_of(op), 0);
+  io_uring_sqe_set_data64(&sqe, 0);
+  io_uring_sqe_set_flags(&sqe, IOSQE_CQE_SKIP_SUCCESS);
+}
+
+void Loop::provide_buffer(ReceiveBuffers::Id id) noexcept {
+  io_uring_buf_ring_add(ring_->buffers, receive_buffers_.memory(id), limits::receive_buffer_bytes, id, static_cast<int>(ring_->buffer_mask), 0);
+  io_uring_buf_ring_advance(ring_->buffers, 1);
+}
+
+}  // namespace sluice::io

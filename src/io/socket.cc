@@ -1,0 +1,150 @@
+#include "io/socket.h"
+
+#include "base/limits.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace sluice::io {
+
+unsigned to_sockaddr(const SocketAddress& address, sockaddr_storage& storage) noexcept {
+  std::memset(&storage, 0, sizeof storage);
+  if (address.family == SocketAddress::Family::ipv4) {
+    auto& in = reinterpret_cast<sockaddr_in&>(storage);
+    in.sin_family = AF_INET;
+    in.sin_port = htons(address.port);
+    std::memcpy(&in.sin_addr, address.ip.data(), 4);
+    return sizeof in;
+  }
+  auto& in6 = reinterpret_cast<sockaddr_in6&>(storage);
+  in6.sin6_family = AF_INET6;
+  in6.sin6_port = htons(address.port);
+  std::memcpy(&in6.sin6_addr, address.ip.data(), 16);
+  return sizeof in6;
+}
+
+SocketAddress from_sockaddr(const sockaddr_storage& storage) noexcept {
+  SocketAddress address;
+  if (storage.ss_family == AF_INET) {
+    const auto& in = reinterpret_cast<const sockaddr_in&>(storage);
+    address.port = ntohs(in.sin_port);
+    std::memcpy(address.ip.data(), &in.sin_addr, 4);
+  } else if (storage.ss_family == AF_INET6) {
+    const auto& in6 = reinterpret_cast<const sockaddr_in6&>(storage);
+    address.port = ntohs(in6.sin6_port);
+    if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
+      std::memcpy(address.ip.data(), in6.sin6_addr.s6_addr + 12, 4);
+    } else {
+      address.family = SocketAddress::Family::ipv6;
+      std::memcpy(address.ip.data(), &in6.sin6_addr, 16);
+    }
+  }
+  return address;
+}
+
+namespace {
+
+int family_of(SocketAddress::Family family) noexcept { return family == SocketAddress::Family::ipv4 ? AF_INET : AF_INET6; }
+
+void set_option(int fd, int level, int option, int value) noexcept { setsockopt(fd, level, option, &value, sizeof value); }
+
+std::string listen_failure(const SocketAddress& address, int error) {
+  std::string message = "cannot listen on " + address.to_string() + ": " + errno_text(error);
+  switch (error) {
+    case EADDRINUSE:
+      return message + "; another process has this port: stop it (ss -ltnp shows which), or choose another port in the Gateway or in the Service's targetPort";
+    case EACCES:
+      return message + "; ports below 1024 need CAP_NET_BIND_SERVICE: grant it, or map the port with the Service's targetPort";
+    case EADDRNOTAVAIL:
+      return message + "; no interface of this machine has this address: correct the server's bind";
+    case EMFILE:
+    case ENFILE:
+      return message + "; raise the descriptor limit (LimitNOFILE= of the service, ulimit -n)";
+    default:
+      return message;
+  }
+}
+
+}  // namespace
+
+int open_tcp_socket(SocketAddress::Family family) noexcept {
+  const int fd = socket(family_of(family), SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -errno;
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  return fd;
+}
+
+Result<int> open_listener(const SocketAddress& address) {
+  const int fd = socket(family_of(address.family), SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return failure(listen_failure(address, errno));
+  set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (address.family == SocketAddress::Family::ipv6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, address.is_any() ? 0 : 1);
+
+  sockaddr_storage storage;
+  const unsigned length = to_sockaddr(address, storage);
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&storage), length) != 0 || listen(fd, limits::listen_backlog) != 0) {
+    const int error = errno;
+    close(fd);
+    return failure(listen_failure(address, error));
+  }
+  return fd;
+}
+
+void prepare_accepted(int fd) noexcept { set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); }
+
+SocketAddress local_address(int fd) noexcept {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length);
+  return from_sockaddr(storage);
+}
+
+SocketAddress peer_address(int fd) noexcept {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &length);
+  return from_sockaddr(storage);
+}
+
+void shutdown_socket(int fd, ShutdownHow how) noexcept { shutdown(fd, how == ShutdownHow::write ? SHUT_WR : SHUT_RDWR); }
+
+void reset_on_close(int fd) noexcept {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+void close_descriptor(int fd) noexcept { close(fd); }
+
+void set_nonblocking(int fd, bool nonblocking) noexcept {
+  const int flags = fcntl(fd, F_GETFL);
+  fcntl(fd, F_SETFL, nonblocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK);
+}
+
+Pipe open_pipe() noexcept {
+  int fds[2];
+  if (pipe2(fds, O_NONBLOCK | O_CLOEXEC) != 0) return {};
+  Pipe pipe{.read_fd = fds[0], .write_fd = fds[1], .capacity = 0};
+  // Refused with EPERM beyond /proc/sys/fs/pipe-max-size or the user's page quota: the default then.
+  if (fcntl(fds[0], F_SETPIPE_SZ, static_cast<int>(limits::pipe_bytes)) < 0) fcntl(fds[0], F_SETPIPE_SZ, 64 * 1024);
+  pipe.capacity = static_cast<size_t>(fcntl(fds[0], F_GETPIPE_SZ));
+  return pipe;
+}
+
+long read_pipe(const Pipe& pipe, MutableBytes buffer) noexcept {
+  const ssize_t size = read(pipe.read_fd, buffer.data(), buffer.size());
+  return size < 0 ? -errno : size;
+}
+
+long splice_bytes(int from_fd, int to_fd, size_t max) noexcept {
+  const ssize_t moved = splice(from_fd, nullptr, to_fd, nullptr, max, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  return moved < 0 ? -errno : moved;
+}
+
+}  // namespace sluice::io

@@ -1,0 +1,57 @@
+// The socket and pipe system calls of the data plane that do not go through the ring, because the ring
+// would hand them to a worker thread (splice, shutdown) or because they cannot block. Part of the I/O
+// seam: the simulator replaces this file and loop.cc.
+#pragma once
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "base/result.h"
+
+#include <cstddef>
+
+struct sockaddr_storage;
+
+namespace sluice::io {
+
+// The kernel's form of an address; returns its length.
+unsigned to_sockaddr(const SocketAddress& address, sockaddr_storage& storage) noexcept;
+[[nodiscard]] SocketAddress from_sockaddr(const sockaddr_storage& storage) noexcept;
+
+// A TCP socket for an outgoing connection, TCP_NODELAY, close-on-exec, blocking (the ring waits, not
+// the thread). Negative errno on failure.
+[[nodiscard]] int open_tcp_socket(SocketAddress::Family family) noexcept;
+
+// A bound and listening SO_REUSEPORT socket. Fails with the address, the cause and the remedy.
+[[nodiscard]] Result<int> open_listener(const SocketAddress& address);
+
+// TCP_NODELAY for an accepted socket.
+void prepare_accepted(int fd) noexcept;
+
+[[nodiscard]] SocketAddress local_address(int fd) noexcept;
+[[nodiscard]] SocketAddress peer_address(int fd) noexcept;
+
+enum class ShutdownHow { write, both };
+void shutdown_socket(int fd, ShutdownHow how) noexcept;
+// close_descriptor() will send RST and drop what was unsent (SO_LINGER 0, socket(7)).
+void reset_on_close(int fd) noexcept;
+void close_descriptor(int fd) noexcept;
+
+// Ring operations want blocking sockets, splice(2) wants non-blocking ones (docs/kernel_contract.md 14).
+void set_nonblocking(int fd, bool nonblocking) noexcept;
+
+struct Pipe {
+  int read_fd = -1;
+  int write_fd = -1;
+  size_t capacity = 0;
+};
+// Non-blocking, close-on-exec, of limits::pipe_bytes or what the kernel grants. read_fd is -1 on failure.
+[[nodiscard]] Pipe open_pipe() noexcept;
+
+// read(2) from a pipe, never blocking: bytes, or negative errno.
+[[nodiscard]] long read_pipe(const Pipe& pipe, MutableBytes buffer) noexcept;
+
+// splice(2), never blocking: bytes moved, 0 at the end of the source, negative errno (-EAGAIN: the
+// source is empty or the destination is full).
+[[nodiscard]] long splice_bytes(int from_fd, int to_fd, size_t max) noexcept;
+
+}  // namespace sluice::io

@@ -1,0 +1,171 @@
+// The command line. Exit codes: 0 done, 1 failed, 2 wrong usage.
+
+#include "control/commands.h"
+#include "control/run.h"
+#include "sample/upstream.h"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice {
+namespace {
+
+constexpr int kUsageError = 2;
+// A browser refuses longer ones, and so does common sense.
+constexpr int kCertificateDaysMax = 3650;
+constexpr int kDrainSecondsMax = 24 * 3600;
+
+// CLI11 reports what a check returns: the name of the option comes before it.
+std::string check_address(const std::string& text) {
+  return SocketAddress::parse(text) ? "" : "'" + text + "' is no address with a port; write 127.0.0.1:8080 or [::1]:8080";
+}
+
+std::string check_dns_servers(const std::string& text) {
+  for (const std::string& server : CLI::detail::split(text, ',')) {
+    if (!SocketAddress::from_ip(server, 53) && !SocketAddress::parse(server)) {
+      return "'" + server + "' is no address; write 10.0.0.10, 10.0.0.10:53 or [::1]:53, with commas between several";
+    }
+  }
+  return "";
+}
+
+CLI::Option* add_config_option(CLI::App& command, std::vector<std::string>& paths) {
+  return command
+      .add_option("--config", paths,
+                  "Kubernetes documents: YAML or JSON files, or folders of them (not recursive). May be repeated")
+      ->type_name("PATH")
+      ->required();
+}
+
+const std::vector<std::pair<std::string, certs::KeyType>> kKeyTypes = {
+    {"rsa-2048", certs::KeyType::rsa_2048},
+    {"rsa-3072", certs::KeyType::rsa_3072},
+    {"rsa-4096", certs::KeyType::rsa_4096},
+    {"ecdsa-p256", certs::KeyType::ecdsa_p256},
+    {"ecdsa-p384", certs::KeyType::ecdsa_p384},
+};
+
+// Each add_* function defines one command and what it does; `exit_code` is set when it has run.
+
+void add_run(CLI::App& app, int& exit_code) {
+  struct Arguments {
+    control::RunOptions options;
+    std::string status = "0.0.0.0:15021";
+    std::string admin = "127.0.0.1:15000";
+    int drain_seconds = static_cast<int>(std::chrono::duration_cast<std::chrono::seconds>(limits::drain_timeout).count());
+  };
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("run", "Serve. SIGHUP reloads the configuration, SIGTERM drains and ends, SIGUSR1 opens the access log again");
+  add_config_option(*command, arguments->options.config_paths);
+  command->add_option("--concurrency", arguments->options.shard_count, "Shards, each a thread with its own ring; default: one per CPU that this process may use")
+      ->type_name("N")
+      ->check(CLI::Range(1U, limits::shards_max));
+  command->add_option("--status", arguments->status, "Where GET /healthz/ready answers 200 while requests are served, else 503")
+      ->type_name("ADDR:PORT")
+      ->check(check_address)
+      ->capture_default_str();
+  command->add_option("--admin", arguments->admin, "Where people and Prometheus look inside: /stats/prometheus, /config_dump, /certs")
+      ->type_name("ADDR:PORT")
+      ->check(check_address)
+      ->capture_default_str();
+  command->add_option("--access-log", arguments->options.access_log, "File to append to, '-' for standard output, or 'off'")
+      ->type_name("PATH")
+      ->capture_default_str();
+  command->add_option("--drain-timeout", arguments->drain_seconds, "How long open connections may take to end after SIGTERM")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0, kDrainSecondsMax))
+      ->capture_default_str();
+  command->add_option("--dns-servers", arguments->options.dns_servers, "Name servers to ask; default: those of /etc/resolv.conf")
+      ->type_name("ADDR[:PORT],...")
+      ->check(check_dns_servers);
+  command->callback([arguments, &exit_code] {
+    arguments->options.status_address = *SocketAddress::parse(arguments->status);
+    arguments->options.admin_address = *SocketAddress::parse(arguments->admin);
+    arguments->options.drain_timeout = std::chrono::seconds(arguments->drain_seconds);
+    exit_code = control::run(arguments->options);
+  });
+}
+
+void add_check(CLI::App& app, int& exit_code) {
+  const auto paths = std::make_shared<std::vector<std::string>>();
+  CLI::App* command = app.add_subcommand("check", "Say everything that is wrong with a configuration, its certificates included, as FILE:LINE:COLUMN; exit 1 on an error");
+  add_config_option(*command, *paths);
+  command->callback([paths, &exit_code] { exit_code = control::check(*paths); });
+}
+
+void add_cert(CLI::App& app, int& exit_code) {
+  struct Arguments {
+    certs::SelfSignedOptions options;
+    std::string out;
+    std::string name = "kyma-gateway-certs";
+    std::string name_space = "istio-system";
+    std::string key_type = "rsa-2048";
+    int days = 90;
+  };
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* cert = app.add_subcommand("cert", "Make certificates");
+  cert->require_subcommand(1);
+  CLI::App* command = cert->add_subcommand("self-signed", "Make a key and a self-signed certificate, for a first start and for tests; written as a Secret");
+  command->add_option("--host", arguments->options.hosts, "DNS name ('*.example.com' too) or IP address. May be repeated")
+      ->type_name("HOST")
+      ->required();
+  command->add_option("--out", arguments->out, "File to write, readable by its owner only; an existing one is replaced")
+      ->type_name("FILE")
+      ->required();
+  command->add_option("--name", arguments->name, "Name of the Secret: the Gateway's credentialName")->type_name("NAME")->capture_default_str();
+  command->add_option("--namespace", arguments->name_space, "Namespace of the Secret")->type_name("NS")->capture_default_str();
+  std::vector<std::string> key_types;
+  for (const auto& [name, type] : kKeyTypes) key_types.push_back(name);
+  command->add_option("--key-type", arguments->key_type, "The kyma-gateway's cipher suites need an RSA key")
+      ->type_name("TYPE")
+      ->check(CLI::IsMember(key_types))
+      ->capture_default_str();
+  command->add_option("--days", arguments->days, "Lifetime")->type_name("N")->check(CLI::Range(1, kCertificateDaysMax))->capture_default_str();
+  command->callback([arguments, &exit_code] {
+    arguments->options.lifetime = std::chrono::hours(24 * arguments->days);
+    for (const auto& [name, type] : kKeyTypes) {
+      if (name == arguments->key_type) arguments->options.key_type = type;
+    }
+    exit_code = control::write_self_signed(arguments->options, arguments->name, arguments->name_space, arguments->out);
+  });
+}
+
+void add_sample_upstream(CLI::App& app, int& exit_code) {
+  const auto address = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand("sample-upstream", "Serve sample pages in the manner of httpbin, to try sluice with; GET / lists them");
+  command->add_option("--listen", *address, "Where to listen; port 0 takes any free one")
+      ->type_name("ADDR:PORT")
+      ->check(check_address)
+      ->required();
+  command->callback([address, &exit_code] { exit_code = sample::run_upstream(*SocketAddress::parse(*address)); });
+}
+
+int run_command_line(int argc, char** argv) {
+  int exit_code = 0;
+  CLI::App app("sluice: a reverse proxy on io_uring that takes the place of an Istio ingress gateway, with the same documents.", "sluice");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "sluice " SLUICE_VERSION);
+  app.footer("'sluice COMMAND --help' explains a command.");
+  add_run(app, exit_code);
+  add_check(app, exit_code);
+  add_cert(app, exit_code);
+  add_sample_upstream(app, exit_code);
+  app.add_subcommand("version", "Print the version")->callback([] { std::puts("sluice " SLUICE_VERSION); });
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // Help and version come here too, with code 0.
+    return app.exit(error) == 0 ? 0 : kUsageError;
+  }
+  return exit_code;
+}
+
+}  // namespace
+}  // namespace sluice
+
+int main(int argc, char** argv) { return sluice::run_command_line(argc, argv); }

@@ -1,0 +1,355 @@
+#include "proxy/client_connection.h"
+
+#include "base/limits.h"
+#include "io/socket.h"
+#include "proxy/exchange.h"
+#include "tls/client_hello.h"
+
+#include <array>
+#include <utility>
+
+namespace sluice::proxy {
+
+namespace {
+
+using State = ClientConnection::State;
+
+constexpr unsigned bit(State state) { return 1U << static_cast<unsigned>(state); }
+
+// Which states may follow which.
+constexpr std::array<unsigned, 6> kNextStates = {
+    /* accepted      */ bit(State::tls_handshake) | bit(State::open) | bit(State::closing),
+    /* tls_handshake */ bit(State::open) | bit(State::finishing) | bit(State::closing),
+    /* open          */ bit(State::finishing) | bit(State::closing),
+    /* finishing     */ bit(State::lingering) | bit(State::closing),
+    /* lingering     */ bit(State::closing),
+    /* closing       */ 0,
+};
+
+}  // namespace
+
+ClientConnection::ClientConnection(Services& services, const SocketAddress& listen_address, bool is_tls) noexcept
+    : services_(services),
+      transport_(services.loop, on_stream_change, this),
+      timer_(on_timer, *this),
+      yield_task_(on_yielded, this),
+      retire_task_(on_retire, this),
+      listen_address_(listen_address),
+      is_tls_(is_tls) {}
+
+ClientConnection::~ClientConnection() = default;
+
+void ClientConnection::set_state(State next) noexcept {
+  CHECK((kNextStates[static_cast<size_t>(state_)] & bit(next)) != 0);
+  if (is_tls_ && state_ <= State::tls_handshake && next > State::tls_handshake) services_.observer.counters.tls_handshakes_active.subtract();
+  state_ = next;
+}
+
+SocketAddress ClientConnection::local_address() const noexcept {
+  return listen_address_.is_any() && transport_.stream().is_open() ? io::local_address(transport_.stream().fd()) : listen_address_;
+}
+
+const snapshot::RouteTable* ClientConnection::routes_in(const AdoptedSnapshot& snapshot) const {
+  const auto found = snapshot.listeners.find(listen_address_);
+  if (found == snapshot.listeners.end()) return nullptr;
+  const snapshot::Listener& listener = snapshot.tables.listeners[found->second];
+  if (listener.is_tls != is_tls_) return nullptr;
+  uint32_t table = listener.route_table;
+  if (is_tls_) {
+    const auto server = listener.server_names.find(server_name_);
+    if (!server) return nullptr;
+    table = listener.tls_servers[*server].route_table;
+  }
+  return &snapshot.tables.route_tables[table];
+}
+
+// --- 1. accepted -----------------------------------------------------------------------------------
+
+void ClientConnection::on_accepted(int fd) {
+  services_.open_connections.push_back(*this);
+  services_.observer.counters.connections_accepted.add();
+  services_.observer.counters.connections_active.add();
+  io::prepare_accepted(fd);
+  peer_address_ = io::peer_address(fd);
+  if (is_tls_) {
+    services_.observer.counters.tls_handshakes_active.add();
+    set_deadline(limits::handshake_timeout);
+  } else {
+    set_state(State::open);
+    set_deadline(limits::first_request_timeout);
+  }
+  transport_.stream().adopt(fd);
+}
+
+void ClientConnection::on_stream_change(void* self) { static_cast<ClientConnection*>(self)->on_change(); }
+
+void ClientConnection::on_change() {
+  switch (state_) {
+    case State::accepted:
+      on_hello_bytes();
+      break;
+    case State::tls_handshake:
+      on_handshake_bytes();
+      break;
+    case State::open:
+      serve();
+      break;
+    case State::finishing:
+      if (transport_.has_sent_all() || transport_.has_send_failed()) linger();
+      break;
+    case State::lingering:
+      linger();
+      break;
+    case State::closing:
+      if (transport_.stream().is_closed() && !retire_task_.is_linked()) services_.loop.retire(retire_task_);
+      break;
+  }
+}
+
+// --- 2. TLS ----------------------------------------------------------------------------------------
+
+void ClientConnection::on_hello_bytes() {
+  const io::ReceiveQueue& queue = transport_.stream().receive_queue();
+  ConstBytes bytes = queue.front();
+  std::array<std::byte, limits::client_hello_bytes_max> whole;
+  if (bytes.size() < queue.size()) bytes = ConstBytes(whole).first(queue.peek(whole));
+
+  tls::ClientHello hello;
+  switch (tls::read_client_hello(bytes, hello)) {
+    case tls::HelloStatus::need_more:
+      if (transport_.stream().has_receive_ended()) close_at_once(io::Stream::Ending::orderly);
+      return;
+    case tls::HelloStatus::not_tls:
+    case tls::HelloStatus::malformed:
+      services_.observer.counters.tls_handshake_failures.add();
+      close_at_once(io::Stream::Ending::orderly);
+      return;
+    case tls::HelloStatus::complete:
+      break;
+  }
+
+  // As Istio: a name that no server has is answered by closing, without a certificate.
+  server_name_ = hello.server_name;
+  tls::ServerContext* context = nullptr;
+  const AdoptedSnapshot& snapshot = *services_.snapshots.current();
+  if (const auto found = snapshot.listeners.find(listen_address_); found != snapshot.listeners.end()) {
+    const snapshot::Listener& listener = snapshot.tables.listeners[found->second];
+    if (const auto server = listener.server_names.find(server_name_)) context = listener.tls_servers[*server].context.get();
+  }
+  std::unique_ptr<tls::Session> session = context == nullptr ? nullptr : tls::Session::accept(*context);
+  if (session == nullptr) {
+    services_.observer.counters.tls_handshake_failures.add();
+    close_at_once(io::Stream::Ending::orderly);
+    return;
+  }
+  transport_.start_tls(std::move(session));
+  set_state(State::tls_handshake);
+  on_handshake_bytes();
+}
+
+void ClientConnection::on_handshake_bytes() {
+  switch (transport_.drive_handshake()) {
+    case tls::SessionStatus::need_input:
+      if (transport_.stream().is_at_end()) {
+        services_.observer.counters.tls_handshake_failures.add();
+        close_at_once(io::Stream::Ending::orderly);
+      }
+      return;
+    case tls::SessionStatus::ok:
+      services_.observer.counters.tls_handshakes.add();
+      set_state(State::open);
+      set_deadline(limits::first_request_timeout);
+      serve();
+      return;
+    case tls::SessionStatus::closed:
+    case tls::SessionStatus::failed:
+      services_.observer.counters.tls_handshake_failures.add();
+      finish();  // the alert goes out first
+      return;
+  }
+}
+
+// --- 3. requests -----------------------------------------------------------------------------------
+
+void ClientConnection::serve() {
+  for (unsigned requests = 0; state_ == State::open; ++requests) {
+    const bool is_new = exchange_ == nullptr;
+    if (is_new) {
+      if (transport_.readable().empty()) {
+        rest();
+        return;
+      }
+      if (requests == limits::requests_per_turn_max) {
+        yield();
+        return;
+      }
+      exchange_ = &services_.exchanges.create(services_, *this);
+    }
+    const bool was_reading_head = exchange_->is_reading_head();
+    switch (exchange_->advance()) {
+      case Exchange::Outcome::yield:
+        yield();
+        [[fallthrough]];
+      case Exchange::Outcome::pending:
+        transport_.flush();
+        if (exchange_->is_reading_head()) {
+          if (is_new) set_deadline(limits::request_head_timeout);
+        } else if (was_reading_head) {
+          set_deadline(limits::body_progress_timeout);
+        }
+        return;
+      case Exchange::Outcome::reuse_client:
+        end_exchange();
+        break;
+      case Exchange::Outcome::close_client:
+        end_exchange();
+        finish();
+        return;
+      case Exchange::Outcome::abort_client:
+        end_exchange();
+        close_at_once(io::Stream::Ending::reset);
+        return;
+    }
+  }
+}
+
+void ClientConnection::yield() {
+  transport_.flush();
+  if (!yield_task_.is_linked()) services_.loop.run_later(yield_task_);
+}
+
+// No request is under way and none has begun to arrive.
+void ClientConnection::rest() {
+  transport_.flush();
+  if (transport_.is_at_end() || transport_.has_send_failed()) {
+    if (transport_.has_sent_all() || transport_.has_send_failed()) {
+      close_at_once(io::Stream::Ending::orderly);
+    } else {
+      finish();
+    }
+  } else if (services_.draining) {
+    finish();
+  }
+}
+
+void ClientConnection::end_exchange() {
+  services_.exchanges.destroy(*std::exchange(exchange_, nullptr));
+  set_deadline(limits::client_idle_timeout);
+}
+
+void ClientConnection::drain() {
+  if (state_ == State::open && exchange_ == nullptr && transport_.readable().empty()) finish();
+}
+
+// --- the end ---------------------------------------------------------------------------------------
+
+void ClientConnection::finish() {
+  set_state(State::finishing);
+  set_deadline(limits::client_write_timeout);
+  transport_.finish_writing();
+  if (transport_.has_sent_all() || transport_.has_send_failed()) linger();
+}
+
+void ClientConnection::linger() {
+  if (state_ == State::finishing) {
+    set_state(State::lingering);
+    set_deadline(limits::lingering_close_timeout);
+  }
+  io::Stream& stream = transport_.stream();
+  while (!stream.received().empty() && lingered_bytes_ < limits::lingering_close_bytes) {
+    const size_t size = stream.received().size();
+    lingered_bytes_ += static_cast<uint32_t>(size);
+    stream.consume(size);
+  }
+  if (stream.has_receive_ended() || transport_.has_send_failed() || lingered_bytes_ >= limits::lingering_close_bytes) {
+    close_at_once(io::Stream::Ending::orderly);
+  }
+}
+
+void ClientConnection::close_at_once(io::Stream::Ending ending) {
+  if (state_ == State::closing) return;
+  if (exchange_ != nullptr) {
+    exchange_->cancel();
+    end_exchange();
+  }
+  set_state(State::closing);
+  timer_.cancel();
+  yield_task_.unlink_if_linked();
+  transport_.stream().terminate(ending);
+}
+
+void ClientConnection::terminate() { close_at_once(io::Stream::Ending::orderly); }
+
+void ClientConnection::on_yielded(void* self) {
+  auto& connection = *static_cast<ClientConnection*>(self);
+  if (connection.state_ == State::open) connection.serve();
+}
+
+void ClientConnection::on_retire(void* self) {
+  auto& connection = *static_cast<ClientConnection*>(self);
+  Services& services = connection.services_;
+  static_cast<ListNode<ClientConnection>&>(connection).unlink();
+  services.observer.counters.connections_active.subtract();
+  services.client_connections.destroy(connection);
+}
+
+// --- time ------------------------------------------------------------------------------------------
+
+// Deadlines move with every request, the timer does not: it is armed anew only for an earlier one, and
+// looks at the deadline when it fires.
+void ClientConnection::set_deadline(Duration from_now) {
+  deadline_ = services_.loop.now() + from_now;
+  moved_at_last_look_ = bytes_moved();
+  if (timer_.is_armed() && armed_for_ <= deadline_) return;
+  armed_for_ = deadline_;
+  services_.loop.timers().arm(timer_, deadline_);
+}
+
+uint64_t ClientConnection::bytes_moved() const noexcept { return transport_.stream().bytes_received() + transport_.stream().bytes_sent(); }
+
+void ClientConnection::on_timer(Timer& timer) {
+  ClientConnection& connection = static_cast<OwnedTimer&>(timer).owner;
+  if (connection.services_.loop.now() < connection.deadline_) {
+    connection.armed_for_ = connection.deadline_;
+    connection.services_.loop.timers().arm(timer, connection.deadline_);
+    return;
+  }
+  connection.on_expired();
+}
+
+void ClientConnection::on_expired() {
+  switch (state_) {
+    case State::accepted:
+    case State::tls_handshake:
+      services_.observer.counters.tls_handshake_failures.add();
+      close_at_once(io::Stream::Ending::orderly);
+      break;
+    case State::open:
+      if (exchange_ == nullptr) {
+        finish();
+      } else if (exchange_->is_reading_head()) {
+        exchange_->time_out_head();
+        end_exchange();
+        finish();
+      } else if (bytes_moved() != moved_at_last_look_ || !exchange_->is_waiting_for_client()) {
+        set_deadline(exchange_->client_progress_timeout());
+      } else {
+        close_at_once(io::Stream::Ending::reset);
+      }
+      break;
+    case State::finishing:
+      if (bytes_moved() != moved_at_last_look_) {
+        set_deadline(limits::client_write_timeout);
+      } else {
+        close_at_once(io::Stream::Ending::reset);
+      }
+      break;
+    case State::lingering:
+      close_at_once(io::Stream::Ending::orderly);
+      break;
+    case State::closing:
+      break;
+  }
+}
+
+}  // namespace sluice::proxy

@@ -1,0 +1,95 @@
+// A client's connection, from accept to close: the TLS handshake, then one exchange after the other.
+// Steps 1 to 3 of the way of a request (docs/life_of_a_request.md). Owned by the shard's slab; frees
+// itself after its close. One thread.
+#pragma once
+
+#include "base/address.h"
+#include "base/list.h"
+#include "base/timer_wheel.h"
+#include "proxy/services.h"
+#include "transport/transport.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace sluice::proxy {
+
+class Exchange;
+
+class ClientConnection : public ListNode<ClientConnection> {
+ public:
+  enum class State : uint8_t {
+    accepted,       // TLS: waiting for the ClientHello
+    tls_handshake,
+    open,           // requests; exchange_ is set while one is under way
+    finishing,      // no more requests: what was written goes out
+    lingering,      // FIN is out: the client's last bytes are read off, so that no RST overtakes the response
+    closing,        // terminate() was called: the kernel's last completions are awaited
+  };
+
+  ClientConnection(Services& services, const SocketAddress& listen_address, bool is_tls) noexcept;
+  ~ClientConnection();
+
+  // 1: `fd` was accepted and is owned from now on.
+  void on_accepted(int fd);
+
+  // The shard drains: an idle connection ends, a busy one after its response.
+  void drain();
+  // The shard stops: ends at once.
+  void terminate();
+
+  // --- for its exchange ---
+  // The upstream's side has changed: the exchange is to be advanced.
+  void on_upstream_change() { serve(); }
+  [[nodiscard]] transport::Transport& transport() noexcept { return transport_; }
+  // The routes of the server that this connection belongs to, in `snapshot`: of the listener, or of the
+  // TLS server that its SNI chose. Nullptr: a reload has taken the server away.
+  [[nodiscard]] const snapshot::RouteTable* routes_in(const AdoptedSnapshot& snapshot) const;
+  [[nodiscard]] bool is_tls() const noexcept { return is_tls_; }
+  [[nodiscard]] std::string_view server_name() const noexcept { return server_name_; }
+  [[nodiscard]] const SocketAddress& peer_address() const noexcept { return peer_address_; }
+  [[nodiscard]] SocketAddress local_address() const noexcept;
+
+ private:
+  static void on_stream_change(void* self);
+  static void on_timer(Timer& timer);
+  static void on_yielded(void* self);
+  static void on_retire(void* self);
+
+  void on_change();
+  void on_hello_bytes();
+  void on_handshake_bytes();
+  void serve();
+  void yield();
+  void rest();
+  void end_exchange();
+  void finish();
+  void linger();
+  void close_at_once(io::Stream::Ending ending);
+  void on_expired();
+  void set_state(State next) noexcept;
+  void set_deadline(Duration from_now);
+  [[nodiscard]] uint64_t bytes_moved() const noexcept;
+
+  Services& services_;
+  transport::Transport transport_;
+  Exchange* exchange_ = nullptr;  // exactly from a request's first byte to its end
+  struct OwnedTimer : Timer {
+    OwnedTimer(Handler handler, ClientConnection& connection) noexcept : Timer(handler), owner(connection) {}
+    ClientConnection& owner;
+  } timer_;
+  Instant deadline_{};   // when on_expired() is due; the timer may be armed for earlier, never for later
+  Instant armed_for_{};  // while timer_ is armed
+  uint64_t moved_at_last_look_ = 0;  // bytes_moved() when the present deadline was set
+  io::Task yield_task_;
+  io::Task retire_task_;
+  SocketAddress listen_address_;
+  SocketAddress peer_address_;
+  std::string server_name_;  // SNI, lower case
+  uint32_t lingered_bytes_ = 0;
+  State state_ = State::accepted;
+  bool is_tls_;
+};
+
+}  // namespace sluice::proxy

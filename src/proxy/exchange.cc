@@ -1,0 +1,570 @@
+#include "proxy/exchange.h"
+
+#include "http/http1_writer.h"
+#include "http/hygiene.h"
+#include "proxy/client_connection.h"
+
+#include <cerrno>
+#include <utility>
+
+namespace sluice::proxy {
+
+using forward::BodyEncoding;
+using forward::CopyStatus;
+using forward::SpliceStatus;
+using http::BodyFraming;
+using observe::ResponseFlag;
+
+Exchange::Exchange(Services& services, ClientConnection& client) noexcept
+    : services_(services),
+      client_(client),
+      arena_(limits::exchange_arena_bytes_max, first_block_),
+      request_reader_(http::Http1Reader::Role::requests),
+      request_(arena_),
+      response_(arena_),
+      timer_(on_timeout, *this),
+      started_at_(services.loop.now()) {
+  services_.observer.counters.requests_active.add();
+}
+
+Exchange::~Exchange() {
+  CHECK(state_ == State::ended && upstream_ == nullptr && snapshot_ == nullptr);
+  services_.observer.counters.requests_active.subtract();
+}
+
+Exchange::Outcome Exchange::advance() {
+  if (timed_out_) return on_timed_out();
+  switch (state_) {
+    case State::reading_head: {
+      if (!std::exchange(head_begun_, true)) request_reader_.begin_request(request_);
+      transport::Transport& client = client_.transport();
+      for (ConstBytes input = client.readable(); !input.empty(); input = client.readable()) {
+        const http::ReadStep step = request_reader_.read_head(input);
+        client.consume(step.consumed);
+        if (step.progress == http::Progress::failed) return on_bad_request();
+        if (step.progress == http::Progress::done) return on_request_head();
+      }
+      return client.is_at_end() ? on_client_lost() : Outcome::pending;
+    }
+    case State::connecting:
+      if (client_.transport().stream().has_receive_ended() && client_.transport().is_at_end()) return on_client_lost();
+      if (upstream_->connect_error() != 0) return on_connect_failed();
+      return upstream_->is_ready() ? on_upstream_ready() : Outcome::pending;
+    case State::forwarding:
+      return forward_both_ways();
+    case State::tunnelling:
+      return advance_tunnel();
+    case State::ended:
+      break;
+  }
+  UNREACHABLE();
+}
+
+// --- 3 and 4. The head is there: choose a route ----------------------------------------------------
+
+Exchange::Outcome Exchange::on_request_head() {
+  started_wall_ = services_.loop.wall_now();
+  received_path_ = request_.target;
+  snapshot_ = &services_.snapshots.pin_current();
+  if (request_.method == "CONNECT") return reply_locally(405, "connect_not_enabled", "CONNECT is not enabled on this listener\n");
+
+  const uint64_t random = services_.random.next();
+  const http::ForwardingFacts facts{.peer = client_.peer_address(),
+                                    .is_tls = client_.is_tls(),
+                                    .request_id = {services_.random.next(), services_.random.next()}};
+  switch (http::prepare_request(request_, facts)) {
+    case http::Prepared::ok:
+      break;
+    case http::Prepared::too_large:
+      flags_.set(ResponseFlag::downstream_protocol_error);
+      return reply_locally(431, "request_headers_too_large");
+    case http::Prepared::bad_path:
+      flags_.set(ResponseFlag::downstream_protocol_error);
+      return reply_locally(400, "path_normalization_failed");
+  }
+
+  if (const snapshot::RouteTable* routes = client_.routes_in(*snapshot_)) decision_ = route::choose_route(*routes, request_, random);
+  switch (decision_.outcome) {
+    case route::Outcome::https_redirect:
+      return redirect_to_https();
+    case route::Outcome::not_found:
+      flags_.set(ResponseFlag::no_route_found);
+      return reply_locally(404, "route_not_found");
+    case route::Outcome::no_cluster:
+      flags_.set(ResponseFlag::no_cluster_found);
+      return reply_locally(503, "cluster_not_found");
+    case route::Outcome::forward:
+      break;
+  }
+  if (decision_.route->timeout > Duration::zero()) services_.loop.timers().arm(timer_, services_.loop.now() + decision_.route->timeout);
+  return borrow_upstream(/*fresh=*/false);
+}
+
+// --- 5. An upstream connection ---------------------------------------------------------------------
+
+Exchange::Outcome Exchange::borrow_upstream(bool fresh) {
+  endpoint_ = snapshot_->clusters.choose(decision_.cluster, services_.random, endpoint_);
+  if (endpoint_ == nullptr) {
+    flags_.set(ResponseFlag::no_healthy_upstream);
+    return reply_locally(503, "no_healthy_upstream", "no healthy upstream");
+  }
+  const snapshot::Cluster& cluster = snapshot_->tables.clusters[decision_.cluster];
+  ++connect_attempts_;
+  ++endpoint_->active_requests;
+  upstream_address_ = endpoint_->address();
+  upstream_ = &services_.upstreams.borrow(*endpoint_, cluster.connect_timeout, fresh, {.on_change = on_upstream_change, .owner = this});
+  state_ = State::connecting;
+  return upstream_->is_ready() ? on_upstream_ready() : Outcome::pending;
+}
+
+void Exchange::on_upstream_change(void* self) { static_cast<Exchange*>(self)->client_.on_upstream_change(); }
+
+Exchange::Outcome Exchange::on_connect_failed() {
+  upstream_failure_ = upstream_->connect_error() == ETIMEDOUT ? "connection_timeout" : "connection_failure";
+  release_upstream(/*reusable=*/false);
+  if (connect_attempts_ < limits::connect_attempts_max) {
+    services_.observer.counters.upstream_retries.add();
+    return borrow_upstream(/*fresh=*/false);
+  }
+  flags_.set(ResponseFlag::upstream_connection_failure);
+  flags_.set(ResponseFlag::upstream_retry_limit_exceeded);
+  return reply_locally(503, "upstream_reset_before_response_started{connection_failure}",
+                       "upstream connect error or disconnect/reset before headers. reset reason: connection failure");
+}
+
+Exchange::Outcome Exchange::on_upstream_ready() {
+  state_ = State::forwarding;
+  request_encoding_ = request_.framing == BodyFraming::chunked ? BodyEncoding::chunked : BodyEncoding::identity;
+  http::MessageFraming framing{.body = request_.framing, .content_length = request_.content_length};
+  if (request_.wants_upgrade) framing.upgrade = request_.upgrade;
+  http::write_request_head(upstream_->transport().sink(), request_.method, http::upstream_target(request_), request_.headers, framing);
+  request_done_ = request_reader_.is_body_done() && request_encoding_ == BodyEncoding::identity;
+  if (request_.expects_continue && !request_done_ && client_.transport().readable().empty()) {
+    client_.transport().write(as_bytes("HTTP/1.1 100 Continue\r\n\r\n"));
+  }
+  return forward_both_ways();
+}
+
+// --- 6. Forwarding ---------------------------------------------------------------------------------
+
+Exchange::Outcome Exchange::forward_both_ways() {
+  for (bool moved = true; moved;) {
+    moved = false;
+    Outcome outcome = Outcome::pending;
+    if (splice_) {
+      outcome = advance_splice(moved);
+      if (outcome != Outcome::pending || splice_) return outcome;
+      continue;
+    }
+    if (!request_done_) outcome = forward_request_body(moved);
+    if (outcome == Outcome::pending && response_state_ == ResponseState::awaiting_head) outcome = await_response_head(moved);
+    if (outcome == Outcome::pending && state_ == State::tunnelling) return advance_tunnel();
+    if (outcome == Outcome::pending && response_state_ == ResponseState::body) outcome = forward_response_body(moved);
+    if (outcome == Outcome::yield) upstream_->transport().flush();
+    if (outcome != Outcome::pending) return outcome;
+  }
+  upstream_->transport().flush();
+  if (splice_direction_ != SpliceDirection::none) {
+    bool moved = false;
+    return advance_splice(moved);
+  }
+  // A client that has gone away while nothing of it is due: the upstream need not go on.
+  if (request_done_ && client_.transport().stream().has_receive_ended() && client_.transport().is_at_end()) return on_client_lost();
+  if (client_.transport().has_send_failed()) return on_client_lost();
+  return Outcome::pending;
+}
+
+Exchange::Outcome Exchange::forward_request_body(bool& moved) {
+  const forward::CopyResult copied = forward::copy_body(request_reader_, client_.transport(), &upstream_->transport(), request_encoding_);
+  request_bytes_ += copied.bytes;
+  moved |= copied.bytes > 0;
+  switch (copied.status) {
+    case CopyStatus::blocked:
+      consider_splice(SpliceDirection::request);
+      return Outcome::pending;
+    case CopyStatus::yield:
+      return Outcome::yield;
+    case CopyStatus::done:
+      request_done_ = true;
+      moved = true;
+      return Outcome::pending;
+    case CopyStatus::source_ended:
+      return on_client_lost();
+    case CopyStatus::source_failed:
+      return on_bad_request();
+    case CopyStatus::sink_failed:
+      // It may have answered before it stopped reading: the response, or its absence, decides.
+      return Outcome::pending;
+  }
+  UNREACHABLE();
+}
+
+Exchange::Outcome Exchange::await_response_head(bool& moved) {
+  transport::Transport& upstream = upstream_->transport();
+  if (!std::exchange(response_head_begun_, true)) upstream_->reader().begin_response(response_, request_.method);
+  for (ConstBytes input = upstream.readable(); !input.empty(); input = upstream.readable()) {
+    const http::ReadStep step = upstream_->reader().read_head(input);
+    upstream.consume(step.consumed);
+    if (step.progress == http::Progress::failed) return on_bad_response();
+    if (step.progress == http::Progress::done) {
+      moved = true;
+      return on_response_head();
+    }
+  }
+  return upstream.is_at_end() ? on_upstream_lost() : Outcome::pending;
+}
+
+Exchange::Outcome Exchange::on_response_head() {
+  if (response_.status == 101) return start_tunnel();
+  if (response_.status < 200) return forward_informational();
+
+  const Duration upstream_time = services_.loop.now() - started_at_;
+  upstream_service_ms_ = to_milliseconds(upstream_time);
+  status_ = response_.status;
+  details_ = "via_upstream";
+  if (!http::prepare_response(response_, upstream_time, services_.loop.wall_now())) return on_bad_response();
+
+  // A body whose length is not known is chunked for an HTTP/1.1 client; for an older one its end is
+  // the connection's.
+  const bool length_unknown = response_.framing == BodyFraming::chunked || response_.framing == BodyFraming::until_close;
+  const bool client_takes_chunks = request_.version == http::Version::http_1_1;
+  response_encoding_ = length_unknown && client_takes_chunks ? BodyEncoding::chunked : BodyEncoding::identity;
+  client_keep_alive_ = may_keep_client() && (!length_unknown || client_takes_chunks);
+
+  http::MessageFraming framing{.body = response_.framing, .content_length = response_.content_length};
+  if (length_unknown) framing.body = client_takes_chunks ? BodyFraming::chunked : BodyFraming::until_close;
+  framing.show_content_length = response_.framing == BodyFraming::none && response_.has_content_length;
+  framing.close = !client_keep_alive_;
+  framing.keep_alive = client_keep_alive_ && request_.version == http::Version::http_1_0;
+  http::write_response_head(client_.transport().sink(), response_.status, response_.reason, response_.headers, framing);
+  response_started_ = true;
+  response_state_ = ResponseState::body;
+  return Outcome::pending;
+}
+
+// 100 is answered by sluice itself (on_upstream_ready); others (103) go on to clients that know them.
+Exchange::Outcome Exchange::forward_informational() {
+  if (++informational_count_ > limits::informational_responses_max) return on_bad_response();
+  if (response_.status != 100 && request_.version == http::Version::http_1_1) {
+    if (!http::prepare_response(response_, services_.loop.now() - started_at_, services_.loop.wall_now())) return on_bad_response();
+    http::write_response_head(client_.transport().sink(), response_.status, response_.reason, response_.headers, {});
+  }
+  response_ = http::ResponseHead(arena_);
+  response_head_begun_ = false;
+  return Outcome::pending;
+}
+
+Exchange::Outcome Exchange::forward_response_body(bool& moved) {
+  const forward::CopyResult copied =
+      forward::copy_body(upstream_->reader(), upstream_->transport(), &client_.transport(), response_encoding_);
+  response_bytes_ += copied.bytes;
+  moved |= copied.bytes > 0;
+  switch (copied.status) {
+    case CopyStatus::blocked:
+      consider_splice(SpliceDirection::response);
+      return Outcome::pending;
+    case CopyStatus::yield:
+      return Outcome::yield;
+    case CopyStatus::done:
+      return on_response_done();
+    case CopyStatus::source_ended:
+      return on_upstream_lost();
+    case CopyStatus::source_failed:
+      return on_bad_response();
+    case CopyStatus::sink_failed:
+      return on_client_lost();
+  }
+  UNREACHABLE();
+}
+
+Exchange::Outcome Exchange::on_response_done() {
+  response_state_ = ResponseState::done;
+  release_upstream(/*reusable=*/request_done_ && response_.keep_alive);
+  // An upstream that answered before it had read everything: what the client still sends is not wanted.
+  return end(client_keep_alive_ && request_done_ ? Outcome::reuse_client : Outcome::close_client);
+}
+
+// --- Zero copy -------------------------------------------------------------------------------------
+
+// A long body that both sides carry as it is: from now on by splice, once both streams are quiet.
+void Exchange::consider_splice(SpliceDirection direction) {
+  if (splice_refused_ || splice_direction_ != SpliceDirection::none) return;
+  if (client_.transport().is_tls() || upstream_->transport().is_tls()) return;
+  const bool is_request = direction == SpliceDirection::request;
+  const io::Stream& source = (is_request ? client_.transport() : upstream_->transport()).stream();
+  if (source.has_receive_ended()) return;
+  const http::Http1Reader& reader = is_request ? request_reader_ : upstream_->reader();
+  if ((is_request ? request_encoding_ : response_encoding_) != BodyEncoding::identity) return;
+  if (reader.passable_bytes() < limits::splice_threshold_bytes) return;
+  splice_direction_ = direction;
+  client_.transport().stream().request_splice_mode();
+  upstream_->transport().stream().request_splice_mode();
+}
+
+void Exchange::leave_splice_mode() {
+  if (std::exchange(splice_direction_, SpliceDirection::none) == SpliceDirection::none) return;
+  splice_.reset();
+  client_.transport().stream().leave_splice_mode();
+  if (upstream_ != nullptr) upstream_->transport().stream().leave_splice_mode();
+}
+
+Exchange::Outcome Exchange::advance_splice(bool& moved) {
+  const bool is_request = splice_direction_ == SpliceDirection::request;
+  io::Stream& client = client_.transport().stream();
+  io::Stream& upstream = upstream_->transport().stream();
+  io::Stream& source = is_request ? client : upstream;
+  io::Stream& sink = is_request ? upstream : client;
+  http::Http1Reader& reader = is_request ? request_reader_ : upstream_->reader();
+
+  if (!splice_) {
+    if (source.has_receive_ended() || sink.send_error() != 0) {  // the end came first: copying sees it
+      leave_splice_mode();
+      return forward_both_ways();
+    }
+    if (!forward::SplicePump::is_ready(source, sink)) return Outcome::pending;
+    splice_.emplace(services_.pipes, source, sink, reader.passable_bytes());
+    if (!splice_->start()) {  // no descriptors: copy on
+      splice_refused_ = true;
+      leave_splice_mode();
+      return forward_both_ways();
+    }
+  }
+
+  const uint64_t before = splice_->bytes_taken();
+  const SpliceStatus status = splice_->advance(forward::SplicePump::WatchSink::yes);
+  const uint64_t count = splice_->bytes_taken() - before;
+  reader.pass_by(count);
+  (is_request ? request_bytes_ : response_bytes_) += count;
+  services_.observer.counters.spliced_bytes.add(count);
+  switch (status) {
+    case SpliceStatus::waiting:
+      return Outcome::pending;
+    case SpliceStatus::yield:
+      return Outcome::yield;
+    case SpliceStatus::interrupted:
+      // The sink has something to say: an early response, a client that leaves or pipelines. Copying
+      // listens to both sides.
+      splice_refused_ = true;
+      [[fallthrough]];
+    case SpliceStatus::done:
+    case SpliceStatus::source_ended:
+    case SpliceStatus::source_failed:
+    case SpliceStatus::sink_failed:
+      // Back to copying, whose next look finds the body done, the source ended or the sink broken.
+      leave_splice_mode();
+      moved = true;
+      return Outcome::pending;
+  }
+  UNREACHABLE();
+}
+
+// --- 101 Switching Protocols -----------------------------------------------------------------------
+
+Exchange::Outcome Exchange::start_tunnel() {
+  if (!request_.wants_upgrade) return on_bad_response();
+  const Duration upstream_time = services_.loop.now() - started_at_;
+  upstream_service_ms_ = to_milliseconds(upstream_time);
+  status_ = 101;
+  details_ = "via_upstream";
+  const std::string_view upgrade = response_.headers.find("upgrade").value_or(request_.upgrade);
+  if (!http::prepare_response(response_, upstream_time, services_.loop.wall_now())) return on_bad_response();
+  http::write_response_head(client_.transport().sink(), 101, response_.reason, response_.headers, {.upgrade = upgrade});
+  response_started_ = true;
+  timer_.cancel();
+  state_ = State::tunnelling;
+  tunnel_.emplace(services_, client_.transport(), upstream_->transport());
+  return Outcome::pending;
+}
+
+Exchange::Outcome Exchange::advance_tunnel() {
+  const Tunnel::Status status = tunnel_->advance();
+  request_bytes_ = tunnel_->bytes_to_upstream();
+  response_bytes_ = tunnel_->bytes_to_client();
+  switch (status) {
+    case Tunnel::Status::open:
+      return Outcome::pending;
+    case Tunnel::Status::yield:
+      return Outcome::yield;
+    case Tunnel::Status::done:
+      tunnel_.reset();
+      release_upstream(/*reusable=*/false);
+      return end(Outcome::close_client);
+    case Tunnel::Status::failed:
+      tunnel_.reset();
+      release_upstream(/*reusable=*/false, io::Stream::Ending::reset);  // nothing else tells that bytes are missing
+      return end(Outcome::abort_client);
+  }
+  UNREACHABLE();
+}
+
+// --- Ways in which it ends early -------------------------------------------------------------------
+
+Exchange::Outcome Exchange::on_bad_request() {
+  flags_.set(ResponseFlag::downstream_protocol_error);
+  if (started_wall_ == WallTime{}) started_wall_ = services_.loop.wall_now();
+  switch (request_reader_.error()) {
+    case http::ReadError::head_too_large:
+    case http::ReadError::too_many_headers:
+      return reply_locally(431, "request_headers_too_large");
+    case http::ReadError::target_too_long:
+      return reply_locally(414, request_reader_.error_text());
+    case http::ReadError::version_not_supported:
+      return reply_locally(505, request_reader_.error_text());
+    case http::ReadError::not_implemented:
+      return reply_locally(501, request_reader_.error_text());
+    default:
+      return reply_locally(400, request_reader_.error_text());
+  }
+}
+
+void Exchange::time_out_head() {
+  started_wall_ = services_.loop.wall_now();
+  static_cast<void>(reply_locally(408, "request_header_timeout"));
+}
+
+// The upstream's connection ended before the response did.
+Exchange::Outcome Exchange::on_upstream_lost() {
+  const bool was_reset = upstream_->transport().stream().receive_error() != 0 || upstream_->transport().has_send_failed();
+  if (response_started_) {
+    flags_.set(was_reset ? ResponseFlag::upstream_remote_reset : ResponseFlag::upstream_connection_termination);
+    details_ = "upstream_reset_after_response_started{connection_termination}";
+    release_upstream(/*reusable=*/false);
+    return end(Outcome::abort_client);
+  }
+  if (may_retry_lost_request()) {
+    services_.observer.counters.upstream_retries.add();
+    release_upstream(/*reusable=*/false);
+    response_ = http::ResponseHead(arena_);
+    response_head_begun_ = false;
+    endpoint_ = nullptr;  // the endpoint is not to blame: its connection was stale
+    return borrow_upstream(/*fresh=*/true);
+  }
+  flags_.set(was_reset ? ResponseFlag::upstream_remote_reset : ResponseFlag::upstream_connection_termination);
+  upstream_failure_ = was_reset ? "remote_reset" : "connection_termination";
+  return reply_locally(503, "upstream_reset_before_response_started{connection_termination}",
+                       "upstream connect error or disconnect/reset before headers. reset reason: connection termination");
+}
+
+// A pooled connection that its upstream closed just as it was taken: once more, on a new one, when the
+// upstream cannot have acted on the request or acting twice does no harm (RFC 9110 9.2.2, RFC 9112 9.3.1).
+bool Exchange::may_retry_lost_request() const noexcept {
+  if (!upstream_->is_reused() || upstream_->reader().is_inside_head() || request_bytes_ > 0) return false;
+  if (upstream_->bytes_sent_since_lent() == 0) return true;
+  constexpr std::string_view kIdempotent[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"};
+  for (const std::string_view method : kIdempotent) {
+    if (request_.method == method) return true;
+  }
+  return false;
+}
+
+Exchange::Outcome Exchange::on_bad_response() {
+  flags_.set(ResponseFlag::upstream_protocol_error);
+  if (response_started_) {
+    details_ = "upstream_reset_after_response_started{protocol_error}";
+    release_upstream(/*reusable=*/false);
+    return end(Outcome::abort_client);
+  }
+  upstream_failure_ = "protocol_error";
+  return reply_locally(502, "upstream_reset_before_response_started{protocol_error}",
+                       "upstream connect error or disconnect/reset before headers. reset reason: protocol error");
+}
+
+Exchange::Outcome Exchange::on_timed_out() {
+  flags_.set(ResponseFlag::upstream_request_timeout);
+  return reply_locally(504, "response_timeout", "upstream request timeout");
+}
+
+Exchange::Outcome Exchange::on_client_lost() {
+  flags_.set(ResponseFlag::downstream_connection_termination);
+  details_ = "downstream_remote_disconnect";
+  if (!response_started_) status_ = 0;
+  release_upstream(/*reusable=*/false);
+  return end(Outcome::abort_client);
+}
+
+void Exchange::cancel() {
+  if (state_ == State::ended) return;
+  if (started_wall_ == WallTime{}) started_wall_ = services_.loop.wall_now();
+  if (tunnel_) {
+    tunnel_.reset();
+    release_upstream(/*reusable=*/false, io::Stream::Ending::reset);
+  }
+  static_cast<void>(on_client_lost());
+}
+
+// The route's timeout.
+void Exchange::on_timeout(Timer& timer) {
+  Exchange& exchange = static_cast<OwnedTimer&>(timer).owner;
+  exchange.timed_out_ = true;
+  exchange.client_.on_upstream_change();
+}
+
+// --- The end ---------------------------------------------------------------------------------------
+
+Exchange::Outcome Exchange::end(Outcome outcome) {
+  timer_.cancel();
+  write_record();
+  if (snapshot_ != nullptr) services_.snapshots.unpin(*std::exchange(snapshot_, nullptr));
+  state_ = State::ended;
+  return outcome;
+}
+
+void Exchange::release_upstream(bool reusable, io::Stream::Ending ending) {
+  leave_splice_mode();
+  if (upstream_ == nullptr) return;
+  --endpoint_->active_requests;
+  if (upstream_->is_ready() && upstream_local_.port == 0 && services_.observer.access_log.is_enabled()) upstream_local_ = upstream_->local_address();
+  upstream::Connection& upstream = *std::exchange(upstream_, nullptr);
+  if (reusable) {
+    upstream.give_back();
+  } else {
+    upstream.discard(ending);
+  }
+}
+
+bool Exchange::may_keep_client() const noexcept { return request_.keep_alive && !services_.draining; }
+
+bool Exchange::is_waiting_for_client() const noexcept {
+  if (tunnel_) return true;
+  const io::Stream& stream = client_.transport().stream();
+  if (stream.unsent_bytes() > 0 || splice_direction_ == SpliceDirection::response) return true;
+  return state_ == State::forwarding && !request_done_ && (upstream_ == nullptr || upstream_->transport().writable_bytes() > 0);
+}
+
+Duration Exchange::client_progress_timeout() const noexcept {
+  return tunnel_ ? limits::tunnel_idle_timeout : limits::body_progress_timeout;
+}
+
+void Exchange::write_record() {
+  observe::RequestRecord record{
+      .start = started_wall_,
+      .duration = services_.loop.now() - started_at_,
+      .upstream_service_ms = upstream_service_ms_,
+      .method = request_.method,
+      .path = received_path_,
+      .version = request_.version,
+      .authority = request_.authority,
+      .user_agent = request_.headers.find("user-agent").value_or(std::string_view{}),
+      .request_id = http::request_id(request_),
+      .forwarded_for = request_.headers.find("x-forwarded-for").value_or(std::string_view{}),
+      .status = status_,
+      .flags = flags_,
+      .details = details_,
+      .connection_termination_details = {},
+      .upstream_failure_reason = upstream_failure_,
+      .bytes_received = request_bytes_,
+      .bytes_sent = response_bytes_,
+      .cluster = decision_.outcome == route::Outcome::forward && snapshot_ != nullptr ? &snapshot_->tables.clusters[decision_.cluster] : nullptr,
+      .route = decision_.route,
+      .upstream_host = upstream_address_.port != 0 ? &upstream_address_ : nullptr,
+      .upstream_local = upstream_local_.port != 0 ? &upstream_local_ : nullptr,
+      .downstream_local = {},
+      .downstream_remote = client_.peer_address(),
+      .requested_server_name = client_.server_name(),
+      .is_tls = client_.is_tls(),
+  };
+  if (services_.observer.access_log.is_enabled()) record.downstream_local = client_.local_address();
+  services_.observer.on_request_end(record);
+}
+
+}  // namespace sluice::proxy

@@ -1,0 +1,154 @@
+// One request and its response: steps 3 to 6 of the way of a request (docs/life_of_a_request.md). An
+// exchange owns no operation and no descriptor: whenever one of its two connections has changed, it is
+// advanced, looks at both and moves what can be moved. Lives in the shard's slab from a request's first
+// byte to the end of its response (or tunnel). One thread.
+#pragma once
+
+#include "base/arena.h"
+#include "base/limits.h"
+#include "base/timer_wheel.h"
+#include "forward/copy.h"
+#include "forward/splice_pump.h"
+#include "http/head.h"
+#include "observe/request_record.h"
+#include "proxy/services.h"
+#include "proxy/tunnel.h"
+#include "route/choose_route.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace sluice::proxy {
+
+class ClientConnection;
+
+class Exchange {
+ public:
+  Exchange(Services& services, ClientConnection& client) noexcept;
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+  ~Exchange();  // ended: advance() said so, or cancel() was called
+
+  // What becomes of the client's connection.
+  enum class Outcome : uint8_t {
+    pending,       // wait for a change
+    yield,         // advance() again in the next turn
+    reuse_client,  // over; the connection may carry the next request
+    close_client,  // over; close it once what was written has gone
+    abort_client,  // over; reset it: the client must not take what it has for complete
+  };
+
+  // Moves on as far as it can. Does not flush the client's transport when pending; the caller does.
+  [[nodiscard]] Outcome advance();
+
+  // The client is gone, or the shard stops: the upstream's part ends too.
+  void cancel();
+  // The head did not arrive in time: answers 408.
+  void time_out_head();
+
+  [[nodiscard]] bool is_reading_head() const noexcept { return state_ == State::reading_head; }
+  // Nothing moves because the client does not send, or does not take, what is due from it.
+  [[nodiscard]] bool is_waiting_for_client() const noexcept;
+  [[nodiscard]] Duration client_progress_timeout() const noexcept;
+
+ private:
+  enum class State : uint8_t {
+    reading_head,
+    connecting,   // to the upstream; is followed by itself when another endpoint is tried
+    forwarding,
+    tunnelling,   // after 101: bytes both ways
+    ended,        // the outcome is known, the record is written
+  };
+  enum class ResponseState : uint8_t { awaiting_head, body, done };
+  enum class SpliceDirection : uint8_t { none, request, response };
+
+  // In the order of the way of a request.
+  Outcome on_request_head();
+  Outcome forward_to(uint32_t cluster);
+  Outcome borrow_upstream(bool fresh);
+  Outcome on_upstream_ready();
+  Outcome on_connect_failed();
+  Outcome forward_both_ways();
+  Outcome forward_request_body(bool& moved);
+  Outcome await_response_head(bool& moved);
+  Outcome on_response_head();
+  Outcome forward_informational();
+  Outcome start_tunnel();
+  Outcome forward_response_body(bool& moved);
+  Outcome on_response_done();
+  Outcome advance_splice(bool& moved);
+  Outcome advance_tunnel();
+
+  // Ways in which it ends early.
+  Outcome on_bad_request();
+  Outcome on_upstream_lost();
+  Outcome on_bad_response();
+  Outcome on_timed_out();
+  Outcome on_client_lost();
+  Outcome reply_locally(uint16_t status, std::string_view details, std::string_view body = {}, std::string_view location = {});
+  Outcome redirect_to_https();
+
+  Outcome end(Outcome outcome);
+  // `ending`: of a connection that is not reusable.
+  void release_upstream(bool reusable, io::Stream::Ending ending = io::Stream::Ending::orderly);
+  void consider_splice(SpliceDirection direction);
+  void leave_splice_mode();
+  [[nodiscard]] bool may_retry_lost_request() const noexcept;
+  [[nodiscard]] bool may_keep_client() const noexcept;
+  [[nodiscard]] bool drain_buffered_request_body();
+  void write_record();
+  static void on_upstream_change(void* self);
+  static void on_timeout(Timer& timer);
+
+  Services& services_;
+  ClientConnection& client_;
+  alignas(std::max_align_t) std::array<std::byte, 3072> first_block_;
+  Arena arena_;
+  http::Http1Reader request_reader_;
+  http::RequestHead request_;
+  http::ResponseHead response_;
+  AdoptedSnapshot* snapshot_ = nullptr;            // pinned from routing to the end
+  route::Decision decision_;
+  upstream::Endpoint* endpoint_ = nullptr;         // the last one that was tried
+  upstream::Connection* upstream_ = nullptr;       // borrowed: from connecting to the end
+  forward::BodyEncoding request_encoding_ = forward::BodyEncoding::identity;
+  forward::BodyEncoding response_encoding_ = forward::BodyEncoding::identity;
+  SpliceDirection splice_direction_ = SpliceDirection::none;  // both streams were asked for splice mode
+  std::optional<forward::SplicePump> splice_;                 // exactly while bytes are being spliced
+  std::optional<Tunnel> tunnel_;                              // exactly while tunnelling
+  struct OwnedTimer : Timer {
+    OwnedTimer(Handler handler, Exchange& exchange) noexcept : Timer(handler), owner(exchange) {}
+    Exchange& owner;
+  } timer_;  // the route's timeout
+
+  // For the record.
+  Instant started_at_;
+  WallTime started_wall_{};
+  std::string_view received_path_;  // path and query as the client sent them
+  SocketAddress upstream_address_;
+  SocketAddress upstream_local_;
+  int64_t upstream_service_ms_ = -1;
+  uint64_t request_bytes_ = 0;
+  uint64_t response_bytes_ = 0;
+  std::string_view details_;
+  std::string_view upstream_failure_;
+  observe::ResponseFlags flags_;
+  uint16_t status_ = 0;
+
+  State state_ = State::reading_head;
+  ResponseState response_state_ = ResponseState::awaiting_head;
+  bool head_begun_ = false;          // the reader was given this request
+  bool response_head_begun_ = false; // the upstream's reader was given a response
+  bool request_done_ = false;        // the whole request has been written to the upstream
+  bool response_started_ = false;    // bytes of a final response were written to the client
+  bool splice_refused_ = false;      // this exchange stays with copying
+  bool timed_out_ = false;           // the route's timeout has passed
+  bool client_keep_alive_ = false;   // decided with the response's head
+  uint8_t connect_attempts_ = 0;
+  uint8_t informational_count_ = 0;
+};
+
+}  // namespace sluice::proxy

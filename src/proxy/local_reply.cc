@@ -1,0 +1,58 @@
+// Responses that sluice gives itself: redirects and errors, with Envoy's texts where Envoy has one.
+#include "http/http1_writer.h"
+#include "http/hygiene.h"
+#include "proxy/client_connection.h"
+#include "proxy/exchange.h"
+
+namespace sluice::proxy {
+
+using http::BodyFraming;
+
+Exchange::Outcome Exchange::reply_locally(uint16_t status, std::string_view details, std::string_view body, std::string_view location) {
+  release_upstream(/*reusable=*/false);
+  status_ = status;
+  details_ = details;
+  if (response_started_) return end(Outcome::abort_client);
+
+  // The connection goes on when the request is understood and all of it is here; what has not arrived
+  // yet might never, so the client is asked to come again on a new connection.
+  const bool head_understood = snapshot_ != nullptr;
+  const bool keep = head_understood && may_keep_client() && request_reader_.error() == http::ReadError::none && drain_buffered_request_body();
+
+  http::HeaderList headers(arena_);
+  bool fits = true;
+  if (!location.empty()) fits &= headers.add("location", location);
+  if (!body.empty()) fits &= headers.add("content-type", "text/plain");
+  fits &= headers.add("date", http::http_date(services_.loop.wall_now()));
+  fits &= headers.add("server", "istio-envoy");
+  if (!fits) return end(Outcome::abort_client);  // the request has filled the arena to the last byte
+
+  const bool is_head = request_.method == "HEAD";
+  http::MessageFraming framing{.body = is_head ? BodyFraming::none : BodyFraming::content_length, .content_length = body.size()};
+  framing.show_content_length = true;
+  framing.close = !keep;
+  framing.keep_alive = keep && request_.version == http::Version::http_1_0;
+  http::write_response_head(client_.transport().sink(), status, {}, headers, framing);
+  if (!is_head) {
+    client_.transport().write(as_bytes(body));
+    response_bytes_ = body.size();
+  }
+  response_started_ = true;
+  return end(keep ? Outcome::reuse_client : Outcome::close_client);
+}
+
+Exchange::Outcome Exchange::redirect_to_https() {
+  const std::string_view location = http::https_location(request_);
+  if (location.empty()) return reply_locally(400, "missing_host_header");
+  return reply_locally(301, "https_redirect", {}, location);
+}
+
+// Reads off what has arrived of a body that nobody wants; true when that was all of it.
+bool Exchange::drain_buffered_request_body() {
+  const forward::CopyResult drained =
+      forward::copy_body(request_reader_, client_.transport(), nullptr, forward::BodyEncoding::identity);
+  request_bytes_ += drained.bytes;
+  return drained.status == forward::CopyStatus::done;
+}
+
+}  // namespace sluice::proxy

@@ -1,0 +1,13 @@
+#include "proxy/services.h"
+
+#include "proxy/client_connection.h"
+#include "proxy/exchange.h"
+
+namespace sluice::proxy {
+
+Services::Services(io::Loop& ring_loop, observe::ShardObserver& shard_observer, uint64_t seed) noexcept
+    : loop(ring_loop), observer(shard_observer), random(seed), upstreams(ring_loop) {}
+
+Services::~Services() = default;
+
+}  // namespace sluice::proxy

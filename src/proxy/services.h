@@ -1,0 +1,36 @@
+// What a shard lends to its connections and exchanges. Everything belongs to the shard's thread.
+#pragma once
+
+#include "base/list.h"
+#include "base/random.h"
+#include "base/slab.h"
+#include "io/loop.h"
+#include "io/pipe_pool.h"
+#include "observe/shard_observer.h"
+#include "proxy/adopted_snapshots.h"
+#include "upstream/connection_pool.h"
+
+#include <cstdint>
+
+namespace sluice::proxy {
+
+class ClientConnection;
+class Exchange;
+
+struct Services {
+  Services(io::Loop& ring_loop, observe::ShardObserver& shard_observer, uint64_t seed) noexcept;
+  ~Services();
+
+  io::Loop& loop;
+  observe::ShardObserver& observer;
+  Random random;
+  io::PipePool pipes;
+  upstream::ConnectionPool upstreams;
+  AdoptedSnapshots snapshots;
+  Slab<ClientConnection> client_connections;
+  Slab<Exchange> exchanges;
+  List<ClientConnection> open_connections;
+  bool draining = false;  // answer what is in flight, then close
+};
+
+}  // namespace sluice::proxy

@@ -1,0 +1,29 @@
+// From a request head to a decision: a pure function of the tables (no I/O, no allocation).
+#pragma once
+
+#include "http/head.h"
+#include "snapshot/snapshot.h"
+
+#include <cstdint>
+
+namespace sluice::route {
+
+enum class Outcome : uint8_t {
+  forward,         // to `cluster`
+  https_redirect,  // 301, http::https_location()
+  not_found,       // no virtual host or no route: 404 NR
+  no_cluster,      // the route's destination is not known: 503 NC
+};
+
+struct Decision {
+  Outcome outcome = Outcome::not_found;
+  uint32_t cluster = 0;                                 // forward: index into Snapshot::clusters
+  const snapshot::Route* route = nullptr;               // forward, no_cluster
+  const snapshot::VirtualHost* virtual_host = nullptr;  // null: the host is not known
+};
+
+// `random` (any 64 bits) chooses among weighted destinations. Uses head.host and head.path.
+[[nodiscard]] Decision choose_route(const snapshot::RouteTable& table, const http::RequestHead& head,
+                                    uint64_t random) noexcept;
+
+}  // namespace sluice::route

@@ -1,0 +1,233 @@
+#include "shard/shard.h"
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "io/socket.h"
+#include "proxy/client_connection.h"
+#include "proxy/exchange.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+namespace sluice::shard {
+
+namespace {
+
+// Also the pulse that a watchdog looks for.
+constexpr Duration kTurnWaitMax = std::chrono::milliseconds(500);
+
+// How many connections a shard may have: by its own limit, and by its share of the descriptors, of
+// which a connection needs two (its upstream's) or six (spliced both ways).
+uint32_t connections_by_descriptors() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur == RLIM_INFINITY) return limits::connections_per_shard_max;
+  const rlim_t usable = limit.rlim_cur > limits::reserved_descriptors ? limit.rlim_cur - limits::reserved_descriptors : 1;
+  return static_cast<uint32_t>(std::clamp<rlim_t>(usable / 2, 1, limits::connections_per_shard_max));
+}
+
+}  // namespace
+
+Shard::Shard(unsigned index, std::optional<unsigned> cpu, snapshot::Cell& cell)
+    : index_(index), cpu_(cpu), cell_(cell), connections_max_(connections_by_descriptors()) {}
+
+Shard::~Shard() { CHECK(!thread_.joinable()); }
+
+Status Shard::start() {
+  std::promise<Status> started;
+  std::future<Status> outcome = started.get_future();
+  thread_ = std::thread([this, &started] { run(started); });
+  Status status = outcome.get();
+  if (!status) thread_.join();
+  return status;
+}
+
+void Shard::run(std::promise<Status>& started) {
+  pthread_setname_np(pthread_self(), ("shard-" + std::to_string(index_)).c_str());
+  if (cpu_) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(*cpu_, &set);
+    pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+  }
+
+  Result<std::unique_ptr<io::Loop>> loop = io::Loop::create();
+  if (!loop) {
+    started.set_value(std::unexpected(loop.error()));
+    return;
+  }
+  loop_ = std::move(*loop);
+  mailbox_ = std::make_unique<io::Mailbox>(*loop_, [](void* self) { static_cast<Shard*>(self)->on_wake(); }, this);
+  if (Status status = mailbox_->start(); !status) {
+    mailbox_.reset();
+    loop_.reset();
+    started.set_value(std::move(status));
+    return;
+  }
+  services_ = std::make_unique<proxy::Services>(*loop_, observer_, std::random_device{}() * uint64_t{0x1'0000'0001} + index_);
+  started.set_value({});
+
+  turn_until_stopped();
+
+  // The mailbox stays for join(): other threads may wake a shard that has just ended.
+  services_.reset();
+  cell_.leave(index_);
+}
+
+void Shard::turn_until_stopped() {
+  while (!stop_wanted_.load(std::memory_order_acquire)) {
+    loop_->turn(kTurnWaitMax);
+    adopt_snapshot();
+    admit();
+    publish_statistics();
+  }
+  stop_everything();
+  while (services_->client_connections.count() > 0 || !closing_listeners_.empty() || !mailbox_->is_idle()) loop_->turn(kTurnWaitMax);
+  services_->snapshots.clear();  // and with the tables, the idle upstream connections
+  while (services_->upstreams.connection_count() > 0) loop_->turn(kTurnWaitMax);
+}
+
+void Shard::on_wake() {
+  take_given_listeners();
+  if (drain_wanted_.load(std::memory_order_acquire)) drain();
+}
+
+// --- configuration ---------------------------------------------------------------------------------
+
+void Shard::adopt_snapshot() {
+  const snapshot::Snapshot* newest = cell_.current();
+  if (newest != nullptr && newest->version != services_->snapshots.current_version()) {
+    services_->snapshots.adopt(*newest);
+    take_given_listeners();
+    follow_listeners(*newest);
+  }
+  const uint64_t adopted = services_->snapshots.current_version();
+  const uint64_t oldest = services_->snapshots.oldest_version();
+  if (adopted != reported_adopted_ || oldest != reported_oldest_) {
+    cell_.report(index_, adopted, oldest);
+    reported_adopted_ = adopted;
+    reported_oldest_ = oldest;
+  }
+}
+
+void Shard::give_listeners(std::vector<BoundSocket> sockets) {
+  const std::lock_guard lock(given_mutex_);
+  given_.insert(given_.end(), sockets.begin(), sockets.end());
+}
+
+// They accept only once a snapshot says what for.
+void Shard::take_given_listeners() {
+  std::vector<BoundSocket> sockets;
+  {
+    const std::lock_guard lock(given_mutex_);
+    sockets.swap(given_);
+  }
+  for (const auto& [address, fd] : sockets) {
+    listening_[address].listener = std::make_unique<accept::Listener>(
+        *loop_, fd, address, accept::Listener::Events{.on_accepted = on_accepted, .on_closed = on_listener_closed, .owner = this});
+  }
+}
+
+void Shard::follow_listeners(const snapshot::Snapshot& snapshot) {
+  std::map<SocketAddress, const snapshot::Listener*> wanted;
+  for (const snapshot::Listener& listener : snapshot.listeners) wanted.emplace(listener.address, &listener);
+
+  for (auto entry = listening_.begin(); entry != listening_.end();) {
+    const auto described = wanted.find(entry->first);
+    if (described != wanted.end()) {
+      entry->second.is_tls = described->second->is_tls;
+      if (!is_full_ && !draining_) entry->second.listener->start();
+      ++entry;
+    } else {
+      accept::Listener& closing = *closing_listeners_.emplace_back(std::move(entry->second.listener));
+      entry = listening_.erase(entry);
+      closing.close();
+    }
+  }
+}
+
+// --- connections -----------------------------------------------------------------------------------
+
+void Shard::on_accepted(void* self, accept::Listener& listener, int fd) {
+  Shard& shard = *static_cast<Shard*>(self);
+  const auto entry = shard.listening_.find(listener.address());
+  if (shard.draining_ || entry == shard.listening_.end()) {  // accepted just before the listener was closed
+    io::close_descriptor(fd);
+    return;
+  }
+  shard.services_->client_connections.create(*shard.services_, listener.address(), entry->second.is_tls).on_accepted(fd);
+}
+
+// Beyond the limits new connections wait in the kernel's backlog, where they cost no memory of ours.
+void Shard::admit() {
+  const bool full = services_->client_connections.count() >= connections_max_ ||
+                    observer_.counters.tls_handshakes_active.value() >= limits::handshakes_per_shard_max;
+  if (full == is_full_ || draining_) return;
+  is_full_ = full;
+  if (full) observer_.counters.connections_refused.add();
+  for (auto& [address, listening] : listening_) {
+    if (full) {
+      listening.listener->pause();
+    } else {
+      listening.listener->start();
+    }
+  }
+}
+
+void Shard::on_listener_closed(void* self, accept::Listener& listener) {
+  Shard& shard = *static_cast<Shard*>(self);
+  std::erase_if(shard.closing_listeners_, [&listener](const auto& closing) { return closing.get() == &listener; });
+}
+
+// --- the end ---------------------------------------------------------------------------------------
+
+void Shard::begin_drain() noexcept {
+  drain_wanted_.store(true, std::memory_order_release);
+  wake();
+}
+
+void Shard::begin_stop() noexcept {
+  stop_wanted_.store(true, std::memory_order_release);
+  wake();
+}
+
+void Shard::drain() {
+  if (std::exchange(draining_, true)) return;
+  services_->draining = true;
+  for (auto& [address, listening] : listening_) closing_listeners_.push_back(std::move(listening.listener));
+  listening_.clear();
+  for (const auto& listener : closing_listeners_) listener->close();
+  services_->open_connections.for_each([](proxy::ClientConnection& connection) { connection.drain(); });
+}
+
+void Shard::stop_everything() {
+  drain();
+  services_->open_connections.for_each([](proxy::ClientConnection& connection) { connection.terminate(); });
+  mailbox_->stop();
+}
+
+void Shard::join() {
+  if (thread_.joinable()) thread_.join();
+  mailbox_.reset();
+  loop_.reset();
+}
+
+void Shard::publish_statistics() noexcept {
+  const io::Loop::Statistics& loop = loop_->statistics();
+  const upstream::ConnectionPool& upstreams = services_->upstreams;
+  observe::ShardCounters& counters = observer_.counters;
+  counters.loop_turns.set(loop.turns);
+  counters.completion_overflows.set(loop.completion_overflows);
+  counters.receive_buffers_exhausted.set(loop.buffers_exhausted);
+  counters.upstream_connections_opened.set(upstreams.opened_count);
+  counters.upstream_connect_failures.set(upstreams.connect_failure_count);
+  counters.upstream_reuses.set(upstreams.reuse_count);
+  counters.upstream_connections_active.set(upstreams.connection_count());
+}
+
+}  // namespace sluice::shard

@@ -1,0 +1,96 @@
+// One shard: a thread with its loop, its listeners and its connections. Everything but the functions
+// marked "any thread" runs on that thread; other threads leave word in atomics and wake it.
+#pragma once
+
+#include "accept/listener.h"
+#include "base/result.h"
+#include "io/loop.h"
+#include "io/mailbox.h"
+#include "observe/shard_observer.h"
+#include "proxy/services.h"
+#include "snapshot/cell.h"
+
+#include <atomic>
+#include <cstdint>
+#include <future>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+namespace sluice::shard {
+
+// A bound socket on its way from the control plane to the shard.
+struct BoundSocket {
+  SocketAddress address;
+  int fd;
+};
+
+class Shard {
+ public:
+  Shard(unsigned index, std::optional<unsigned> cpu, snapshot::Cell& cell);
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+  ~Shard();  // joined
+
+  // Starts the thread and waits until its ring exists or cannot exist.
+  [[nodiscard]] Status start();
+
+  // --- any thread ---
+  // Sockets for the listeners of the next snapshot; the shard owns them from now on.
+  void give_listeners(std::vector<BoundSocket> sockets);
+  void wake() noexcept { mailbox_->wake(); }
+  void begin_drain() noexcept;
+  void begin_stop() noexcept;
+  void join();
+  [[nodiscard]] bool is_running() const noexcept { return thread_.joinable(); }
+  [[nodiscard]] observe::ShardObserver& observer() noexcept { return observer_; }
+
+ private:
+  struct Listening {
+    std::unique_ptr<accept::Listener> listener;
+    bool is_tls = false;
+  };
+
+  void run(std::promise<Status>& started);
+  void turn_until_stopped();
+  void on_wake();
+  void adopt_snapshot();
+  void follow_listeners(const snapshot::Snapshot& snapshot);
+  void take_given_listeners();
+  void admit();
+  void drain();
+  void stop_everything();
+  void publish_statistics() noexcept;
+
+  static void on_accepted(void* self, accept::Listener& listener, int fd);
+  static void on_listener_closed(void* self, accept::Listener& listener);
+
+  const unsigned index_;
+  const std::optional<unsigned> cpu_;
+  snapshot::Cell& cell_;
+  observe::ShardObserver observer_;
+  std::thread thread_;
+
+  // Word from other threads.
+  std::atomic<bool> drain_wanted_{false};
+  std::atomic<bool> stop_wanted_{false};
+  std::mutex given_mutex_;
+  std::vector<BoundSocket> given_;
+
+  // Made and used by the thread.
+  std::unique_ptr<io::Loop> loop_;
+  std::unique_ptr<io::Mailbox> mailbox_;
+  std::unique_ptr<proxy::Services> services_;
+  std::map<SocketAddress, Listening> listening_;
+  std::vector<std::unique_ptr<accept::Listener>> closing_listeners_;
+  uint32_t connections_max_;
+  uint64_t reported_adopted_ = 0;
+  uint64_t reported_oldest_ = 0;
+  bool is_full_ = false;    // accepting rests until connections have ended
+  bool draining_ = false;
+};
+
+}  // namespace sluice::shard

@@ -1,0 +1,93 @@
+#include "shard/shard_set.h"
+
+#include "io/socket.h"
+#include "shard/shard.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <set>
+
+namespace sluice::shard {
+
+namespace {
+
+// The CPUs that this process may run on, in order.
+std::vector<unsigned> usable_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::vector<unsigned> cpus;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return cpus;
+  for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+}  // namespace
+
+ShardSet::ShardSet() = default;
+
+ShardSet::~ShardSet() { stop(); }
+
+Result<std::unique_ptr<ShardSet>> ShardSet::start(unsigned count, snapshot::Cell& cell) {
+  const std::vector<unsigned> cpus = usable_cpus();
+  std::unique_ptr<ShardSet> set(new ShardSet);
+  for (unsigned i = 0; i < count; ++i) {
+    const std::optional<unsigned> cpu = count == cpus.size() ? std::optional(cpus[i]) : std::nullopt;
+    auto shard = std::make_unique<Shard>(i, cpu, cell);
+    if (Status status = shard->start(); !status) return std::unexpected(status.error());
+    set->shards_.push_back(std::move(shard));
+  }
+  return set;
+}
+
+Status ShardSet::bind_listeners(const snapshot::Snapshot& snapshot) {
+  std::set<SocketAddress> wanted;
+  for (const snapshot::Listener& listener : snapshot.listeners) wanted.insert(listener.address);
+
+  std::vector<std::vector<BoundSocket>> sockets(shards_.size());
+  for (const SocketAddress& address : wanted) {
+    if (bound_.contains(address)) continue;
+    for (std::vector<BoundSocket>& of_shard : sockets) {
+      Result<int> fd = io::open_listener(address);
+      if (!fd) {
+        for (const auto& opened : sockets) {
+          for (const BoundSocket& socket : opened) io::close_descriptor(socket.fd);
+        }
+        return std::unexpected(fd.error());
+      }
+      of_shard.push_back({.address = address, .fd = *fd});
+    }
+  }
+  for (size_t i = 0; i < shards_.size(); ++i) shards_[i]->give_listeners(std::move(sockets[i]));
+  bound_ = std::move(wanted);
+  return {};
+}
+
+void ShardSet::wake_all() noexcept {
+  for (const auto& shard : shards_) shard->wake();
+}
+
+void ShardSet::begin_drain() noexcept {
+  for (const auto& shard : shards_) shard->begin_drain();
+}
+
+uint64_t ShardSet::open_connections() const noexcept {
+  uint64_t count = 0;
+  for (const auto& shard : shards_) count += shard->observer().counters.connections_active.value();
+  return count;
+}
+
+void ShardSet::stop() noexcept {
+  for (const auto& shard : shards_) {
+    if (shard->is_running()) shard->begin_stop();
+  }
+  for (const auto& shard : shards_) shard->join();
+}
+
+observe::ShardObserver& ShardSet::observer(unsigned index) noexcept { return shards_[index]->observer(); }
+
+uint64_t ShardSet::turns(unsigned index) const noexcept { return shards_[index]->observer().counters.loop_turns.value(); }
+
+}  // namespace sluice::shard

@@ -1,0 +1,40 @@
+// Reads what routing needs from a ClientHello without a TLS session (RFC 8446 4.1.2, RFC 6066 3,
+// RFC 7301): the server is chosen before any memory is spent. A pure function over hostile bytes.
+#pragma once
+
+#include "base/bytes.h"
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace sluice::tls {
+
+enum class HelloStatus : uint8_t {
+  complete,
+  need_more,  // a prefix of a ClientHello; at most limits::client_hello_bytes_max are waited for
+  not_tls,    // the first bytes are no TLS handshake record: plain HTTP on a TLS port, say
+  malformed,  // TLS, but no well-formed ClientHello
+};
+
+struct ClientHello {
+  HelloStatus status = HelloStatus::need_more;
+  // The host_name of server_name in lower case without trailing dot; empty: none was sent. Points into
+  // `name_storage`, so a ClientHello is not copied while it is used.
+  std::string_view server_name;
+  bool offers_http2 = false;     // ALPN lists "h2"
+  bool offers_acme_tls = false;  // ALPN is exactly "acme-tls/1" (RFC 8737)
+  uint16_t legacy_version = 0;   // 0x0303
+  bool offers_tls_1_3 = false;   // supported_versions lists 0x0304
+  std::array<char, 256> name_storage{};
+
+  ClientHello() = default;
+  ClientHello(const ClientHello&) = delete;
+  ClientHello& operator=(const ClientHello&) = delete;
+};
+
+// `bytes` is the connection's input from its first byte; the message may span several records. Fills
+// `hello` and returns its status.
+HelloStatus read_client_hello(ConstBytes bytes, ClientHello& hello) noexcept;
+
+}  // namespace sluice::tls

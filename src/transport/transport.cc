@@ -1,0 +1,157 @@
+#include "transport/transport.h"
+
+#include "base/check.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace sluice::transport {
+
+using tls::SessionStatus;
+
+Transport::Transport(io::Loop& loop, io::Stream::ChangeHandler on_change, void* owner) noexcept : stream_(loop, on_change, owner) {}
+
+Transport::~Transport() {
+  release(decrypted_);
+  release(gathered_);
+}
+
+void Transport::release(io::Chunk*& chunk) noexcept {
+  if (chunk != nullptr) stream_.loop().chunks().give(*std::exchange(chunk, nullptr));
+}
+
+// --- TLS -------------------------------------------------------------------------------------------
+
+void Transport::start_tls(std::unique_ptr<tls::Session> session) noexcept { session_ = std::move(session); }
+
+SessionStatus Transport::drive_handshake() {
+  SessionStatus status = SessionStatus::need_input;
+  while (status == SessionStatus::need_input && !stream_.received().empty()) {
+    ConstBytes input = stream_.received();
+    const size_t offered = input.size();
+    status = session_->handshake(input, stream_.sink());
+    stream_.consume(offered - input.size());
+  }
+  stream_.flush();
+  return status;
+}
+
+// --- reading ---------------------------------------------------------------------------------------
+
+ConstBytes Transport::readable() {
+  if (session_ == nullptr) return stream_.received();
+  if (decrypted_ == nullptr) fill_decrypted();
+  if (decrypted_ == nullptr) return {};
+  return {decrypted_->bytes() + decrypted_->begin, decrypted_->end - decrypted_->begin};
+}
+
+void Transport::fill_decrypted() {
+  if (read_closed_ || read_failed_ || (stream_.received().empty() && session_->pending_bytes() == 0)) return;
+  io::Chunk& chunk = stream_.loop().chunks().take(limits::chunk_bytes);
+  for (;;) {
+    ConstBytes input = stream_.received();
+    const size_t offered = input.size();
+    const MutableBytes room{chunk.bytes() + chunk.end, chunk.capacity - chunk.end};
+    const auto [status, size] = session_->read(input, room, stream_.sink());
+    stream_.consume(offered - input.size());
+    chunk.end += static_cast<uint32_t>(size);
+    read_closed_ = status == SessionStatus::closed;
+    read_failed_ = status == SessionStatus::failed;
+    if (read_closed_ || read_failed_) break;
+    if (status == SessionStatus::need_input && stream_.received().empty()) break;
+    if (chunk.end == chunk.capacity) break;
+  }
+  stream_.flush();  // alerts and answers to post-handshake messages
+  if (chunk.end == 0) {
+    stream_.loop().chunks().give(chunk);
+  } else {
+    decrypted_ = &chunk;
+  }
+}
+
+void Transport::consume(size_t size) {
+  if (session_ == nullptr) {
+    stream_.consume(size);
+    return;
+  }
+  DCHECK(size == 0 || (decrypted_ != nullptr && size <= decrypted_->end - decrypted_->begin));
+  if (size == 0) return;
+  decrypted_->begin += static_cast<uint32_t>(size);
+  if (decrypted_->begin == decrypted_->end) release(decrypted_);
+}
+
+bool Transport::is_at_end() {
+  if (session_ == nullptr) return stream_.is_at_end();
+  return readable().empty() && (read_closed_ || read_failed_ || stream_.has_receive_ended());
+}
+
+bool Transport::is_truncated() const noexcept {
+  if (stream_.receive_error() != 0) return true;
+  return session_ != nullptr && !read_closed_;
+}
+
+// --- writing ---------------------------------------------------------------------------------------
+
+size_t Transport::writable_bytes() const noexcept {
+  const size_t writable = stream_.writable_bytes();
+  const size_t gathered = gathered_ == nullptr ? 0 : gathered_->end;
+  return writable - std::min(writable, gathered);
+}
+
+// Room in the gathering chunk, which ends at one record's worth of plaintext; more is asked for only
+// by a large head, which then has a chunk of its own and is cut into records by the session.
+MutableBytes Transport::reserve(size_t at_least) {
+  if (session_ == nullptr) return stream_.sink().reserve(&stream_, at_least);
+  if (gathered_ != nullptr && gathered_->end + at_least > limits::tls_plaintext_bytes) encrypt_gathered();
+  if (gathered_ == nullptr) gathered_ = &stream_.loop().chunks().take(at_least);
+  const size_t end = std::max<size_t>(limits::tls_plaintext_bytes, gathered_->end + at_least);
+  return {gathered_->bytes() + gathered_->end, end - gathered_->end};
+}
+
+void Transport::commit(size_t used) {
+  if (session_ == nullptr) {
+    stream_.sink().commit(&stream_, used);
+  } else {
+    gathered_->end += static_cast<uint32_t>(used);
+    if (gathered_->end == 0) release(gathered_);
+  }
+}
+
+ByteSink Transport::sink() noexcept {
+  return {.reserve = [](void* self, size_t at_least) { return static_cast<Transport*>(self)->reserve(at_least); },
+          .commit = [](void* self, size_t used) { static_cast<Transport*>(self)->commit(used); },
+          .owner = this};
+}
+
+void Transport::write(ConstBytes bytes) {
+  if (session_ == nullptr) {
+    stream_.write(bytes);
+    return;
+  }
+  while (!bytes.empty()) {
+    const MutableBytes room = reserve(1);
+    const size_t step = std::min(room.size(), bytes.size());
+    std::memcpy(room.data(), bytes.data(), step);
+    commit(step);
+    bytes = bytes.subspan(step);
+  }
+}
+
+void Transport::encrypt_gathered() {
+  if (!write_failed_ && gathered_->end > 0 && !session_->write({gathered_->bytes(), gathered_->end}, stream_.sink())) write_failed_ = true;
+  release(gathered_);
+}
+
+void Transport::flush() {
+  if (gathered_ != nullptr) encrypt_gathered();
+  stream_.flush();
+}
+
+void Transport::finish_writing() {
+  if (gathered_ != nullptr) encrypt_gathered();
+  if (session_ != nullptr && !write_failed_) session_->close(stream_.sink());
+  stream_.finish_writing();
+}
+
+}  // namespace sluice::transport

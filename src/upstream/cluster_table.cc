@@ -1,0 +1,67 @@
+#include "upstream/cluster_table.h"
+
+#include <algorithm>
+
+namespace sluice::upstream {
+
+ClusterTable::ClusterTable(const snapshot::Snapshot& snapshot, const ClusterTable* previous) {
+  clusters_.reserve(snapshot.clusters.size());
+  by_name_.reserve(snapshot.clusters.size());
+  for (const snapshot::Cluster& described : snapshot.clusters) {
+    by_name_.emplace(described.name, static_cast<uint32_t>(clusters_.size()));
+    Cluster& cluster = clusters_.emplace_back();
+    cluster.load_balancing = described.load_balancing;
+
+    std::unordered_map<SocketAddress, std::shared_ptr<Endpoint>, SocketAddressHash> known;
+    if (previous != nullptr) {
+      if (const auto found = previous->by_name_.find(described.name); found != previous->by_name_.end()) {
+        for (const auto& endpoint : previous->clusters_[found->second].endpoints) known.emplace(endpoint->address(), endpoint);
+      }
+    }
+
+    const bool weighted = std::ranges::any_of(described.endpoints, [&](const auto& endpoint) { return endpoint.weight != described.endpoints[0].weight; });
+    uint64_t sum = 0;
+    for (const snapshot::Endpoint& endpoint : described.endpoints) {
+      const auto found = known.find(endpoint.address);
+      cluster.endpoints.push_back(found != known.end() ? found->second : std::make_shared<Endpoint>(endpoint.address));
+      sum += endpoint.weight;
+      if (weighted) cluster.cumulative_weights.push_back(sum);
+    }
+  }
+}
+
+Endpoint* ClusterTable::choose(uint32_t cluster_index, Random& random, const Endpoint* avoid) noexcept {
+  Cluster& cluster = clusters_[cluster_index];
+  if (cluster.endpoints.empty()) return nullptr;
+  if (cluster.endpoints.size() == 1) return cluster.endpoints[0].get();
+  Endpoint* chosen = pick(cluster, random);
+  // A few tries, as Envoy's previous_hosts predicate does (5): enough to move on, never a loop.
+  for (unsigned attempt = 0; chosen == avoid && attempt < 5; ++attempt) chosen = pick(cluster, random);
+  return chosen;
+}
+
+Endpoint* ClusterTable::pick(Cluster& cluster, Random& random) noexcept {
+  switch (cluster.load_balancing) {
+    case snapshot::LoadBalancing::round_robin:
+      if (cluster.cumulative_weights.empty()) return cluster.endpoints[cluster.next++ % cluster.endpoints.size()].get();
+      return pick_any(cluster, random);
+    case snapshot::LoadBalancing::random:
+      return pick_any(cluster, random);
+    case snapshot::LoadBalancing::least_request: {  // the less busy of two (Mitzenmacher, power of two choices)
+      Endpoint* first = pick_any(cluster, random);
+      Endpoint* second = pick_any(cluster, random);
+      return second->active_requests < first->active_requests ? second : first;
+    }
+  }
+  UNREACHABLE();
+}
+
+Endpoint* ClusterTable::pick_any(const Cluster& cluster, Random& random) noexcept {
+  if (cluster.cumulative_weights.empty()) return cluster.endpoints[random.below(static_cast<uint32_t>(cluster.endpoints.size()))].get();
+  const uint64_t total = cluster.cumulative_weights.back();
+  const uint64_t point = random.next() % total;
+  const auto place = std::ranges::upper_bound(cluster.cumulative_weights, point);
+  return cluster.endpoints[static_cast<size_t>(place - cluster.cumulative_weights.begin())].get();
+}
+
+}  // namespace sluice::upstream

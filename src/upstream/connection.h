@@ -1,0 +1,78 @@
+// One connection to an endpoint: lent to one exchange at a time, idle in its endpoint's list in
+// between, where it keeps receiving, so that an upstream's close is seen before the next request would
+// run into it. Made by ConnectionPool; returns itself to it after the close. One thread.
+#pragma once
+
+#include "base/list.h"
+#include "base/timer_wheel.h"
+#include "http/http1_reader.h"
+#include "io/loop.h"
+#include "transport/transport.h"
+
+#include <cstdint>
+
+namespace sluice::upstream {
+
+class ConnectionPool;
+class Endpoint;
+
+class Connection : public ListNode<Connection> {
+ public:
+  // Who is told of every change while the connection is lent.
+  struct Borrower {
+    void (*on_change)(void* owner) = nullptr;
+    void* owner = nullptr;
+  };
+
+  Connection(ConnectionPool& pool, Endpoint& endpoint) noexcept;
+  ~Connection();
+
+  // Begins to connect, for `borrower`, who learns the outcome by on_change: is_ready() or has_failed().
+  void connect(Duration timeout, Borrower borrower);
+  // Lends an idle connection.
+  void lend(Borrower borrower) noexcept;
+  // The borrower is done, and the connection may serve another request: no bytes of this one are left.
+  void give_back() noexcept;
+  // Ends the connection, idle or lent; the borrower hears nothing any more.
+  void discard(io::Stream::Ending ending = io::Stream::Ending::orderly) noexcept;
+
+  [[nodiscard]] bool is_ready() const noexcept { return transport_.stream().is_open(); }
+  // errno of a connect that failed, ETIMEDOUT when its time was up; 0: none.
+  [[nodiscard]] int connect_error() const noexcept { return connect_error_; }
+  // It has served a request before, so it may have been closed by the upstream just now.
+  [[nodiscard]] bool is_reused() const noexcept { return is_reused_; }
+  // Bytes that went out since it was lent.
+  [[nodiscard]] uint64_t bytes_sent_since_lent() const noexcept { return transport_.stream().bytes_sent() - sent_before_; }
+
+  [[nodiscard]] transport::Transport& transport() noexcept { return transport_; }
+  [[nodiscard]] http::Http1Reader& reader() noexcept { return reader_; }
+  [[nodiscard]] Endpoint& endpoint() noexcept { return *endpoint_; }
+  [[nodiscard]] const SocketAddress& local_address() noexcept;
+
+ private:
+  enum class State : uint8_t { connecting, lent, idle, closing };
+
+  static void on_stream_change(void* self);
+  static void on_timeout(Timer& timer);
+  static void on_retire(void* self);
+
+  void on_change();
+
+  ConnectionPool& pool_;
+  Endpoint* endpoint_;  // null once closing: the endpoint may be gone before the close is complete
+  transport::Transport transport_;
+  http::Http1Reader reader_;
+  struct OwnedTimer : Timer {
+    OwnedTimer(Handler handler, Connection& connection) noexcept : Timer(handler), owner(connection) {}
+    Connection& owner;
+  } timer_;  // connecting: the time it may take; idle: the time it is kept
+  io::Task retire_task_;
+  Borrower borrower_;  // set exactly while connecting or lent
+  SocketAddress local_address_;
+  uint64_t sent_before_ = 0;
+  int connect_error_ = 0;
+  State state_ = State::idle;
+  bool is_reused_ = false;
+};
+
+}  // namespace sluice::upstream

@@ -1,0 +1,37 @@
+// All upstream connections of a shard: where their memory comes from, and how one is borrowed. Must
+// outlive every Endpoint and be empty when it dies. One thread.
+#pragma once
+
+#include "base/slab.h"
+#include "io/loop.h"
+#include "upstream/connection.h"
+#include "upstream/endpoint.h"
+
+#include <cstdint>
+
+namespace sluice::upstream {
+
+class ConnectionPool {
+ public:
+  explicit ConnectionPool(io::Loop& loop) noexcept : loop_(loop) {}
+
+  // An idle connection of the endpoint if there is one and `fresh` was not asked for, else a new one
+  // that is connecting. Ends with give_back() or discard().
+  [[nodiscard]] Connection& borrow(Endpoint& endpoint, Duration connect_timeout, bool fresh, Connection::Borrower borrower);
+
+  [[nodiscard]] io::Loop& loop() const noexcept { return loop_; }
+  [[nodiscard]] size_t connection_count() const noexcept { return connections_.count(); }
+
+  uint64_t opened_count = 0;
+  uint64_t connect_failure_count = 0;
+  uint64_t reuse_count = 0;
+
+ private:
+  friend class Connection;
+  void destroy(Connection& connection) noexcept { connections_.destroy(connection); }
+
+  io::Loop& loop_;
+  Slab<Connection> connections_;
+};
+
+}  // namespace sluice::upstream

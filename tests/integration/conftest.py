@@ -1,0 +1,173 @@
+"""Fixtures: one default gateway for the whole run, upstreams behind it, gateways of a test's own."""
+
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from harness import certificates, documents, gateway as gateways, ports  # noqa: E402
+from harness.gateway import Gateway  # noqa: E402
+from harness.upstream import Upstream  # noqa: E402
+
+# Names u0.local.kyma.dev, u1... of the default gateway, each with an endpoint of its own that a test can have.
+SLOT_COUNT = 400
+
+
+class Slots:
+    """Endpoints that the default gateway knows from its start: a port each, bound but not listening yet."""
+
+    def __init__(self, count):
+        self._reserved = [ports.ReservedPort() for _ in range(count)]
+        self._next = 0
+
+    def document(self):
+        return documents.join(*[documents.routes(f"u{index}", port.number) for index, port in enumerate(self._reserved)])
+
+    def take(self):
+        """(host, the port that nobody listens on yet)."""
+        index = self._next
+        self._next += 1
+        assert index < len(self._reserved), "more upstreams than slots: raise SLOT_COUNT"
+        return f"u{index}.{documents.DOMAIN}", self._reserved[index]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def binary():
+    if not gateways.BINARY.is_file():
+        pytest.exit(f"{gateways.BINARY} is missing: build it, or name another one by SLUICE_BINARY", returncode=2)
+    return gateways.BINARY
+
+
+@pytest.fixture(scope="session")
+def slots():
+    return Slots(SLOT_COUNT)
+
+
+@pytest.fixture(scope="session")
+def certificate():
+    """Of the default gateway."""
+    return certificates.self_signed(f"*.{documents.DOMAIN}")
+
+
+@pytest.fixture(scope="session")
+def default_gateway(slots, certificate):  # pylint: disable=redefined-outer-name
+    """Two shards, the kyma-gateway word for word, a plain gateway on 8080, and every slot."""
+    with tempfile.TemporaryDirectory(prefix="sluice-default-") as folder:
+        texts = documents.kyma_texts(certificate) | {"slots.yaml": slots.document()}
+        with Gateway(folder, texts, concurrency=2) as running:
+            yield running
+
+
+@pytest.fixture
+def gateway(default_gateway):  # pylint: disable=redefined-outer-name
+    """The default gateway; the test must leave it alive and well."""
+    default_gateway.check_health()
+    yield default_gateway
+    default_gateway.check_health()
+
+
+@pytest.fixture
+def upstream(slots, default_gateway):  # pylint: disable=redefined-outer-name,unused-argument
+    """An upstream of the test's own behind the default gateway: `upstream.host` leads to it."""
+    host, port = slots.take()
+    made = port.listen()
+    running = Upstream(made)
+    running.host = host
+    running.serve()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def refusing_host(slots, default_gateway):  # pylint: disable=redefined-outer-name,unused-argument
+    """A host whose endpoint refuses connections."""
+    host, _ = slots.take()
+    return host
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "tls"])
+def tls(request):
+    """The test runs over plain TCP and over TLS."""
+    return request.param
+
+
+@pytest.fixture
+def connect(gateway, upstream, tls):  # pylint: disable=redefined-outer-name
+    """connect() is a new client of `upstream` through the default gateway, plain or TLS."""
+    clients = []
+
+    def make(**options):
+        clients.append(gateway.connect(upstream.host, tls=tls, **options))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def client(connect):  # pylint: disable=redefined-outer-name
+    return connect()
+
+
+@pytest.fixture(scope="session")
+def sample_upstream():
+    """The port of `sluice sample-upstream`."""
+    port = ports.free_port()
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen([gateways.BINARY, "sample-upstream", "--listen", f"{ports.LOOPBACK}:{port}"],
+                                   stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            assert gateways.wait_until(lambda: gateways.is_listening(port) or process.poll() is not None)
+            if process.poll() is not None:
+                log.seek(0)
+                pytest.fail(f"sample-upstream ended with {process.returncode}: {log.read().decode()}")
+            yield port
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+@pytest.fixture
+def own_upstream():
+    """An upstream for a gateway of the test's own: put service_entry(name, own_upstream.port) into it."""
+    running = Upstream().serve()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def own_gateway(tmp_path, certificate):  # pylint: disable=redefined-outer-name
+    """own_gateway({file: text}) starts a gateway of the test's own on top of documents.kyma_texts()."""
+    started = []
+
+    def make(texts=None, *, start=True, **options):
+        made = Gateway(tmp_path / f"gateway{len(started)}", documents.kyma_texts(certificate) | (texts or {}), **options)
+        started.append(made)
+        return made.start() if start else made
+
+    yield make
+    for made in started:
+        made.stop()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):  # pylint: disable=unused-argument
+    """A failed test shows what its gateways have logged."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for running in gateways.alive:
+            report.sections.append((f"log of {running.folder.name}", running.log_tail()))
+            report.sections.append((f"access log of {running.folder.name}", "\n".join(running.access_lines()[-20:])))
+
+
+def pytest_configure(config):
+    # Every test is bounded by its own timeouts; this one only catches a mistake of the suite.
+    config.addinivalue_line("markers", "slow: takes more than ten seconds")
+    assert re.fullmatch(r"3\.(1[1-9]|[2-9]\d).*", sys.version), "Python 3.11 or later is needed"

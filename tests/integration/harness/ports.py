@@ -1,0 +1,41 @@
+"""Free ports of the loopback interface."""
+
+import socket
+
+LOOPBACK = "127.0.0.1"
+
+
+class ReservedPort:
+    """A port that nobody else gets: bound, but not listening, with SO_REUSEPORT.
+
+    The gateway's listeners, which use SO_REUSEPORT as well, can bind it; until they do, connections are refused.
+    """
+
+    def __init__(self):
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self._socket.bind((LOOPBACK, 0))
+        self.number = self._socket.getsockname()[1]
+
+    def listen(self, backlog=128):
+        """The port's listening socket, from now on the caller's."""
+        self._socket.listen(backlog)
+        return self._socket
+
+    def close(self):
+        self._socket.close()
+
+
+def free_port():
+    """A port that was free a moment ago, for listeners without SO_REUSEPORT."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((LOOPBACK, 0))
+        return probe.getsockname()[1]
+
+
+def listen(backlog=128):
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((LOOPBACK, 0))
+    listener.listen(backlog)
+    return listener

@@ -1,0 +1,140 @@
+#include "sim/judge.h"
+
+#include "sim/gateway_snapshot.h"
+#include "sim/pattern.h"
+
+#include <charconv>
+#include <string>
+
+namespace sluice::sim {
+
+namespace {
+
+uint64_t id_of(const std::string* field) {
+  uint64_t id = 0;
+  if (field != nullptr) std::from_chars(field->data(), field->data() + field->size(), id);
+  return id;
+}
+
+// What sluice answers by itself, whatever the weather; 0: it asks an upstream.
+unsigned always_local(Place place) {
+  switch (place) {
+    case Place::dead:
+    case Place::nowhere: return 503;
+    case Place::unknown: return 404;
+    case Place::redirected: return 301;
+    default: return 0;
+  }
+}
+
+}  // namespace
+
+void Tally::add(const Tally& other) {
+  requests += other.requests;
+  answered += other.answered;
+  local += other.local;
+  lost += other.lost;
+  tunnels += other.tunnels;
+  executions += other.executions;
+  body_bytes += other.body_bytes;
+  spliced_bytes += other.spliced_bytes;
+  retries += other.retries;
+  upstream_reuses += other.upstream_reuses;
+  turns += other.turns;
+}
+
+// --- upstreams -------------------------------------------------------------------------------------
+
+RequestPlan& Judge::on_execution(const MessageReader& reader, const SocketAddress& upstream) {
+  const uint64_t id = id_of(reader.field("x-id"));
+  RequestPlan* request = plan_.find(id);
+  if (request == nullptr) world_.fail("an upstream got a request that no client has sent: {} {}", reader.method(), reader.target());
+  if (reader.method() != request->method) world_.fail("request {}: method {} became {}", id, request->method, reader.method());
+  const std::string target = fmt::format("/{}/{}", name_of(request->place), id);
+  if (reader.target() != target) world_.fail("request {}: target {} became {}", id, target, reader.target());
+  if (!leads_to(request->place, upstream)) world_.fail("request {} for {} came to {}", id, target, upstream.to_string());
+  ++tally_.executions;
+  if (++request->executions > 1 && (request->method == "POST" || request->executions > 2)) {
+    world_.fail("request {}: a {} was executed {} times", id, request->method, request->executions);
+  }
+  return *request;
+}
+
+void Judge::on_request_content(const RequestPlan& request, uint64_t offset, ConstBytes content) {
+  if (offset + content.size() > request.body_size) world_.fail("request {}: the upstream got more than the body", request.id);
+  if (!is_pattern(request_body_key(request.id), offset, content)) world_.fail("request {}: wrong bytes in the body, from {} on", request.id, offset);
+}
+
+void Judge::on_request_complete(const RequestPlan& request, uint64_t body_bytes) {
+  if (body_bytes != request.body_size) world_.fail("request {}: the upstream takes {} bytes for the whole body of {}", request.id, body_bytes, request.body_size);
+  if (!request.client_sent_all) world_.fail("request {}: complete at the upstream, but not sent in full", request.id);
+}
+
+void Judge::on_tunnel_up(const RequestPlan& request, uint64_t offset, ConstBytes bytes) {
+  if (!is_pattern(tunnel_up_key(request.id), offset, bytes)) world_.fail("request {}: wrong bytes up the tunnel, from {} on", request.id, offset);
+}
+
+void Judge::on_tunnel_up_end(const RequestPlan& request, uint64_t bytes) {
+  if (!request.client_tunnel_finished || bytes != request.tunnel_up) {
+    world_.fail("request {}: the tunnel's upper end closed in order after {} of {} bytes, but the client had not", request.id, bytes, request.tunnel_up);
+  }
+}
+
+// --- clients ---------------------------------------------------------------------------------------
+
+void Judge::on_informational(const RequestPlan& request, unsigned status) {
+  if (request.is_http_1_0) world_.fail("request {}: {} for an HTTP/1.0 client", request.id, status);
+  if (status == 100 && !request.expects_continue) world_.fail("request {}: 100 Continue without Expect", request.id);
+}
+
+bool Judge::may_be_local(const RequestPlan& request, unsigned status) const {
+  if (const unsigned always = always_local(request.place); always != 0) return status == always;
+  if (plan_.is_calm) return false;
+  return status == 503 || status == 502 || (status == 504 && request.place == Place::timed);
+}
+
+void Judge::on_response_head(const RequestPlan& request, const MessageReader& reader) {
+  const std::string* id = reader.field("x-id");
+  if (id == nullptr) {
+    if (!may_be_local(request, reader.status())) world_.fail("request {}: sluice answered {} by itself", request.id, reader.status());
+    return;
+  }
+  if (id_of(id) != request.id) world_.fail("request {} was answered with the response to {}", request.id, *id);
+  const unsigned expected = request.is_upgrade && !request.upgrade_is_refused ? 101 : request.response.status;
+  if (reader.status() != expected) world_.fail("request {}: status {} became {}", request.id, expected, reader.status());
+}
+
+void Judge::on_response_content(const RequestPlan& request, const MessageReader& reader, uint64_t offset, ConstBytes content) {
+  if (reader.field("x-id") == nullptr) return;
+  if (!is_pattern(response_body_key(request.id), offset, content)) world_.fail("request {}: wrong bytes in the response, from {} on", request.id, offset);
+  tally_.body_bytes += content.size();
+}
+
+void Judge::on_response_complete(const RequestPlan& request, const MessageReader& reader, uint64_t body_bytes) {
+  if (reader.field("x-id") == nullptr) {
+    ++tally_.local;
+    return;
+  }
+  ++tally_.answered;
+  const unsigned status = reader.status();
+  const size_t expected = request.method == "HEAD" || status == 204 || status == 304 ? 0 : request.response.size;
+  if (body_bytes != expected) world_.fail("request {}: the client takes {} bytes for the whole response of {}", request.id, body_bytes, expected);
+  if (!request.response_was_said) world_.fail("request {}: the response is complete, but the upstream had not ended it", request.id);
+}
+
+void Judge::on_tunnel_down(const RequestPlan& request, uint64_t offset, ConstBytes bytes) {
+  if (!is_pattern(tunnel_down_key(request.id), offset, bytes)) world_.fail("request {}: wrong bytes down the tunnel, from {} on", request.id, offset);
+}
+
+void Judge::on_tunnel_down_end(const RequestPlan& request, uint64_t bytes) {
+  if (!request.upstream_tunnel_finished || bytes != request.tunnel_down) {
+    world_.fail("request {}: the tunnel's lower end closed in order after {} of {} bytes, but the upstream had not", request.id, bytes, request.tunnel_down);
+  }
+}
+
+void Judge::on_lost(const RequestPlan& request, bool may_be_lost) {
+  ++tally_.lost;
+  if (plan_.is_calm && !may_be_lost) world_.fail("request {} was lost in calm weather", request.id);
+}
+
+}  // namespace sluice::sim

@@ -1,0 +1,63 @@
+// What must hold whatever happens: nobody gets another one's bytes, nobody takes half a body for a whole
+// one, nothing that is not idempotent happens twice, nobody waits for ever.
+#pragma once
+
+#include "sim/message_reader.h"
+#include "sim/plan.h"
+#include "sim_io/world.h"
+
+#include <cstdint>
+
+namespace sluice::sim {
+
+// What happened in a run; the sum over many runs shows that everything was exercised.
+struct Tally {
+  uint64_t requests = 0;
+  uint64_t answered = 0;  // by an upstream, in full
+  uint64_t local = 0;     // by sluice itself
+  uint64_t lost = 0;      // cut off, or the client left
+  uint64_t tunnels = 0;   // ended in order on both sides
+  uint64_t executions = 0;
+  uint64_t body_bytes = 0;
+  uint64_t spliced_bytes = 0;
+  uint64_t retries = 0;
+  uint64_t upstream_reuses = 0;
+  uint64_t turns = 0;
+
+  void add(const Tally& other);
+};
+
+class Judge {
+ public:
+  Judge(World& world, RunPlan& plan) noexcept : world_(world), plan_(plan) {}
+
+  // --- what an upstream sees ---
+  // The head of a request, which names one of the plan.
+  [[nodiscard]] RequestPlan& on_execution(const MessageReader& reader, const SocketAddress& upstream);
+  void on_request_content(const RequestPlan& request, uint64_t offset, ConstBytes content);
+  void on_request_complete(const RequestPlan& request, uint64_t body_bytes);
+  void on_tunnel_up(const RequestPlan& request, uint64_t offset, ConstBytes bytes);
+  void on_tunnel_up_end(const RequestPlan& request, uint64_t bytes);
+
+  // --- what a client sees ---
+  void on_informational(const RequestPlan& request, unsigned status);
+  void on_response_head(const RequestPlan& request, const MessageReader& reader);
+  void on_response_content(const RequestPlan& request, const MessageReader& reader, uint64_t offset, ConstBytes content);
+  void on_response_complete(const RequestPlan& request, const MessageReader& reader, uint64_t body_bytes);
+  void on_tunnel_down(const RequestPlan& request, uint64_t offset, ConstBytes bytes);
+  void on_tunnel_down_end(const RequestPlan& request, uint64_t bytes);
+  // The connection ended without a complete response.
+  void on_lost(const RequestPlan& request, bool may_be_lost);
+
+  [[nodiscard]] Tally& tally() noexcept { return tally_; }
+  [[nodiscard]] World& world() noexcept { return world_; }
+
+ private:
+  [[nodiscard]] bool may_be_local(const RequestPlan& request, unsigned status) const;
+
+  World& world_;
+  RunPlan& plan_;
+  Tally tally_;
+};
+
+}  // namespace sluice::sim

@@ -1,0 +1,121 @@
+// Everything that the scripts of one run will do, drawn from the seed before it begins: what each client
+// asks for and how it behaves, and what the upstream makes of each request.
+#pragma once
+
+#include "base/durations.h"
+#include "sim/talker.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice::sim {
+
+// Where a request's path leads (the snapshot is in gateway.cc).
+enum class Place : uint8_t {
+  one,         // "/one/": a cluster of one endpoint
+  several,     // "/several/": a cluster of three
+  weighted,    // "/weighted/": two clusters, 3 to 1
+  timed,       // "/timed/": a route with a timeout
+  dead,        // "/dead/": nobody answers there
+  nowhere,     // "/nowhere/": a cluster without endpoints
+  unknown,     // "/unknown/": no route
+  redirected,  // a host that is redirected to https
+};
+[[nodiscard]] const char* name_of(Place place);
+
+struct ResponsePlan {
+  enum class Framing : uint8_t { length, chunked, until_close };
+  enum class When : uint8_t { after_request, with_head, within_body };
+  enum class Fault : uint8_t {
+    none,
+    end_early,    // FIN in mid-response
+    reset_early,  // RST in mid-response
+    no_answer,    // reads, and never says anything
+    no_reading,   // does not even read the body
+    close_before,  // ends without a word when it has read the head
+    garbage,      // what it says is no HTTP
+  };
+  unsigned status = 200;
+  Framing framing = Framing::length;
+  size_t size = 0;
+  unsigned informational = 0;  // 103s before it
+  bool says_close = false;
+  bool has_trailers = false;
+  When when = When::after_request;
+  Duration delay{};
+  Fault fault = Fault::none;
+  size_t fault_at = 0;  // bytes of the body
+  enum class Afterwards : uint8_t { keep, close, close_later, reset_later, surplus } afterwards = Afterwards::keep;
+};
+
+struct RequestPlan {
+  enum class Body : uint8_t { none, length, chunked };
+  enum class Leave : uint8_t { stay, close, reset, half_close };
+
+  uint64_t id = 0;
+  std::string method = "GET";
+  Place place = Place::one;
+  bool is_http_1_0 = false;
+  bool keep_alive = true;
+  bool expects_continue = false;
+  bool is_upgrade = false;
+  bool upgrade_is_refused = false;  // by the upstream, with an ordinary response
+  Body body = Body::none;
+  size_t body_size = 0;
+  size_t tunnel_up = 0;
+  size_t tunnel_down = 0;
+  bool tunnel_reset_by_client = false;
+  bool tunnel_reset_by_upstream = false;
+  Leave leave = Leave::stay;
+  bool leaves_while_sending = false;  // else while receiving
+  size_t leave_at = 0;                // bytes of the body, or of the response
+  ResponsePlan response;
+
+  // --- what happened, for the judge ---
+  unsigned executions = 0;           // heads that an upstream has read
+  bool response_was_said = false;    // all of it, by an upstream
+  bool client_sent_all = false;
+  bool upstream_tunnel_finished = false;  // it had sent everything and then FIN
+  bool client_tunnel_finished = false;
+};
+
+struct ClientPlan {
+  enum class Manners : uint8_t {
+    good,
+    silent,        // connects and says nothing
+    slow_head,     // begins a head and never ends it
+    garbage,       // sends what is no HTTP
+    stops_reading,  // asks, and takes nothing
+    stops_sending,  // promises a body and does not send it
+  };
+  enum class Ending : uint8_t { close, reset, wait };
+  Manners manners = Manners::good;
+  Ending ending = Ending::close;
+  bool is_pipelined = false;
+  Pace writing;
+  Pace reading;
+  Duration start{};
+  Duration patience{};  // zero: for ever, since it must not come to that
+  std::vector<RequestPlan> requests;
+};
+
+struct RunPlan {
+  // Nobody misbehaves and no descriptor is short: every request must be answered by its upstream.
+  bool is_calm = false;
+  Weather weather;
+  Pace upstream_reading;
+  Pace upstream_writing;
+  std::vector<ClientPlan> clients;
+  std::optional<Duration> reload_at;
+  std::optional<Duration> drain_at;
+  std::optional<Duration> stop_at;
+
+  [[nodiscard]] RequestPlan* find(uint64_t id);
+};
+
+[[nodiscard]] RunPlan make_plan(uint64_t seed);
+
+}  // namespace sluice::sim

@@ -1,0 +1,116 @@
+#include "sim/run.h"
+
+#include "sim/client_actor.h"
+#include "sim/gateway_snapshot.h"
+#include "sim/upstream_actor.h"
+#include "sim_gateway.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <vector>
+
+namespace sluice::sim {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kTurnWaitMax = 1s;
+constexpr Duration kStandstillMax = 200s;  // longer than any timeout of the gateway that applies
+constexpr uint64_t kTurnsMax = 3'000'000;
+
+class Run {
+ public:
+  Run(uint64_t seed, bool verbose);
+  Tally operator()();
+
+ private:
+  void serve_upstreams();
+  void schedule_turning_points();
+  void check_standstill();
+  [[nodiscard]] bool is_over() const;
+
+  RunPlan plan_;
+  World world_;
+  Judge judge_;
+  // The gateway uses both until its end.
+  std::unique_ptr<snapshot::Snapshot> first_snapshot_ = make_gateway_snapshot(1);
+  std::unique_ptr<snapshot::Snapshot> second_snapshot_ = make_gateway_snapshot(2);
+  SimGateway gateway_;
+  std::vector<std::unique_ptr<ClientActor>> clients_;
+  std::vector<std::unique_ptr<UpstreamActor>> upstreams_;
+  bool reload_due_ = false;
+  bool drain_due_ = false;
+  bool stop_due_ = false;
+};
+
+Run::Run(uint64_t seed, bool verbose)
+    : plan_(make_plan(seed)), world_(seed, plan_.weather), judge_(world_, plan_), gateway_(world_, *first_snapshot_, seed) {
+  world_.verbose = verbose;
+  serve_upstreams();
+  schedule_turning_points();
+  for (ClientPlan& client : plan_.clients) clients_.push_back(std::make_unique<ClientActor>(judge_, plan_.is_calm, client));
+}
+
+void Run::serve_upstreams() {
+  for (const SocketAddress& address : upstream_addresses()) {
+    world_.network().serve(address, {.answer =
+                                         [this] {
+                                           if (plan_.is_calm || !world_.chance(50)) return Network::Answer{.delay = world_.delay(3ms)};
+                                           switch (world_.random().below(3)) {
+                                             case 0: return Network::Answer{.error = ECONNREFUSED, .delay = world_.delay(1ms)};
+                                             case 1: return Network::Answer{.error = EHOSTUNREACH, .delay = world_.delay(2s)};
+                                             default: return Network::Answer{.delay = -1s};
+                                           }
+                                         },
+                                     .on_connection =
+                                         [this](Endpoint& endpoint) {
+                                           upstreams_.push_back(std::make_unique<UpstreamActor>(judge_, plan_, endpoint));
+                                         }});
+  }
+}
+
+// Done between two turns, as the shard does.
+void Run::schedule_turning_points() {
+  if (plan_.reload_at) world_.after(*plan_.reload_at, [this] { reload_due_ = true; });
+  if (plan_.drain_at) world_.after(*plan_.drain_at, [this] { drain_due_ = true; });
+  if (plan_.stop_at) world_.after(*plan_.stop_at, [this] { stop_due_ = true; });
+}
+
+bool Run::is_over() const {
+  return stop_due_ || std::ranges::all_of(clients_, [](const auto& client) { return client->is_done(); });
+}
+
+void Run::check_standstill() {
+  for (const auto& client : clients_) {
+    if (client->is_done() || client->is_resting() || world_.now() - client->last_progress() < kStandstillMax) continue;
+    if (client->last_progress() == Instant{}) continue;  // not connected yet
+    if (client->is_rude()) continue;                     // looks after itself
+    world_.fail("a client waits for ever: {}", client->state());
+  }
+}
+
+Tally Run::operator()() {
+  while (!is_over()) {
+    gateway_.turn(kTurnWaitMax);
+    check_standstill();
+    if (gateway_.loop().statistics().turns > kTurnsMax) world_.fail("the loop has turned {} times: it spins", kTurnsMax);
+    if (std::exchange(reload_due_, false)) gateway_.adopt(*second_snapshot_);
+    if (std::exchange(drain_due_, false)) gateway_.drain();
+  }
+  Tally& tally = judge_.tally();
+  tally.turns = gateway_.loop().statistics().turns;
+  tally.upstream_reuses = gateway_.services().upstreams.reuse_count;
+  tally.spliced_bytes = gateway_.counters().spliced_bytes.value();
+  tally.retries = gateway_.counters().upstream_retries.value();
+  gateway_.end();
+  world_.advance_to(world_.now() + 10s);  // what clients and upstreams still make of the end
+  return tally;
+}
+
+}  // namespace
+
+Tally run_seed(uint64_t seed, bool verbose) { return Run(seed, verbose)(); }
+
+}  // namespace sluice::sim

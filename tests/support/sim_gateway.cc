@@ -1,0 +1,81 @@
+#include "sim_gateway.h"
+
+#include "io/socket.h"
+#include "proxy/client_connection.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice::sim {
+
+namespace {
+constexpr Duration kTurnWaitMax = std::chrono::seconds(1);
+constexpr unsigned kTurnsToEndMax = 100'000;
+}  // namespace
+
+SimGateway::SimGateway(World& world, const snapshot::Snapshot& snapshot, uint64_t seed)
+    : world_(world),
+      observer_(std::make_unique<observe::ShardObserver>()),
+      loop_(std::move(*io::Loop::create())),
+      services_(std::make_unique<proxy::Services>(*loop_, *observer_, seed)) {
+  adopt(snapshot);
+  for (const snapshot::Listener& listener : snapshot.listeners) {
+    const Result<int> fd = io::open_listener(listener.address);
+    auto& added = listeners_.emplace_back(std::make_unique<accept::Listener>(
+        *loop_, *fd, listener.address,
+        accept::Listener::Events{.on_accepted = on_accepted, .on_closed = on_listener_closed, .owner = this}));
+    added->start();
+  }
+}
+
+SimGateway::~SimGateway() = default;
+
+void SimGateway::on_accepted(void* self, accept::Listener& listener, int fd) {
+  proxy::Services& services = *static_cast<SimGateway*>(self)->services_;
+  if (services.draining) {  // accepted just before the listener was closed
+    io::close_descriptor(fd);
+    return;
+  }
+  services.client_connections.create(services, listener.address(), /*is_tls=*/false).on_accepted(fd);
+}
+
+void SimGateway::on_listener_closed(void* self, accept::Listener& listener) {
+  std::erase_if(static_cast<SimGateway*>(self)->listeners_, [&listener](const auto& closed) { return closed.get() == &listener; });
+}
+
+void SimGateway::drain() {
+  if (std::exchange(services_->draining, true)) return;
+  for (const auto& listener : listeners_) listener->close();
+  services_->open_connections.for_each([](proxy::ClientConnection& connection) { connection.drain(); });
+}
+
+void SimGateway::end() {
+  drain();
+  services_->open_connections.for_each([](proxy::ClientConnection& connection) { connection.terminate(); });
+  unsigned turns = 0;
+  const auto turn_once = [&] {
+    loop_->turn(kTurnWaitMax);
+    if (++turns > kTurnsToEndMax) {
+      world_.fail("the gateway does not end: {} client connections, {} upstream connections, {} listeners", services_->client_connections.count(),
+                  services_->upstreams.connection_count(), listeners_.size());
+    }
+  };
+  while (services_->client_connections.count() > 0 || !listeners_.empty()) turn_once();
+  if (services_->exchanges.count() > 0) world_.fail("{} exchanges are left without a client", services_->exchanges.count());
+  services_->snapshots.clear();
+  while (services_->upstreams.connection_count() > 0) turn_once();
+  for (int i = 0; i < 3; ++i) turn_once();  // late completions of cancellations
+
+  services_.reset();
+  world_.check_nothing_left();
+  if (loop_->chunks().taken_count() > 0) world_.fail("{} chunks were not given back", loop_->chunks().taken_count());
+  if (loop_->timers().armed_count() > 0) world_.fail("{} timers are still armed", loop_->timers().armed_count());
+  const observe::ShardCounters& counters = observer_->counters;
+  if (counters.connections_active.value() != 0 || counters.requests_active.value() != 0 || counters.tunnels_active.value() != 0) {
+    world_.fail("gauges do not return to zero: {} connections, {} requests, {} tunnels", counters.connections_active.value(),
+                counters.requests_active.value(), counters.tunnels_active.value());
+  }
+  loop_.reset();
+}
+
+}  // namespace sluice::sim

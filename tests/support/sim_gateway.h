@@ -1,0 +1,48 @@
+// The data plane of one shard over the simulated kernel: what shard::Shard puts together, without its
+// thread and its mailbox. Unit tests and the simulation drive it turn by turn.
+#pragma once
+
+#include "accept/listener.h"
+#include "base/durations.h"
+#include "io/loop.h"
+#include "observe/shard_observer.h"
+#include "proxy/services.h"
+#include "sim_io/world.h"
+#include "snapshot/snapshot.h"
+
+#include <memory>
+#include <vector>
+
+namespace sluice::sim {
+
+class SimGateway {
+ public:
+  // Listens on every plain listener of `snapshot`, which must outlive the gateway.
+  SimGateway(World& world, const snapshot::Snapshot& snapshot, uint64_t seed);
+  SimGateway(const SimGateway&) = delete;
+  SimGateway& operator=(const SimGateway&) = delete;
+  ~SimGateway();  // ended
+
+  void turn(Duration max_wait) { loop_->turn(max_wait); }
+  void adopt(const snapshot::Snapshot& snapshot) { services_->snapshots.adopt(snapshot); }
+  // As Shard: no more connections; idle ones end now, busy ones after their response.
+  void drain();
+  // As Shard: everything ends, then nothing must be left in the world.
+  void end();
+
+  [[nodiscard]] proxy::Services& services() noexcept { return *services_; }
+  [[nodiscard]] io::Loop& loop() noexcept { return *loop_; }
+  [[nodiscard]] const observe::ShardCounters& counters() const noexcept { return observer_->counters; }
+
+ private:
+  static void on_accepted(void* self, accept::Listener& listener, int fd);
+  static void on_listener_closed(void* self, accept::Listener& listener);
+
+  World& world_;
+  std::unique_ptr<observe::ShardObserver> observer_;
+  std::unique_ptr<io::Loop> loop_;
+  std::unique_ptr<proxy::Services> services_;
+  std::vector<std::unique_ptr<accept::Listener>> listeners_;
+};
+
+}  // namespace sluice::sim

@@ -1,0 +1,70 @@
+// The functions of io/socket.h over the simulated kernel: takes the place of src/io/socket.cc.
+#include "io/socket.h"
+
+#include "sim_io/kernel.h"
+#include "sim_io/world.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstring>
+
+namespace sluice::io {
+
+namespace {
+
+sim::Kernel& kernel() { return sim::World::current().kernel(); }
+
+}  // namespace
+
+// The world speaks IPv4 only.
+unsigned to_sockaddr(const SocketAddress& address, sockaddr_storage& storage) noexcept {
+  std::memset(&storage, 0, sizeof storage);
+  auto& in = reinterpret_cast<sockaddr_in&>(storage);
+  in.sin_family = AF_INET;
+  in.sin_port = htons(address.port);
+  std::memcpy(&in.sin_addr, address.ip.data(), 4);
+  return sizeof in;
+}
+
+SocketAddress from_sockaddr(const sockaddr_storage& storage) noexcept {
+  SocketAddress address;
+  const auto& in = reinterpret_cast<const sockaddr_in&>(storage);
+  address.port = ntohs(in.sin_port);
+  std::memcpy(address.ip.data(), &in.sin_addr, 4);
+  return address;
+}
+
+int open_tcp_socket(SocketAddress::Family) noexcept { return kernel().open_socket(); }
+
+Result<int> open_listener(const SocketAddress& address) { return kernel().open_listener(address); }
+
+void prepare_accepted(int fd) noexcept { static_cast<void>(kernel().socket(fd, "setsockopt")); }
+
+SocketAddress local_address(int fd) noexcept { return kernel().socket(fd, "getsockname").local(); }
+
+SocketAddress peer_address(int fd) noexcept { return kernel().socket(fd, "getpeername").remote(); }
+
+void shutdown_socket(int fd, ShutdownHow how) noexcept {
+  sim::Endpoint& socket = kernel().socket(fd, "shutdown");
+  sim::World::current().trace("kernel: shutdown {} {}", fd, how == ShutdownHow::write ? "writing" : "both");
+  if (how == ShutdownHow::write) {
+    socket.shutdown_write();
+  } else {
+    socket.shutdown_both();
+  }
+}
+
+void reset_on_close(int fd) noexcept { kernel().socket(fd, "setsockopt").reset_on_close = true; }
+
+void close_descriptor(int fd) noexcept { kernel().close(fd); }
+
+void set_nonblocking(int fd, bool nonblocking) noexcept { kernel().set_nonblocking(fd, nonblocking); }
+
+Pipe open_pipe() noexcept { return kernel().open_pipe(); }
+
+long read_pipe(const Pipe& pipe, MutableBytes buffer) noexcept { return kernel().read_pipe(pipe.read_fd, buffer); }
+
+long splice_bytes(int from_fd, int to_fd, size_t max) noexcept { return kernel().splice(from_fd, to_fd, max); }
+
+}  // namespace sluice::io

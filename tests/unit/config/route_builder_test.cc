@@ -1,0 +1,221 @@
+#include "config/route_builder.h"
+
+#include "config_testing.h"
+
+#include <gtest/gtest.h>
+
+namespace sluice::config {
+namespace {
+
+constexpr std::string_view to_app = "route: [{destination: {host: app.example}}]";
+
+std::string http_server(std::string_view hosts, std::string_view more = "") {
+  return "[{port: {number: 80, name: http, protocol: HTTP}, hosts: " + std::string(hosts) + std::string(more) + "}]";
+}
+
+// A VirtualService of Gateway gw whose routes have these names, for requests to /NAME; "*" is for all.
+std::string routes(std::string_view name, std::string_view hosts, const std::vector<std::string_view>& paths,
+                   std::string_view gateways = "[gw]") {
+  std::string http;
+  for (const std::string_view path : paths) {
+    const std::string match = path == "*" ? "" : "match: [{uri: {exact: /" + std::string(path) + "}}], ";
+    http += (http.empty() ? "" : ", ") + std::string("{name: '") + std::string(path) + "', " + match +
+            std::string(to_app) + "}";
+  }
+  return virtual_service(
+      name, "hosts: " + std::string(hosts) + ", gateways: " + std::string(gateways) + ", http: [" + http + "]");
+}
+
+// "host1(route route) host2(redirect)" of the only table, in the order in which they are.
+std::string flat(const Loaded& loaded) {
+  if (!loaded.snapshot) return "errors";
+  std::string result;
+  for (const snapshot::RouteTable& table : loaded.snapshot->route_tables) {
+    for (const snapshot::VirtualHost& host : table.virtual_hosts) {
+      std::string inner = host.https_redirect ? "redirect" : "";
+      for (const snapshot::Route& route : host.routes) inner += (inner.empty() ? "" : " ") + route.name;
+      result += (result.empty() ? "" : " ") + host.pattern + "(" + inner + ")";
+    }
+  }
+  return result;
+}
+
+std::string flat(const std::string& documents) { return flat(load_document(documents + std::string(app_entry))); }
+
+TEST(VirtualHosts, AreTheIntersectionOfBothHosts) {
+  const auto both = [](std::string_view server, std::string_view service) {
+    return flat(gateway("gw", http_server(server)) + routes("vs", service, {"*"}));
+  };
+  EXPECT_EQ(both("['*']", "[a.example.com]"), "a.example.com(*)");
+  EXPECT_EQ(both("['*.example.com']", "[a.example.com, a.b.example.com]"), "a.example.com(*) a.b.example.com(*)");
+  EXPECT_EQ(both("[a.example.com]", "['*.example.com']"), "a.example.com(*)");
+  EXPECT_EQ(both("[a.example.com, b.example.com, c.example.org]", "['*.example.com']"),
+            "a.example.com(*) b.example.com(*)");
+  EXPECT_EQ(both("['*.a.example.com']", "['*.example.com']"), "*.a.example.com(*)");
+  EXPECT_EQ(both("['*']", "['*']"), "*(*)");
+  EXPECT_EQ(both("[A.Example.com]", "[a.example.COM]"), "a.example.com(*)");
+  EXPECT_EQ(both("['*.example.com']", "[example.com]"), "");
+  EXPECT_EQ(both("['*.example.com', a.example.com, '*']", "[a.example.com]"), "a.example.com(*)")
+      << "once, not for each host that covers it";
+}
+
+TEST(VirtualHosts, HonourTheNamespaceOfServerHosts) {
+  const auto with = [](std::string_view server) {
+    return flat(gateway("gw", http_server(server)) + routes("vs", "[a.example.com]", {"*"}));
+  };
+  EXPECT_EQ(with("['default/*']"), "a.example.com(*)");
+  EXPECT_EQ(with("['./*']"), "a.example.com(*)");
+  EXPECT_EQ(with("['*/*']"), "a.example.com(*)");
+  EXPECT_EQ(with("['other/*']"), "");
+}
+
+TEST(VirtualHosts, AreBoundByGatewayNamesWithAndWithoutNamespace) {
+  const auto with = [](std::string_view gateways) {
+    return flat(gateway("gw", http_server("['*']")) + routes("vs", "[a.example.com]", {"*"}, gateways));
+  };
+  EXPECT_EQ(with("[gw]"), "a.example.com(*)");
+  EXPECT_EQ(with("[default/gw]"), "a.example.com(*)");
+  EXPECT_EQ(with("[mesh, gw, gw, default/gw]"), "a.example.com(*)");
+  EXPECT_EQ(with("[other/gw]"), "");
+  EXPECT_EQ(with("[mesh]"), "");
+}
+
+TEST(VirtualHosts, HaveTheRoutesOfSeveralVirtualServicesWithCatchAllsLast) {
+  EXPECT_EQ(flat(std::string(plain_gateway) + routes("one", "[a.example.com]", {"a", "*"}) +
+                 routes("two", "[a.example.com]", {"b"})),
+            "a.example.com(a b *)");
+}
+
+TEST(VirtualHosts, OrderVirtualServicesByAge) {
+  const auto dated = [](std::string text, std::string_view created) {
+    return text.replace(text.find("metadata: {"), 11, "metadata: {creationTimestamp: '" + std::string(created) + "', ");
+  };
+  EXPECT_EQ(flat(std::string(plain_gateway) + dated(routes("young", "[a.example.com]", {"y"}), "2026-02-01T00:00:00Z") +
+                 dated(routes("old", "[a.example.com]", {"o"}), "2026-01-01T00:00:00Z") +
+                 routes("undated", "[a.example.com]", {"u"})),
+            "a.example.com(u o y)");
+}
+
+TEST(VirtualHosts, AreFilledInTheTableOfEachServer) {
+  const Loaded loaded = load_document(gateway("gw",
+                                              "[{port: {number: 80, name: a, protocol: HTTP}, hosts: ['*']}, {port: "
+                                              "{number: 81, name: b, protocol: HTTP}, hosts: ['*']}]") +
+                                      routes("vs", "[a.example.com]", {"*"}) + std::string(app_entry));
+  EXPECT_EQ(flat(loaded), "a.example.com(*) a.example.com(*)");
+  EXPECT_EQ(loaded.snapshot->clusters.size(), 1u) << "one cluster for all that go there";
+}
+
+TEST(Redirect, NeedsNoVirtualService) {
+  EXPECT_EQ(flat(gateway("gw", http_server("['*.example.com', example.com]", ", tls: {httpsRedirect: true}"))),
+            "*.example.com(redirect) example.com(redirect)");
+}
+
+TEST(Redirect, TakesTheRoutesOfVirtualServicesOfItsServer) {
+  EXPECT_EQ(flat(gateway("gw", http_server("['*.example.com']", ", tls: {httpsRedirect: true}")) +
+                 routes("vs", "[a.example.com]", {"*"})),
+            "a.example.com(redirect) *.example.com(redirect)");
+}
+
+TEST(Redirect, WinsOverAServerWithoutForTheSameHost) {
+  const std::string plain = gateway("plain", http_server("[a.example.com]"));
+  const std::string redirecting =
+      gateway("redirecting", http_server("[a.example.com]", ", tls: {httpsRedirect: true}"));
+  const std::string service = routes("vs", "[a.example.com]", {"*"}, "[plain]");
+  EXPECT_EQ(flat(plain + redirecting + service), "a.example.com(redirect)");
+  EXPECT_EQ(flat(redirecting + plain + service), "a.example.com(redirect)");
+}
+
+TEST(Redirect, LeavesAMoreSpecificHostOfAnotherServerAlone) {
+  EXPECT_EQ(flat(gateway("redirecting", http_server("['*.example.com']", ", tls: {httpsRedirect: true}")) +
+                 gateway("plain", http_server("[a.example.com]")) + routes("vs", "[a.example.com]", {"*"}, "[plain]")),
+            "a.example.com(*) *.example.com(redirect)");
+}
+
+TEST(Routes, MatchPathsExactlyByPrefixOrAll) {
+  const Loaded loaded =
+      load_document(std::string(plain_gateway) +
+                    virtual_service("vs",
+                                    "hosts: [a.example.com], gateways: [gw], http: [{name: x, match: [{uri: {exact: "
+                                    "/a}}, {uri: {prefix: /b/}}], " +
+                                        std::string(to_app) + "}, {match: [{}], " + std::string(to_app) + "}]") +
+                    std::string(app_entry));
+  ASSERT_NE(loaded.snapshot, nullptr);
+  const std::vector<snapshot::Route>& routes = loaded.snapshot->route_tables.at(0).virtual_hosts.at(0).routes;
+  ASSERT_EQ(routes.size(), 2u);
+  ASSERT_EQ(routes[0].matches.size(), 2u);
+  EXPECT_EQ(routes[0].matches[0].kind, snapshot::PathMatch::Kind::exact);
+  EXPECT_EQ(routes[0].matches[0].text, "/a");
+  EXPECT_EQ(routes[0].matches[1].kind, snapshot::PathMatch::Kind::prefix);
+  EXPECT_EQ(routes[0].matches[1].text, "/b/");
+  ASSERT_EQ(routes[1].matches.size(), 1u);
+  EXPECT_EQ(routes[1].matches[0].kind, snapshot::PathMatch::Kind::any);
+  EXPECT_EQ(routes[0].place.to_string(), "test.yaml:12:54");
+}
+
+// The matches before the one that takes everything keep their place when other VirtualServices follow.
+TEST(Routes, SplitARouteWhoseLastMatchTakesEverything) {
+  EXPECT_EQ(flat(std::string(plain_gateway) +
+                 virtual_service("one",
+                                 "hosts: [a.example.com], gateways: [gw], http: [{name: one, match: [{uri: {exact: "
+                                 "/a}}, {uri: {prefix: /}}], " +
+                                     std::string(to_app) + "}]") +
+                 routes("two", "[a.example.com]", {"b"})),
+            "a.example.com(one b one)");
+}
+
+TEST(Routes, EndAtTheFirstThatTakesEverything) {
+  EXPECT_EQ(flat(std::string(plain_gateway) + routes("vs", "[a.example.com]", {"a", "*", "b"})), "a.example.com(a *)");
+}
+
+// "cluster*weight cluster*weight = total" of the first route.
+std::string weights(std::string_view destinations) {
+  const Loaded loaded = load_document(std::string(plain_gateway) +
+                                      virtual_service("vs", "hosts: [a.example.com], gateways: [gw], http: [{route: " +
+                                                                std::string(destinations) + "}]") +
+                                      std::string(app_entry));
+  if (!loaded.snapshot) return "errors";
+  const snapshot::Route& route = loaded.snapshot->route_tables.at(0).virtual_hosts.at(0).routes.at(0);
+  std::string result;
+  for (const snapshot::WeightedDestination& to : route.destinations) {
+    result += loaded.snapshot->clusters.at(to.cluster).host + "*" + std::to_string(to.weight) + " ";
+  }
+  return result + "= " + std::to_string(route.total_weight);
+}
+
+TEST(Destinations, ShareByWeight) {
+  EXPECT_EQ(
+      weights("[{destination: {host: app.example}, weight: 90}, {destination: {host: other.example}, weight: 10}]"),
+      "app.example*90 other.example*10 = 100");
+  EXPECT_EQ(weights("[{destination: {host: app.example}, weight: 2147483647}, {destination: {host: other.example}, "
+                    "weight: 2147483647}]"),
+            "app.example*2147483647 other.example*2147483647 = 4294967294");
+}
+
+TEST(Destinations, GetEverythingWhenAlone) {
+  EXPECT_EQ(weights("[{destination: {host: app.example}}]"), "app.example*1 = 1");
+  EXPECT_EQ(weights("[{destination: {host: app.example}, weight: 0}]"), "app.example*1 = 1");
+  EXPECT_EQ(weights("[{destination: {host: app.example}, weight: 50}]"), "app.example*1 = 1");
+}
+
+TEST(Destinations, WithoutWeightAmongSeveralGetNothing) {
+  EXPECT_EQ(weights("[{destination: {host: app.example}, weight: 0}, {destination: {host: other.example}, weight: 3}]"),
+            "other.example*3 = 3");
+  EXPECT_EQ(weights("[{destination: {host: app.example}}, {destination: {host: other.example}, weight: 3}]"),
+            "other.example*3 = 3");
+  EXPECT_EQ(weights("[{destination: {host: app.example}}, {destination: {host: other.example}}]"), "= 0");
+}
+
+TEST(Destinations, ThatAreNotKnownLeaveTheRouteWithoutAny) {
+  EXPECT_EQ(weights("[{destination: {host: nowhere.example}}]"), "= 0");
+  EXPECT_EQ(weights("[{destination: {host: a.example}, weight: 1}, {destination: {host: b.example}, weight: 1}]"),
+            "= 0");
+}
+
+TEST(Destinations, ThatAreNotKnownAmongOthersKeepTheirShare) {
+  EXPECT_EQ(
+      weights("[{destination: {host: app.example}, weight: 9}, {destination: {host: nowhere.example}, weight: 1}]"),
+      "app.example*9 nowhere.example*1 = 10");
+}
+
+}  // namespace
+}  // namespace sluice::config

@@ -1,0 +1,106 @@
+#include "config/snapshot_hash.h"
+
+#include "config_testing.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+namespace sluice::config {
+namespace {
+
+const std::vector<std::string>& documents() {
+  static const std::vector<std::string> all = {
+      gateway("one",
+              "[{port: {number: 443, name: https, protocol: HTTPS}, hosts: ['*.example.com'], tls: {mode: SIMPLE, "
+              "credentialName: certs}}]"),
+      gateway("two",
+              "[{port: {number: 80, name: http, protocol: HTTP}, hosts: [a.example.com, b.example.com]}, {port: "
+              "{number: 81, name: other, protocol: HTTP}, hosts: ['*']}]"),
+      virtual_service("a",
+                      "hosts: [a.example.com], gateways: [one, two], http: [{match: [{uri: {prefix: /a/}}], route: "
+                      "[{destination: {host: app.example}}]}]"),
+      virtual_service("b",
+                      "hosts: [b.example.com], gateways: [two], http: [{route: [{destination: {host: other.example}, "
+                      "weight: 1}, {destination: {host: app.example}, weight: 2}]}]"),
+      std::string(app_entry),
+      "apiVersion: v1\nkind: Secret\nmetadata: {name: certs, namespace: istio-system}\nstringData: {tls.crt: chain, "
+      "tls.key: key}\n---\n",
+  };
+  return all;
+}
+
+std::string hash_of(std::vector<SourceText> texts) {
+  const Loaded loaded = load_documents(std::move(texts));
+  return loaded.snapshot ? loaded.snapshot->hash : loaded.diagnostics.at(0);
+}
+
+std::string joined(const std::vector<std::string>& texts) {
+  std::string result;
+  for (const std::string& text : texts) result += text;
+  return result;
+}
+
+// The hash when one text of the documents is replaced by another.
+std::string changed(std::string_view from, std::string_view to) {
+  std::string text = joined(documents());
+  const size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return hash_of({{"all.yaml", text.replace(at, from.size(), to)}});
+}
+
+TEST(SnapshotHash, IsTheSameForEveryFileLayout) {
+  const std::string expected = hash_of({{"all.yaml", joined(documents())}});
+  ASSERT_EQ(expected.size(), 32u);
+  EXPECT_TRUE(std::ranges::all_of(expected, [](char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; }))
+      << expected;
+
+  std::vector<SourceText> one_each;
+  for (const std::string& document : documents())
+    one_each.push_back({"file" + std::to_string(one_each.size()) + ".yaml", document});
+  EXPECT_EQ(hash_of(one_each), expected);
+  // No two of these documents conflict, so neither their order nor the spelling matters.
+  std::ranges::reverse(one_each);
+  EXPECT_EQ(hash_of(one_each), expected);
+  std::ranges::rotate(one_each, one_each.begin() + 2);
+  EXPECT_EQ(hash_of(one_each), expected);
+  EXPECT_EQ(changed("prefix: /a/", "prefix: \"/a/\"   # the same"), expected);
+  EXPECT_EQ(changed("a.example.com", "A.EXAMPLE.com"), expected);
+}
+
+TEST(SnapshotHash, ChangesWithEveryChangeOfMeaning) {
+  std::set<std::string> hashes{hash_of({{"all.yaml", joined(documents())}})};
+  const std::pair<std::string_view, std::string_view> changes[] = {
+      {"number: 443", "number: 8443"},
+      {"'*.example.com'", "'*.a.example.com'"},
+      {"prefix: /a/", "prefix: /b/"},
+      {"prefix: /a/", "exact: /a/"},
+      {"weight: 2", "weight: 3"},
+      {"127.0.0.1", "127.0.0.2"},
+      {"tls.crt: chain", "tls.crt: other"},
+      {"mode: SIMPLE", "mode: SIMPLE, minProtocolVersion: TLSV1_3"},
+      {"mode: SIMPLE", "mode: SIMPLE, cipherSuites: [ECDHE-RSA-AES128-GCM-SHA256]"},
+      {"gateways: [two]", "gateways: [one]"},
+      {"'*']}", "'*'], tls: {httpsRedirect: true}}"},
+  };
+  for (const auto& [from, to] : changes) {
+    EXPECT_TRUE(hashes.insert(changed(from, to)).second) << from << " -> " << to;
+  }
+}
+
+TEST(SnapshotHash, DoesNotDependOnThePrivateKey) {
+  EXPECT_EQ(changed("tls.key: key", "tls.key: another encoding of it"), hash_of({{"all.yaml", joined(documents())}}));
+}
+
+TEST(SnapshotHash, DoesNotMixUpNeighbouringTexts) {
+  snapshot::Snapshot one;
+  one.clusters.push_back({.name = "ab", .host = "c"});
+  snapshot::Snapshot two;
+  two.clusters.push_back({.name = "a", .host = "bc"});
+  EXPECT_NE(snapshot_hash(one), snapshot_hash(two));
+  EXPECT_NE(snapshot_hash(one), snapshot_hash({}));
+}
+
+}  // namespace
+}  // namespace sluice::config

@@ -1,0 +1,171 @@
+#include "config/yaml_document.h"
+
+#include "base/limits.h"
+
+#include <gtest/gtest.h>
+
+namespace sluice::config {
+namespace {
+
+struct Parsed {
+  SourceText source;
+  Diagnostics diagnostics;
+  ParsedFile file;
+  size_t nodes_left = limits::config_nodes_max;
+
+  explicit Parsed(std::string text)
+      : source{"test.yaml", std::move(text)}, file(parse_yaml(source, nodes_left, diagnostics)) {}
+
+  [[nodiscard]] std::string said() const {
+    std::string result;
+    for (const Diagnostic& diagnostic : diagnostics.sorted()) result += diagnostic.to_string() + "\n";
+    return result;
+  }
+};
+
+// The structure of a tree in one line: plain texts as they are, others in quotes.
+std::string flat(const Node& node) {
+  std::string result;
+  switch (node.kind) {
+    case Node::Kind::scalar: return node.is_plain ? node.text : "'" + node.text + "'";
+    case Node::Kind::list:
+      for (const Node& item : node.items) result += (result.empty() ? "" : ",") + flat(item);
+      return "[" + result + "]";
+    case Node::Kind::mapping:
+      for (size_t i = 0; i < node.items.size(); ++i)
+        result += (result.empty() ? "" : ",") + node.keys[i].text + ":" + flat(node.items[i]);
+      return "{" + result + "}";
+  }
+  return result;
+}
+
+std::string flat(const Parsed& parsed) {
+  std::string result;
+  for (const Node& document : parsed.file.documents) result += (result.empty() ? "" : " ") + flat(document);
+  return result + parsed.said();
+}
+
+TEST(YamlDocument, ReadsBlockFlowQuotedAndLiteralValues) {
+  EXPECT_EQ(flat(Parsed("a: 1\nb: [x, 'y', \"z\\n\"]\nc: {d: , e: ~}\nf: |\n  g\n  h\n")),
+            "{a:1,b:[x,'y','z\n'],c:{d:,e:~},f:'g\nh\n'}");
+}
+
+TEST(YamlDocument, ReadsJson) {
+  EXPECT_EQ(flat(Parsed("{\n\t\"a\": [1, true, null, \"\\u0041\\/\\ud83d\\ude00\"]\n}\n")), "{a:[1,true,null,'A/😀']}");
+}
+
+TEST(YamlDocument, SkipsEmptyDocuments) {
+  EXPECT_EQ(flat(Parsed("")), "");
+  EXPECT_EQ(flat(Parsed("\n# only a comment\n")), "");
+  EXPECT_EQ(flat(Parsed("---\n---\n# nothing\n---\na: 1\n---\n...\n---\nb: 2\n...\n")), "{a:1} {b:2}");
+  EXPECT_EQ(flat(Parsed("null\n---\n~\n")), "");
+}
+
+TEST(YamlDocument, ReadsWindowsLineEndsAndAByteOrderMark) {
+  EXPECT_EQ(flat(Parsed("\xef\xbb\xbf---\r\na: b\r\nc:\r\n- 1\r\n- 2\r\n")), "{a:b,c:[1,2]}");
+}
+
+TEST(YamlDocument, RemembersWhereEverythingIs) {
+  const Parsed parsed("# comment\na:\n  bc: [x, {d: y}]\n  e:\n");
+  ASSERT_EQ(parsed.file.documents.size(), 1u);
+  const Node& a = *parsed.file.documents[0].find("a");
+  const Node& bc = *a.find("bc");
+  EXPECT_EQ(a.place_of_key(0).to_string(), "test.yaml:3:3");
+  EXPECT_EQ(bc.place().to_string(), "test.yaml:3:7");
+  EXPECT_EQ(bc.items[1].find("d")->place().to_string(), "test.yaml:3:15");
+  EXPECT_EQ(a.find("e")->place().to_string(), "test.yaml:4:3") << "a value that is not written is where its key is";
+  EXPECT_EQ(a.find("f"), nullptr);
+  EXPECT_TRUE(a.has("bc"));
+  EXPECT_FALSE(a.has("e"));
+}
+
+TEST(YamlDocument, TellsNullsFromTexts) {
+  const Parsed parsed("- \n- ~\n- null\n- 'null'\n- !!str null\n- ''\n- nul\n");
+  std::string nulls;
+  for (const Node& item : parsed.file.documents.at(0).items) nulls += item.is_null() ? "n" : ".";
+  EXPECT_EQ(nulls, "nnn....");
+}
+
+TEST(YamlDocument, ExpandsAliasesAndMergesMappings) {
+  EXPECT_EQ(flat(Parsed("a: &x {b: 1, c: 2}\nd: *x\n")), "{a:{b:1,c:2},d:{b:1,c:2}}");
+  EXPECT_EQ(flat(Parsed("a: &x {b: 1, c: 2}\nd: {<<: *x, c: 3, e: 4}\n")), "{a:{b:1,c:2},d:{c:3,e:4,b:1}}");
+  EXPECT_EQ(flat(Parsed("<<: [{a: 1, b: 1}, {b: 2, c: 2}]\n")), "{a:1,b:1,c:2}");
+  EXPECT_EQ(flat(Parsed("a: &x 1\nb: &x 2\nc: *x\n")), "{a:1,b:2,c:2}");
+}
+
+TEST(YamlDocument, RefusesBytesThatAreNotText) {
+  EXPECT_EQ(flat(Parsed(std::string("a: b\nc: \0d\n", 11))), "test.yaml:2:4: error: invalid YAML: a NUL byte\n");
+  EXPECT_EQ(flat(Parsed("a: \xff\n")), "test.yaml:1:4: error: invalid YAML: bytes that are not UTF-8\n");
+  EXPECT_EQ(flat(Parsed("a: b\n\x1b[2J")), "test.yaml:2:1: error: invalid YAML: a control character\n");
+  EXPECT_EQ(flat(Parsed(std::string("\xff\xfe"
+                                    "a\0:\0",
+                                    6))),
+            "test.yaml:1:1: error: invalid YAML: bytes that are not UTF-8\n");
+}
+
+TEST(YamlDocument, RefusesDeepNesting) {
+  const std::string expected = "nested deeper than 64 levels\n";
+  EXPECT_TRUE(flat(Parsed(std::string(100'000, '['))).ends_with(expected));
+  EXPECT_TRUE(flat(Parsed("- " + std::string(50'000, '-'))).find("deeper") == std::string::npos) << "a text of hyphens";
+  std::string lists;
+  for (int i = 0; i < 20'000; ++i) lists += "- ";
+  EXPECT_TRUE(flat(Parsed(lists)).ends_with(expected));
+  std::string mappings;
+  for (size_t i = 0; i < 200; ++i) mappings += std::string(i, ' ') + "a:\n";
+  EXPECT_TRUE(flat(Parsed(mappings)).ends_with(expected));
+  EXPECT_EQ(flat(Parsed(std::string(64, '[') + "a" + std::string(64, ']'))),
+            std::string(64, '[') + "a" + std::string(64, ']'));
+}
+
+TEST(YamlDocument, RefusesDepthThatAliasesAddUp) {
+  std::string text;
+  for (int i = 0; i < 10; ++i) {
+    const std::string inner = i == 0 ? "x" : "*a" + std::to_string(i - 1);
+    text += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " " + std::string(8, '[') + inner +
+            std::string(8, ']') + "\n";
+  }
+  EXPECT_EQ(flat(Parsed(text)), "test.yaml:8:18: error: nested deeper than 64 levels\n");
+}
+
+TEST(YamlDocument, RefusesBillionLaughs) {
+  std::string text = "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]\n";
+  for (int i = 1; i < 10; ++i) {
+    const std::string previous = "*a" + std::to_string(i - 1);
+    text += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + previous;
+    for (int j = 0; j < 9; ++j) text += ", " + previous;
+    text += "]\n";
+  }
+  const Parsed parsed(text);
+  EXPECT_TRUE(parsed.said().ends_with("all documents together, with aliases expanded, have more than 2000000 values\n"))
+      << parsed.said();
+  EXPECT_FALSE(parsed.file.is_complete);
+}
+
+TEST(YamlDocument, RefusesDuplicateKeysAlsoInLargeMappings) {
+  std::string text;
+  for (int i = 0; i < 50'000; ++i) text += "key" + std::to_string(i) + ": 1\n";
+  EXPECT_EQ(Parsed(text).said(), "");
+  EXPECT_EQ(Parsed(text + "'key17': 2\n").said(),
+            "test.yaml:50001:1: error: the key \"key17\" is there twice; first in line 18\n");
+}
+
+TEST(YamlDocument, CountsNodesOfAllDocuments) {
+  const SourceText source{"test.yaml", "[a, b, c]\n---\n[d]\n"};
+  Diagnostics diagnostics;
+  size_t nodes_left = 6;
+  EXPECT_TRUE(parse_yaml(source, nodes_left, diagnostics).is_complete);
+  EXPECT_EQ(nodes_left, 0u);
+  nodes_left = 5;
+  EXPECT_FALSE(parse_yaml(source, nodes_left, diagnostics).is_complete);
+}
+
+TEST(YamlDocument, KeepsTheDocumentsBeforeASyntaxError) {
+  const Parsed parsed("a: 1\n---\nb: [\n---\nc: 3\n");
+  EXPECT_FALSE(parsed.file.is_complete);
+  ASSERT_EQ(parsed.file.documents.size(), 1u);
+  EXPECT_EQ(flat(parsed.file.documents[0]), "{a:1}");
+  EXPECT_EQ(parsed.diagnostics.error_count(), 1u);
+}
+
+}  // namespace
+}  // namespace sluice::config

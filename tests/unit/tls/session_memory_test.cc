@@ -1,0 +1,86 @@
+// What an idle connection costs on the heap: the figure that decides how many fit on a machine.
+#include "connection.h"
+
+#include "base/limits.h"
+
+#include <wolfssl/options.h>  // before any other header of wolfSSL
+
+#include <wolfssl/wolfcrypt/memory.h>
+
+#include <gtest/gtest.h>
+
+#include <malloc.h>
+
+#include <cstdlib>
+#include <vector>
+
+namespace sluice::tls {
+namespace {
+
+constexpr size_t kIdleSessionBytesMax = 6 * 1024;
+
+size_t wolfssl_heap_bytes = 0;
+
+void* count_malloc(size_t size) {
+  void* memory = std::malloc(size);
+  wolfssl_heap_bytes += malloc_usable_size(memory);
+  return memory;
+}
+
+void count_free(void* memory) {
+  wolfssl_heap_bytes -= malloc_usable_size(memory);
+  std::free(memory);
+}
+
+void* count_realloc(void* memory, size_t size) {
+  wolfssl_heap_bytes -= malloc_usable_size(memory);
+  void* moved = std::realloc(memory, size);
+  wolfssl_heap_bytes += malloc_usable_size(moved);
+  return moved;
+}
+
+class IdleSession : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override { ASSERT_EQ(wolfSSL_SetAllocators(count_malloc, count_free, count_realloc), 0); }
+  void TearDown() override { ASSERT_EQ(wolfSSL_SetAllocators(std::malloc, std::free, std::realloc), 0); }
+};
+
+TEST_P(IdleSession, CostsLessThanSixKilobytesOfHeap) {
+  const std::string suite = GetParam();
+  const bool is_tls_1_3 = suite.starts_with("TLS_");
+  test::ClientOptions options{.alpn = {"http/1.1"}};
+  if (is_tls_1_3) {
+    options.tls13_ciphers = suite;
+  } else {
+    options.max_version = TLS1_2_VERSION;
+    options.tls12_ciphers = suite + ":@SECLEVEL=0";
+  }
+  test::Connection connection(test::five_suites(), options);
+  connection.session = nullptr;
+
+  const size_t before = wolfssl_heap_bytes;
+  connection.session = Session::accept(*connection.context);
+  const size_t fresh = wolfssl_heap_bytes - before;
+  ASSERT_EQ(connection.handshake(), SessionStatus::ok);
+  // Traffic of full records both ways, then silence.
+  connection.client.write(std::string(limits::tls_plaintext_bytes, 'x'));
+  connection.from_client = connection.client.take_output();
+  ASSERT_EQ(connection.read_all().size(), limits::tls_plaintext_bytes);
+  ASSERT_TRUE(
+      connection.session->write(as_bytes(std::string(limits::tls_plaintext_bytes, 'y')), connection.output.sink()));
+  const size_t idle = wolfssl_heap_bytes - before + sizeof(Session);
+  std::printf("heap of a %s session: new %zu bytes, idle %zu bytes\n", suite.c_str(), fresh + sizeof(Session), idle);
+  EXPECT_LT(idle, kIdleSessionBytesMax);
+
+  connection.session = nullptr;
+  EXPECT_EQ(wolfssl_heap_bytes, before);
+}
+
+INSTANTIATE_TEST_SUITE_P(OfEverySuite, IdleSession,
+                         testing::Values("ECDHE-RSA-CHACHA20-POLY1305", "ECDHE-RSA-AES256-GCM-SHA384",
+                                         "ECDHE-RSA-AES256-SHA", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-SHA",
+                                         "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
+                                         "TLS_CHACHA20_POLY1305_SHA256"));
+
+}  // namespace
+}  // namespace sluice::tls

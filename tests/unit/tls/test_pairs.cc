@@ -1,0 +1,79 @@
+#include "test_pairs.h"
+
+#include "base/check.h"
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <memory>
+
+namespace sluice::test {
+namespace {
+
+struct Free {
+  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
+  void operator()(X509* certificate) const { X509_free(certificate); }
+  void operator()(BIO* bio) const { BIO_free(bio); }
+};
+using Key = std::unique_ptr<EVP_PKEY, Free>;
+using Certificate = std::unique_ptr<X509, Free>;
+using MemoryBio = std::unique_ptr<BIO, Free>;
+
+std::string text_of(BIO* bio) {
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(bio, &data);
+  return {data, static_cast<size_t>(size)};
+}
+
+Pem make(EVP_PKEY* key) {
+  const Certificate certificate(X509_new());
+  X509_set_version(certificate.get(), 2);
+  ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 7);
+  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -60);
+  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 10 * 24 * 3600);
+  X509_set_pubkey(certificate.get(), key);
+  X509_NAME* name = X509_get_subject_name(certificate.get());
+  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("localhost"), -1, -1, 0);
+  X509_set_issuer_name(certificate.get(), name);
+  CHECK(X509_sign(certificate.get(), key, EVP_sha256()) > 0);
+
+  const MemoryBio certificate_text(BIO_new(BIO_s_mem()));
+  const MemoryBio key_text(BIO_new(BIO_s_mem()));
+  PEM_write_bio_X509(certificate_text.get(), certificate.get());
+  PEM_write_bio_PKCS8PrivateKey(key_text.get(), key, nullptr, nullptr, 0, nullptr, nullptr);
+  return {text_of(certificate_text.get()), text_of(key_text.get())};
+}
+
+}  // namespace
+
+const Pem& rsa_2048() {
+  static const Pem pem = make(Key(EVP_RSA_gen(2048)).get());
+  return pem;
+}
+
+const Pem& other_rsa_2048() {
+  static const Pem pem = make(Key(EVP_RSA_gen(2048)).get());
+  return pem;
+}
+
+const Pem& ecdsa_p256() {
+  static const Pem pem = make(Key(EVP_EC_gen("P-256")).get());
+  return pem;
+}
+
+std::string encrypted_rsa_2048_key() {
+  const MemoryBio plain(BIO_new_mem_buf(rsa_2048().key.data(), static_cast<int>(rsa_2048().key.size())));
+  const Key key(PEM_read_bio_PrivateKey(plain.get(), nullptr, nullptr, nullptr));
+  const MemoryBio encrypted(BIO_new(BIO_s_mem()));
+  PEM_write_bio_PKCS8PrivateKey(encrypted.get(), key.get(), EVP_aes_256_cbc(), "secret", 6, nullptr, nullptr);
+  return text_of(encrypted.get());
+}
+
+void fill(snapshot::KeyPair& pair, const std::string& certificate, const std::string& key) {
+  pair.chain_pem = certificate;
+  pair.key_pem = key;
+  pair.secret_name = "istio-system/kyma-gateway-certs";
+}
+
+}  // namespace sluice::test
