@@ -22,7 +22,8 @@ constexpr int kDrainSecondsMax = 24 * 3600;
 
 // CLI11 reports what a check returns: the name of the option comes before it.
 std::string check_address(const std::string& text) {
-  return SocketAddress::parse(text) ? "" : "'" + text + "' is no address with a port; write 127.0.0.1:8080 or [::1]:8080";
+  return SocketAddress::parse(text) ? ""
+                                    : "'" + text + "' is no address with a port; write 127.0.0.1:8080 or [::1]:8080";
 }
 
 std::string check_dns_servers(const std::string& text) {
@@ -43,10 +44,8 @@ CLI::Option* add_config_option(CLI::App& command, std::vector<std::string>& path
 }
 
 const std::vector<std::pair<std::string, certs::KeyType>> kKeyTypes = {
-    {"rsa-2048", certs::KeyType::rsa_2048},
-    {"rsa-3072", certs::KeyType::rsa_3072},
-    {"rsa-4096", certs::KeyType::rsa_4096},
-    {"ecdsa-p256", certs::KeyType::ecdsa_p256},
+    {"rsa-2048", certs::KeyType::rsa_2048},     {"rsa-3072", certs::KeyType::rsa_3072},
+    {"rsa-4096", certs::KeyType::rsa_4096},     {"ecdsa-p256", certs::KeyType::ecdsa_p256},
     {"ecdsa-p384", certs::KeyType::ecdsa_p384},
 };
 
@@ -57,30 +56,44 @@ void add_run(CLI::App& app, int& exit_code) {
     control::RunOptions options;
     std::string status = "0.0.0.0:15021";
     std::string admin = "127.0.0.1:15000";
-    int drain_seconds = static_cast<int>(std::chrono::duration_cast<std::chrono::seconds>(limits::drain_timeout).count());
+    int drain_seconds =
+        static_cast<int>(std::chrono::duration_cast<std::chrono::seconds>(limits::drain_timeout).count());
   };
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("run", "Serve. SIGHUP reloads the configuration, SIGTERM drains and ends, SIGUSR1 opens the access log again");
+  CLI::App* command = app.add_subcommand(
+      "run", "Serve. SIGHUP reloads the configuration, SIGTERM drains and ends, SIGUSR1 opens the access log again");
   add_config_option(*command, arguments->options.config_paths);
-  command->add_option("--concurrency", arguments->options.shard_count, "Shards, each a thread with its own ring; default: one per CPU that this process may use")
+  command
+      ->add_option("--concurrency", arguments->options.shard_count,
+                   "Shards, each a thread with its own ring; default: one per CPU that this process may use")
       ->type_name("N")
       ->check(CLI::Range(1U, limits::shards_max));
-  command->add_option("--status", arguments->status, "Where GET /healthz/ready answers 200 while requests are served, else 503")
+  command
+      ->add_option("--status", arguments->status,
+                   "Where GET /healthz/ready answers 200 while requests are served, else 503")
       ->type_name("ADDR:PORT")
       ->check(check_address)
       ->capture_default_str();
-  command->add_option("--admin", arguments->admin, "Where people and Prometheus look inside: /stats/prometheus, /config_dump, /certs")
+  command
+      ->add_option("--admin", arguments->admin,
+                   "Where people and Prometheus look inside: /stats/prometheus, /config_dump, /certs")
       ->type_name("ADDR:PORT")
       ->check(check_address)
       ->capture_default_str();
-  command->add_option("--access-log", arguments->options.access_log, "File to append to, '-' for standard output, or 'off'")
+  command
+      ->add_option("--access-log", arguments->options.access_log,
+                   "File to append to, '-' for standard output, or 'off'")
       ->type_name("PATH")
       ->capture_default_str();
-  command->add_option("--drain-timeout", arguments->drain_seconds, "How long open connections may take to end after SIGTERM")
+  command
+      ->add_option("--drain-timeout", arguments->drain_seconds,
+                   "How long open connections may take to end after SIGTERM")
       ->type_name("SECONDS")
       ->check(CLI::Range(0, kDrainSecondsMax))
       ->capture_default_str();
-  command->add_option("--dns-servers", arguments->options.dns_servers, "Name servers to ask; default: those of /etc/resolv.conf")
+  command
+      ->add_option("--dns-servers", arguments->options.dns_servers,
+                   "Name servers to ask; default: those of /etc/resolv.conf")
       ->type_name("ADDR[:PORT],...")
       ->check(check_dns_servers);
   command->callback([arguments, &exit_code] {
@@ -93,7 +106,9 @@ void add_run(CLI::App& app, int& exit_code) {
 
 void add_check(CLI::App& app, int& exit_code) {
   const auto paths = std::make_shared<std::vector<std::string>>();
-  CLI::App* command = app.add_subcommand("check", "Say everything that is wrong with a configuration, its certificates included, as FILE:LINE:COLUMN; exit 1 on an error");
+  CLI::App* command = app.add_subcommand("check",
+                                         "Say everything that is wrong with a configuration, its certificates "
+                                         "included, as FILE:LINE:COLUMN; exit 1 on an error");
   add_config_option(*command, *paths);
   command->callback([paths, &exit_code] { exit_code = control::check(*paths); });
 }
@@ -110,22 +125,31 @@ void add_cert(CLI::App& app, int& exit_code) {
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* cert = app.add_subcommand("cert", "Make certificates");
   cert->require_subcommand(1);
-  CLI::App* command = cert->add_subcommand("self-signed", "Make a key and a self-signed certificate, for a first start and for tests; written as a Secret");
-  command->add_option("--host", arguments->options.hosts, "DNS name ('*.example.com' too) or IP address. May be repeated")
+  CLI::App* command = cert->add_subcommand(
+      "self-signed", "Make a key and a self-signed certificate, for a first start and for tests; written as a Secret");
+  command
+      ->add_option("--host", arguments->options.hosts, "DNS name ('*.example.com' too) or IP address. May be repeated")
       ->type_name("HOST")
       ->required();
   command->add_option("--out", arguments->out, "File to write, readable by its owner only; an existing one is replaced")
       ->type_name("FILE")
       ->required();
-  command->add_option("--name", arguments->name, "Name of the Secret: the Gateway's credentialName")->type_name("NAME")->capture_default_str();
-  command->add_option("--namespace", arguments->name_space, "Namespace of the Secret")->type_name("NS")->capture_default_str();
+  command->add_option("--name", arguments->name, "Name of the Secret: the Gateway's credentialName")
+      ->type_name("NAME")
+      ->capture_default_str();
+  command->add_option("--namespace", arguments->name_space, "Namespace of the Secret")
+      ->type_name("NS")
+      ->capture_default_str();
   std::vector<std::string> key_types;
   for (const auto& [name, type] : kKeyTypes) key_types.push_back(name);
   command->add_option("--key-type", arguments->key_type, "The kyma-gateway's cipher suites need an RSA key")
       ->type_name("TYPE")
       ->check(CLI::IsMember(key_types))
       ->capture_default_str();
-  command->add_option("--days", arguments->days, "Lifetime")->type_name("N")->check(CLI::Range(1, kCertificateDaysMax))->capture_default_str();
+  command->add_option("--days", arguments->days, "Lifetime")
+      ->type_name("N")
+      ->check(CLI::Range(1, kCertificateDaysMax))
+      ->capture_default_str();
   command->callback([arguments, &exit_code] {
     arguments->options.lifetime = std::chrono::hours(24 * arguments->days);
     for (const auto& [name, type] : kKeyTypes) {
@@ -137,7 +161,8 @@ void add_cert(CLI::App& app, int& exit_code) {
 
 void add_sample_upstream(CLI::App& app, int& exit_code) {
   const auto address = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand("sample-upstream", "Serve sample pages in the manner of httpbin, to try sluice with; GET / lists them");
+  CLI::App* command = app.add_subcommand(
+      "sample-upstream", "Serve sample pages in the manner of httpbin, to try sluice with; GET / lists them");
   command->add_option("--listen", *address, "Where to listen; port 0 takes any free one")
       ->type_name("ADDR:PORT")
       ->check(check_address)
@@ -147,7 +172,9 @@ void add_sample_upstream(CLI::App& app, int& exit_code) {
 
 int run_command_line(int argc, char** argv) {
   int exit_code = 0;
-  CLI::App app("sluice: a reverse proxy on io_uring that takes the place of an Istio ingress gateway, with the same documents.", "sluice");
+  CLI::App app(
+      "sluice: a reverse proxy on io_uring that takes the place of an Istio ingress gateway, with the same documents.",
+      "sluice");
   app.require_subcommand(1);
   app.set_version_flag("--version", "sluice " SLUICE_VERSION);
   app.footer("'sluice COMMAND --help' explains a command.");

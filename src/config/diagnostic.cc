@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 #include <tuple>
 #include <utility>
 
@@ -15,10 +16,6 @@ namespace {
 constexpr std::string_view severity_names[] = {"info", "warning", "error"};
 
 std::string_view severity_name(Severity severity) noexcept { return severity_names[static_cast<size_t>(severity)]; }
-
-bool comes_before(const Diagnostic& a, const Diagnostic& b) {
-  return std::tie(a.place.file, a.place.line, a.place.column) < std::tie(b.place.file, b.place.line, b.place.column);
-}
 
 }  // namespace
 
@@ -45,8 +42,15 @@ void Diagnostics::add(Severity severity, SourcePlace place, std::string message)
 }
 
 std::vector<Diagnostic> Diagnostics::sorted() const {
-  std::vector<Diagnostic> result = items_;
-  std::ranges::stable_sort(result, comes_before);
+  // By index where places are equal: what was said first stays first.
+  std::vector<size_t> order(items_.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::sort(order, {}, [&](size_t i) {
+    const SourcePlace& place = items_[i].place;
+    return std::tuple(std::string_view(place.file), place.line, place.column, i);
+  });
+  std::vector<Diagnostic> result;
+  for (const size_t i : order) result.push_back(items_[i]);
   for (const Severity severity : {Severity::info, Severity::warning, Severity::error}) {
     if (count(severity) <= limits::config_diagnostics_max) continue;
     result.push_back(

@@ -74,7 +74,7 @@ constexpr FieldSchema secret_fields[] = {
     no_effect("apiVersion", "group and version of this document"),
     no_effect("kind", "what this document is"),
     field<&Secret::metadata, Secret>("metadata", "name and labels", required),
-    field<&Secret::type>("type", "Opaque, kubernetes.io/tls, ..."),
+    field<&Secret::type>("type", "Opaque or kubernetes.io/tls"),
     field<&Secret::data>("data", "values in base64"),
     field<&Secret::string_data>("stringData", "values as text; wins over data"),
     no_effect("immutable", "for the API server"),

@@ -5,6 +5,7 @@
 
 #include "config/schema.h"
 
+#include <cstddef>
 #include <deque>
 #include <string>
 #include <string_view>
@@ -26,6 +27,7 @@ struct Metadata {
 struct Document {
   const Node* node = nullptr;
   std::string_view kind;
+  size_t index = 0;  // counts the documents as they were read
   Metadata metadata;
   bool is_broken = false;  // it has errors: not compiled, and what refers to it is not warned about
 

@@ -62,6 +62,7 @@ class ModelReader {
 
   Diagnostics& diagnostics_;
   Model model_;
+  size_t document_count_ = 0;
   std::map<std::string, Skipped> skipped_;                // by kind and apiVersion
   std::map<std::string, SourcePlace, std::less<>> seen_;  // by title
 };
@@ -116,6 +117,7 @@ void ModelReader::read_known(const Node& node, const KindSchema& schema) {
   Reader reader(diagnostics_);
   Document& document = schema.read(reader, node, model_);
   document.kind = schema.kind;
+  document.index = document_count_++;
   if (document.metadata.name) check_metadata(document);
   if (is_object_name(document.name()) && is_object_name(document.name_space())) check_unique(document);
   document.is_broken = diagnostics_.error_count() != errors_before;
@@ -179,11 +181,13 @@ void ModelReader::report_skipped() {
 }
 
 Model ModelReader::take_model() {
-  const auto by_age = [](const Document& document) { return document.metadata.creation_timestamp.value; };
-  std::ranges::stable_sort(model_.gateways, {}, by_age);
-  std::ranges::stable_sort(model_.virtual_services, {}, by_age);
-  std::ranges::stable_sort(model_.service_entries, {}, by_age);
-  std::ranges::stable_sort(model_.services, {}, by_age);
+  const auto by_age = [](const Document& document) {
+    return std::pair(document.metadata.creation_timestamp.value, document.index);
+  };
+  std::ranges::sort(model_.gateways, {}, by_age);
+  std::ranges::sort(model_.virtual_services, {}, by_age);
+  std::ranges::sort(model_.service_entries, {}, by_age);
+  std::ranges::sort(model_.services, {}, by_age);
   return std::move(model_);
 }
 

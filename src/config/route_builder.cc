@@ -107,9 +107,12 @@ bool RouteBuilder::add_host(const VirtualService& service, const Text& host,
   bool is_bound = false;
   for (const BoundServer* server : servers) {
     if (server->hosts.size() > host_pairs_left_) {
-      if (std::exchange(host_pairs_left_, 0) == 0) return true;
-      diagnostics_.error(host.node->place(), fmt::format("more than {} pairs of a VirtualService's and a server's host",
-                                                         limits::config_host_pairs_max));
+      if (!has_too_many_pairs_) {
+        diagnostics_.error(
+            host.node->place(),
+            fmt::format("more than {} pairs of a VirtualService's and a server's host", limits::config_host_pairs_max));
+      }
+      has_too_many_pairs_ = true;
       return true;
     }
     host_pairs_left_ -= server->hosts.size();

@@ -69,6 +69,7 @@ class RouteBuilder {
   std::vector<std::vector<HostRoutes>> host_routes_;  // of each table, of each virtual host
   std::set<const CompiledRoute*> unreachable_;        // those that were warned about
   size_t host_pairs_left_;
+  bool has_too_many_pairs_ = false;  // and it was said
   size_t virtual_hosts_left_;
   size_t routes_left_;
 };

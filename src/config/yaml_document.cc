@@ -99,7 +99,9 @@ class TreeBuilder {
   bool merge(Node& node, std::unordered_set<std::string>& names, const Node& from);
   bool check_depth(size_t depth);
   bool take_nodes(size_t count, const SourcePlace& place);
+  bool take_copies(size_t count, const SourcePlace& place);
   bool set_place(Node& node, fy_token* token, fy_token* tag);
+  bool read_text(fy_token* token, std::string& text);
   bool fail(SourcePlace place, std::string message);
   bool fail_with_parser_error();
 
@@ -107,9 +109,11 @@ class TreeBuilder {
 
   const SourceText& source_;
   size_t& nodes_left_;
+  size_t copies_left_ = limits::config_alias_nodes_max;
   Diagnostics& diagnostics_;
   Diag diag_;
   Parser parser_;
+  std::string_view input_;  // the text of the source without byte order mark
   Event event_{nullptr, FreeEvent{nullptr}};
   uint32_t line_ = 1;  // of the last token
   uint32_t column_ = 1;
@@ -132,10 +136,10 @@ bool TreeBuilder::fail_with_parser_error() {
 }
 
 bool TreeBuilder::build(std::vector<Node>& documents) {
-  std::string_view text = source_.text;
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
-  if (const std::optional<BadByte> bad = find_bad_byte(text)) {
-    const size_t offset = bad->offset + static_cast<size_t>(text.data() - source_.text.data());
+  input_ = source_.text;
+  if (input_.starts_with("\xef\xbb\xbf")) input_.remove_prefix(3);
+  if (const std::optional<BadByte> bad = find_bad_byte(input_)) {
+    const size_t offset = bad->offset + static_cast<size_t>(input_.data() - source_.text.data());
     return fail(place_of_offset(source_, offset), fmt::format("invalid YAML: {}", bad->reason));
   }
   diag_ = make_diag();
@@ -143,7 +147,7 @@ bool TreeBuilder::build(std::vector<Node>& documents) {
   settings.flags = static_cast<fy_parse_cfg_flags>(FYPCF_QUIET | FYPCF_JSON_NONE);
   settings.diag = diag_.get();
   parser_.reset(diag_ ? fy_parser_create(&settings) : nullptr);
-  if (!parser_ || fy_parser_set_string(parser_.get(), text.data(), text.size()) != 0) {
+  if (!parser_ || fy_parser_set_string(parser_.get(), input_.data(), input_.size()) != 0) {
     return fail({source_.name}, "cannot create a YAML parser: out of memory");
   }
   for (;;) {
@@ -189,7 +193,7 @@ bool TreeBuilder::read_node(Node& node, unsigned depth) {
   }
   // Known from here on: an alias inside of its own anchor is an unknown name, not a loop.
   if (is_read && has_anchor) {
-    if (!take_nodes(extent_of(node).count, node.place())) return false;
+    if (!take_copies(extent_of(node).count, node.place())) return false;
     anchors_.insert_or_assign(anchor_name, node);
   }
   return is_read;
@@ -199,7 +203,10 @@ bool TreeBuilder::set_place(Node& node, fy_token* token, fy_token* tag) {
   // A value that is not written has no token: it is where its key is.
   if (const fy_mark* mark = token == nullptr ? nullptr : fy_token_start_mark(token); mark != nullptr) {
     line_ = static_cast<uint32_t>(mark->line) + 1;
-    column_ = static_cast<uint32_t>(mark->column) + 1;
+    // The mark of a quoted text is behind its quote.
+    const fy_scalar_style style = fy_token_scalar_style(token);
+    const bool is_quoted = style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
+    column_ = static_cast<uint32_t>(mark->column) + (is_quoted ? 0 : 1);
   }
   node.line = line_;
   node.column = column_;
@@ -224,7 +231,29 @@ bool TreeBuilder::read_scalar(Node& node) {
   const bool is_text = tag != nullptr && (tag_name == "!" || tag_name.ends_with(":str"));
   node.kind = Node::Kind::scalar;
   node.is_plain = !is_text && (token == nullptr || fy_token_scalar_style(token) == FYSS_PLAIN);
-  node.text = text_of(token);
+  return read_text(token, node.text);
+}
+
+// Faults of libfyaml 0.7.12 are kept out: it misreads two escaped quotes in a row ('it''''s') and leaks
+// memory for more of them; it puts NULs into a folded block (>) where a blank line precedes an indented one,
+// and reads a block without lines as a NUL. The input has no NUL: find_bad_byte() saw to it.
+bool TreeBuilder::read_text(fy_token* token, std::string& text) {
+  if (token == nullptr) return true;
+  const fy_scalar_style style = fy_token_scalar_style(token);
+  if (style == FYSS_SINGLE_QUOTED) {
+    const size_t start = std::min(fy_token_start_mark(token)->input_pos, input_.size());
+    const size_t end = fy_token_end_mark(token)->input_pos;
+    if (input_.substr(start, end - start).contains("''''")) {
+      return fail(place_here(), "a text in single quotes has several quotes in a row: write it in double quotes");
+    }
+  }
+  const std::string_view read = text_of(token);
+  const bool is_block = style == FYSS_LITERAL || style == FYSS_FOLDED;
+  if (is_block && read == std::string_view("\0", 1)) return true;
+  if (is_block && read.contains('\0')) {
+    return fail(place_here(), "a folded text (>) has a blank line before an indented one: write it in double quotes");
+  }
+  text = read;
   return true;
 }
 
@@ -259,8 +288,8 @@ bool TreeBuilder::read_key(Node::Key& key) {
   Node node;
   node.file = &source_.name;
   if (!set_place(node, event_->scalar.value, event_->scalar.tag)) return false;
-  key = {std::string(text_of(event_->scalar.value)), node.line, node.column};
-  return true;
+  key = {{}, node.line, node.column};
+  return read_text(event_->scalar.value, key.text);
 }
 
 bool TreeBuilder::read_alias(Node& node, unsigned depth) {
@@ -270,7 +299,7 @@ bool TreeBuilder::read_alias(Node& node, unsigned depth) {
   if (found == anchors_.end())
     return fail(node.place(), fmt::format("no anchor {} stands before this", in_quotes(name)));
   const Extent extent = extent_of(found->second);
-  if (!check_depth(depth + extent.depth) || !take_nodes(extent.count, node.place())) return false;
+  if (!check_depth(depth + extent.depth) || !take_copies(extent.count, node.place())) return false;
   node = found->second;
   return true;
 }
@@ -279,7 +308,7 @@ bool TreeBuilder::read_alias(Node& node, unsigned depth) {
 bool TreeBuilder::finish_mapping(Node& node) {
   std::vector<size_t> order(node.keys.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::ranges::stable_sort(order, {}, [&](size_t i) -> const std::string& { return node.keys[i].text; });
+  std::ranges::sort(order, {}, [&](size_t i) { return std::pair(std::string_view(node.keys[i].text), i); });
   for (size_t i = 1; i < order.size(); ++i) {
     const Node::Key& first = node.keys[order[i - 1]];
     const Node::Key& second = node.keys[order[i]];
@@ -304,7 +333,7 @@ bool TreeBuilder::merge(Node& node, std::unordered_set<std::string>& names, cons
   if (from.kind != Node::Kind::mapping) return fail(from.place(), "<< merges mappings only");
   for (size_t i = 0; i < from.keys.size(); ++i) {
     if (!names.insert(from.keys[i].text).second) continue;
-    if (!take_nodes(extent_of(from.items[i]).count, from.items[i].place())) return false;
+    if (!take_copies(extent_of(from.items[i]).count, from.items[i].place())) return false;
     node.keys.push_back(from.keys[i]);
     node.items.push_back(from.items[i]);
   }
@@ -323,6 +352,16 @@ bool TreeBuilder::take_nodes(size_t count, const SourcePlace& place) {
   }
   nodes_left_ -= count;
   return true;
+}
+
+// Small: a few anchors save typing; ten levels of ten aliases are an attack ("billion laughs").
+bool TreeBuilder::take_copies(size_t count, const SourcePlace& place) {
+  if (count > copies_left_) {
+    return fail(place, fmt::format("the anchors and aliases of this file expand to more than {} values",
+                                   limits::config_alias_nodes_max));
+  }
+  copies_left_ -= count;
+  return take_nodes(count, place);
 }
 
 }  // namespace

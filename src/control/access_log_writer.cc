@@ -25,8 +25,8 @@ int open_log(const std::string& path) {
 }
 
 std::string open_failure(const std::string& path, int error) {
-  return fmt::format("cannot open the access log {}: {}; make the folder writable, or choose another --access-log", path,
-                     errno_text(error));
+  return fmt::format("cannot open the access log {}: {}; make the folder writable, or choose another --access-log",
+                     path, errno_text(error));
 }
 
 }  // namespace

@@ -3,8 +3,8 @@
 // buffers fill up and the shards drop lines, which they count.
 #pragma once
 
-#include "base/result.h"
 #include "base/durations.h"
+#include "base/result.h"
 #include "control/process_state.h"
 #include "observe/access_log.h"
 

@@ -53,16 +53,21 @@ std::string_view text_of(snapshot::PathMatch::Kind kind) {
 }
 
 Json certificate_json(const snapshot::CertificateSummary& certificate) {
-  return {{"secret", certificate.secret_name},   {"subject", certificate.subject},
-          {"issuer", certificate.issuer},        {"serial", certificate.serial},
-          {"names", certificate.names},          {"keyType", certificate.key_type},
-          {"notBefore", certificate.not_before}, {"notAfter", certificate.not_after},
+  return {{"secret", certificate.secret_name},
+          {"subject", certificate.subject},
+          {"issuer", certificate.issuer},
+          {"serial", certificate.serial},
+          {"names", certificate.names},
+          {"keyType", certificate.key_type},
+          {"notBefore", certificate.not_before},
+          {"notAfter", certificate.not_after},
           {"fingerprintSha256", certificate.fingerprint_sha256}};
 }
 
 Json certificates_of(const snapshot::Snapshot& snapshot) {
   Json list = Json::array();
-  for (const snapshot::CertificateSummary& certificate : snapshot.certificates) list.push_back(certificate_json(certificate));
+  for (const snapshot::CertificateSummary& certificate : snapshot.certificates)
+    list.push_back(certificate_json(certificate));
   return list;
 }
 
@@ -79,7 +84,8 @@ Json tls_server_json(const snapshot::TlsServer& server, const snapshot::Snapshot
 }
 
 Json listener_json(const snapshot::Listener& listener, const snapshot::Snapshot& snapshot) {
-  Json json = {{"address", listener.address.to_string()}, {"servicePort", listener.service_port}, {"isTls", listener.is_tls}};
+  Json json = {
+      {"address", listener.address.to_string()}, {"servicePort", listener.service_port}, {"isTls", listener.is_tls}};
   if (!listener.is_tls) {
     json["routeTable"] = snapshot.route_tables.at(listener.route_table).name;
     return json;
@@ -93,10 +99,12 @@ Json listener_json(const snapshot::Listener& listener, const snapshot::Snapshot&
 
 Json route_json(const snapshot::Route& route, const snapshot::Snapshot& snapshot) {
   Json matches = Json::array();
-  for (const snapshot::PathMatch& match : route.matches) matches.push_back({{std::string(text_of(match.kind)), match.text}});
+  for (const snapshot::PathMatch& match : route.matches)
+    matches.push_back({{std::string(text_of(match.kind)), match.text}});
   Json destinations = Json::array();
   for (const snapshot::WeightedDestination& destination : route.destinations) {
-    destinations.push_back({{"cluster", snapshot.clusters.at(destination.cluster).name}, {"weight", destination.weight}});
+    destinations.push_back(
+        {{"cluster", snapshot.clusters.at(destination.cluster).name}, {"weight", destination.weight}});
   }
   return {{"name", route.name},
           {"matches", std::move(matches)},
@@ -124,7 +132,8 @@ Json cluster_json(const snapshot::Cluster& cluster) {
     endpoints.push_back({{"address", endpoint.address.to_string()}, {"weight", endpoint.weight}});
   }
   Json names = Json::array();
-  for (const auto& name : cluster.dns_names) names.push_back({{"name", name.name}, {"port", name.port}, {"weight", name.weight}});
+  for (const auto& name : cluster.dns_names)
+    names.push_back({{"name", name.name}, {"port", name.port}, {"weight", name.weight}});
   return {{"name", cluster.name},
           {"loadBalancing", text_of(cluster.load_balancing)},
           {"connectTimeoutMs", to_milliseconds(cluster.connect_timeout)},
@@ -140,7 +149,7 @@ Json snapshot_json(const snapshot::Snapshot& snapshot) {
   for (const snapshot::RouteTable& table : snapshot.route_tables) tables.push_back(route_table_json(table, snapshot));
   Json clusters = Json::array();
   for (const snapshot::Cluster& cluster : snapshot.clusters) clusters.push_back(cluster_json(cluster));
-  return {{"version", snapshot.version},      {"hash", snapshot.hash},
+  return {{"version", snapshot.version},       {"hash", snapshot.hash},
           {"listeners", std::move(listeners)}, {"routeTables", std::move(tables)},
           {"clusters", std::move(clusters)},   {"certificates", certificates_of(snapshot)}};
 }

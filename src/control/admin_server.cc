@@ -57,18 +57,20 @@ Page admin_page(const ProcessState& state, std::string_view path) {
 
 using PageOf = Page (*)(const ProcessState&, std::string_view path);
 
-Result<std::unique_ptr<web::Server>> start_server(const SocketAddress& address, const ProcessState& state, PageOf page_of) {
+Result<std::unique_ptr<web::Server>> start_server(const SocketAddress& address, const ProcessState& state,
+                                                  PageOf page_of) {
   web::ServerOptions options;
   options.connections_max = limits::admin_connections_max;
   options.connection.head_bytes_max = limits::admin_request_bytes_max;
-  return web::Server::start(address, options, [&state, page_of](web::Connection& connection, const http::RequestHead& request) {
-    if (request.method != "GET" && request.method != "HEAD") {
-      const web::Connection::Field allow{"allow", "GET, HEAD"};
-      return connection.respond(405, kPlain, "only GET and HEAD\n", {&allow, 1});
-    }
-    const Page page = page_of(state, request.path);
-    connection.respond(page.status, page.content_type, page.body);
-  });
+  return web::Server::start(address, options,
+                            [&state, page_of](web::Connection& connection, const http::RequestHead& request) {
+                              if (request.method != "GET" && request.method != "HEAD") {
+                                const web::Connection::Field allow{"allow", "GET, HEAD"};
+                                return connection.respond(405, kPlain, "only GET and HEAD\n", {&allow, 1});
+                              }
+                              const Page page = page_of(state, request.path);
+                              connection.respond(page.status, page.content_type, page.body);
+                            });
 }
 
 }  // namespace

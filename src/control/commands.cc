@@ -23,7 +23,8 @@ int fail(const Error& error) {
 int check(const std::vector<std::string>& config_paths) {
   if (const Status status = tls::initialize(); !status) return fail(status.error());
   config::Diagnostics diagnostics;
-  const std::unique_ptr<snapshot::Snapshot> snapshot = build_snapshot(config_paths, std::chrono::system_clock::now(), diagnostics);
+  const std::unique_ptr<snapshot::Snapshot> snapshot =
+      build_snapshot(config_paths, std::chrono::system_clock::now(), diagnostics);
   for (const config::Diagnostic& diagnostic : diagnostics.sorted()) fmt::print("{}\n", diagnostic.to_string());
   fmt::print(stderr, "sluice check: {} errors, {} warnings", diagnostics.error_count(), diagnostics.warning_count());
   if (snapshot != nullptr) {
@@ -37,7 +38,8 @@ int check(const std::vector<std::string>& config_paths) {
 int write_self_signed(const certs::SelfSignedOptions& options, const std::string& name, const std::string& name_space,
                       const std::string& out_path) {
   if (const Status status = tls::initialize(); !status) return fail(status.error());
-  const Result<certs::IssuedCertificate> certificate = certs::make_self_signed(options, std::chrono::system_clock::now());
+  const Result<certs::IssuedCertificate> certificate =
+      certs::make_self_signed(options, std::chrono::system_clock::now());
   if (!certificate) return fail(certificate.error());
   const Status written = write_file_atomically(out_path, certs::to_secret_yaml(*certificate, name, name_space), 0600);
   if (!written) return fail(written.error());

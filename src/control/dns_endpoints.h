@@ -33,7 +33,7 @@ class DnsEndpoints {
  private:
   struct Known {
     std::vector<SocketAddress> addresses;
-    Time due{};          // when to ask again
+    Time due{};               // when to ask again
     bool has_failed = false;  // the last time
   };
 

@@ -170,29 +170,44 @@ struct ShardMetric {
 };
 
 constexpr ShardMetric kShardMetrics[] = {
-    {"sluice_downstream_connections_total", "counter", "Connections accepted from clients.", &ShardCounters::connections_accepted},
-    {"sluice_downstream_connections_refused_total", "counter", "Connections closed because of a limit.", &ShardCounters::connections_refused},
-    {"sluice_tls_handshakes_total", "counter", "TLS handshakes completed with clients.", &ShardCounters::tls_handshakes},
-    {"sluice_tls_handshake_failures_total", "counter", "TLS handshakes with clients that failed.", &ShardCounters::tls_handshake_failures},
+    {"sluice_downstream_connections_total", "counter", "Connections accepted from clients.",
+     &ShardCounters::connections_accepted},
+    {"sluice_downstream_connections_refused_total", "counter", "Connections closed because of a limit.",
+     &ShardCounters::connections_refused},
+    {"sluice_tls_handshakes_total", "counter", "TLS handshakes completed with clients.",
+     &ShardCounters::tls_handshakes},
+    {"sluice_tls_handshake_failures_total", "counter", "TLS handshakes with clients that failed.",
+     &ShardCounters::tls_handshake_failures},
     {"sluice_tls_handshakes_active", "gauge", "TLS handshakes under way.", &ShardCounters::tls_handshakes_active},
-    {"sluice_upstream_connections_total", "counter", "Connections opened to upstreams.", &ShardCounters::upstream_connections_opened},
-    {"sluice_upstream_connections_active", "gauge", "Open connections to upstreams.", &ShardCounters::upstream_connections_active},
-    {"sluice_upstream_connect_failures_total", "counter", "Connections to upstreams that could not be opened.", &ShardCounters::upstream_connect_failures},
-    {"sluice_upstream_reuses_total", "counter", "Requests sent on an upstream connection that was open already.", &ShardCounters::upstream_reuses},
-    {"sluice_upstream_retries_total", "counter", "Requests sent again after a failure.", &ShardCounters::upstream_retries},
-    {"sluice_downstream_received_bytes_total", "counter", "Bytes received from clients.", &ShardCounters::downstream_bytes_received},
+    {"sluice_upstream_connections_total", "counter", "Connections opened to upstreams.",
+     &ShardCounters::upstream_connections_opened},
+    {"sluice_upstream_connections_active", "gauge", "Open connections to upstreams.",
+     &ShardCounters::upstream_connections_active},
+    {"sluice_upstream_connect_failures_total", "counter", "Connections to upstreams that could not be opened.",
+     &ShardCounters::upstream_connect_failures},
+    {"sluice_upstream_reuses_total", "counter", "Requests sent on an upstream connection that was open already.",
+     &ShardCounters::upstream_reuses},
+    {"sluice_upstream_retries_total", "counter", "Requests sent again after a failure.",
+     &ShardCounters::upstream_retries},
+    {"sluice_downstream_received_bytes_total", "counter", "Bytes received from clients.",
+     &ShardCounters::downstream_bytes_received},
     {"sluice_downstream_sent_bytes_total", "counter", "Bytes sent to clients.", &ShardCounters::downstream_bytes_sent},
-    {"sluice_upstream_received_bytes_total", "counter", "Bytes received from upstreams.", &ShardCounters::upstream_bytes_received},
+    {"sluice_upstream_received_bytes_total", "counter", "Bytes received from upstreams.",
+     &ShardCounters::upstream_bytes_received},
     {"sluice_upstream_sent_bytes_total", "counter", "Bytes sent to upstreams.", &ShardCounters::upstream_bytes_sent},
-    {"sluice_spliced_bytes_total", "counter", "Bytes moved without a copy through user space.", &ShardCounters::spliced_bytes},
+    {"sluice_spliced_bytes_total", "counter", "Bytes moved without a copy through user space.",
+     &ShardCounters::spliced_bytes},
     {"sluice_tunnels_active", "gauge", "Connections that were upgraded.", &ShardCounters::tunnels_active},
-    {"sluice_receive_buffers_exhausted_total", "counter", "Receives that found no free buffer and waited.", &ShardCounters::receive_buffers_exhausted},
-    {"sluice_ring_completion_overflows_total", "counter", "Overflows of a completion queue.", &ShardCounters::completion_overflows},
+    {"sluice_receive_buffers_exhausted_total", "counter", "Receives that found no free buffer and waited.",
+     &ShardCounters::receive_buffers_exhausted},
+    {"sluice_ring_completion_overflows_total", "counter", "Overflows of a completion queue.",
+     &ShardCounters::completion_overflows},
 };
 
 // One sample per shard: how evenly the work is spread, and whether every shard is alive.
 constexpr ShardMetric kPerShardMetrics[] = {
-    {"sluice_downstream_connections_active", "gauge", "Open connections of clients.", &ShardCounters::connections_active},
+    {"sluice_downstream_connections_active", "gauge", "Open connections of clients.",
+     &ShardCounters::connections_active},
     {"sluice_requests_active", "gauge", "Requests under way.", &ShardCounters::requests_active},
     {"sluice_loop_turns_total", "counter", "Turns of the shard's event loop.", &ShardCounters::loop_turns},
 };
@@ -212,14 +227,13 @@ void put_shards(Exposition& out, Shards shards) {
   }
   uint64_t dropped_lines = 0;
   for (const ShardObserver* shard : shards) dropped_lines += shard->access_log.dropped_count();
-  out.single("sluice_access_log_dropped_lines_total", "counter", "Lines that found a shard's buffer full.", dropped_lines);
+  out.single("sluice_access_log_dropped_lines_total", "counter", "Lines that found a shard's buffer full.",
+             dropped_lines);
 }
 
 // --- Configuration, certificates, process -------------------------------------------------------------------
 
-double seconds_of(WallTime time) {
-  return static_cast<double>(to_milliseconds(time.time_since_epoch())) / 1000;
-}
+double seconds_of(WallTime time) { return static_cast<double>(to_milliseconds(time.time_since_epoch())) / 1000; }
 
 void put_reloads(Exposition& out, const ReloadHistory& reloads) {
   out.family("sluice_config_reload_total", "counter", "Reloads of the configuration since the start.");
@@ -241,13 +255,16 @@ std::optional<int64_t> seconds_of(const std::string& text) {
 
 void put_snapshot(Exposition& out, const snapshot::Snapshot& snapshot) {
   out.family("sluice_config_info", "gauge", "The live configuration: the hash of its documents, its version here.");
-  out.sample("sluice_config_info", fmt::format("hash=\"{}\",version=\"{}\"", escaped(snapshot.hash), snapshot.version), 1);
+  out.sample("sluice_config_info", fmt::format("hash=\"{}\",version=\"{}\"", escaped(snapshot.hash), snapshot.version),
+             1);
   out.family("sluice_certificate_expiry_timestamp_seconds", "gauge", "notAfter of a certificate that serves.");
   for (const snapshot::CertificateSummary& certificate : snapshot.certificates) {
     const std::optional<int64_t> expiry = seconds_of(certificate.not_after);
     if (!expiry) continue;
-    out.sample("sluice_certificate_expiry_timestamp_seconds",
-               fmt::format("secret=\"{}\",serial=\"{}\"", escaped(certificate.secret_name), escaped(certificate.serial)), *expiry);
+    out.sample(
+        "sluice_certificate_expiry_timestamp_seconds",
+        fmt::format("secret=\"{}\",serial=\"{}\"", escaped(certificate.secret_name), escaped(certificate.serial)),
+        *expiry);
   }
 }
 

@@ -32,6 +32,8 @@ using snapshot::Snapshot;
 constexpr auto kTick = std::chrono::milliseconds(250);
 constexpr auto kDrainTick = std::chrono::milliseconds(20);
 constexpr auto kAdoptionWait = std::chrono::seconds(5);
+// A ring, a mailbox, and a few listeners and connections: with less a shard cannot do anything useful.
+constexpr uint64_t kDescriptorsPerShardMin = 16;
 constexpr auto kAdoptionTick = std::chrono::milliseconds(1);
 
 WallTime now_wall() { return std::chrono::system_clock::now(); }
@@ -62,7 +64,8 @@ int next_signal(std::chrono::milliseconds wait) {
 void log_diagnostics(const config::Diagnostics& diagnostics) {
   for (const config::Diagnostic& diagnostic : diagnostics.sorted()) {
     // The line has the severity already.
-    const std::string text = fmt::format("{}: {}", diagnostic.place.to_string(), diagnostic.message);
+    const std::string place = diagnostic.place.to_string();
+    const std::string text = place.empty() ? diagnostic.message : place + ": " + diagnostic.message;
     switch (diagnostic.severity) {
       case config::Severity::info: log::info("{}", text); break;
       case config::Severity::warning: log::warning("{}", text); break;
@@ -82,7 +85,9 @@ std::vector<std::string> error_texts(const config::Diagnostics& diagnostics) {
 class Process {
  public:
   explicit Process(const RunOptions& options)
-      : options_(options), shard_count_(options.shard_count != 0 ? options.shard_count : usable_cpu_count()), cell_(shard_count_) {}
+      : options_(options),
+        shard_count_(options.shard_count != 0 ? options.shard_count : usable_cpu_count()),
+        cell_(shard_count_) {}
 
   // Everything up to "ready". What was started before a failure is ended by the destructor.
   [[nodiscard]] Status start();
@@ -114,6 +119,13 @@ class Process {
 Status Process::start() {
   if (Status status = tls::initialize(); !status) return status;
   const uint64_t descriptors = raise_descriptor_limit();
+  if (const uint64_t needed = limits::reserved_descriptors + kDescriptorsPerShardMin * shard_count_;
+      descriptors < needed) {
+    return failure(
+        fmt::format("the limit of open descriptors is {}, and {} shards need {} before the first connection; raise it "
+                    "(LimitNOFILE= of the service, ulimit -n)",
+                    descriptors, shard_count_, needed));
+  }
 
   // First, so that a prober sees "starting" and not a refused connection.
   auto status_server = start_status_server(options_.status_address, *state_);
@@ -132,7 +144,8 @@ Status Process::start() {
   std::unique_ptr<Snapshot> snapshot = build_snapshot(options_.config_paths, now_wall(), diagnostics);
   log_diagnostics(diagnostics);
   if (snapshot == nullptr) {
-    return failure(fmt::format("the configuration has {} errors (above); repair them, `sluice check` finds them all", diagnostics.error_count()));
+    return failure(fmt::format("the configuration has {} errors (above); repair them, `sluice check` finds them all",
+                               diagnostics.error_count()));
   }
   if (Status status = start_shards(); !status) return status;
   if (Status status = shards_->bind_listeners(*snapshot); !status) return status;
@@ -141,8 +154,8 @@ Status Process::start() {
   publish(std::move(snapshot));
   state_->record_load(now_wall());
   state_->set_phase(Phase::serving);
-  log::info("sluice " SLUICE_VERSION ": {}; {} shards, {} descriptors; status on {}, admin on {}", serving_text(), shard_count_,
-            descriptors, status_server_->address().to_string(), admin_server_->address().to_string());
+  log::info("sluice " SLUICE_VERSION ": {}; {} shards, {} descriptors; status on {}, admin on {}", serving_text(),
+            shard_count_, descriptors, status_server_->address().to_string(), admin_server_->address().to_string());
   notify_ready(serving_text());
   return {};
 }
@@ -210,7 +223,7 @@ void Process::reload() {
   }
   if (snapshot == nullptr) {
     state_->record_failed_reload(now_wall(), error_texts(diagnostics));
-    log::error("reload: refused with {} errors (above); the old configuration keeps serving: {}", diagnostics.error_count(), serving_text());
+    log::error("reload: refused with {} errors (above); still {}", diagnostics.error_count(), serving_text());
     return notify_ready(fmt::format("reload refused; {}", serving_text()));
   }
   dns_.follow(*snapshot);
@@ -253,7 +266,8 @@ void Process::drain() {
     if (watchdog_) watchdog_->look(*shards_, Clock::now());
   }
   log::info("draining: over after {} ms, {} connections are cut off",
-            std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started).count(), shards_->open_connections());
+            std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started).count(),
+            shards_->open_connections());
 }
 
 // The admin pages read the shards and the snapshot, the access log's thread reads the shards' buffers:
@@ -271,8 +285,8 @@ Process::~Process() {
 std::string Process::serving_text() const {
   const Snapshot* snapshot = cell_.newest();
   if (snapshot == nullptr) return "no configuration";
-  return fmt::format("serving configuration {} (version {}): {} listeners, {} certificates", snapshot->hash, snapshot->version,
-                     snapshot->listeners.size(), snapshot->certificates.size());
+  return fmt::format("serving configuration {} (version {}): {} listeners, {} certificates", snapshot->hash,
+                     snapshot->version, snapshot->listeners.size(), snapshot->certificates.size());
 }
 
 }  // namespace

@@ -14,7 +14,8 @@ class Watchdog {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  Watchdog(Duration interval, unsigned shard_count, Time now) : interval_(interval), last_turns_(shard_count), last_told_(now) {}
+  Watchdog(Duration interval, unsigned shard_count, Time now)
+      : interval_(interval), last_turns_(shard_count), last_told_(now) {}
 
   // True: time to tell the manager. `turns_of(i)`: the turns of shard i so far.
   template <typename TurnsOf>

@@ -43,7 +43,8 @@ void sync_folder_of(const std::string& path) {
 
 Status write_file_atomically(const std::string& path, std::string_view content, mode_t mode) {
   const auto write_failure = [&path](int error) {
-    return failure(fmt::format("cannot write {}: {}; make its folder writable, or choose another place", path, errno_text(error)));
+    return failure(
+        fmt::format("cannot write {}: {}; make its folder writable, or choose another place", path, errno_text(error)));
   };
   std::string temporary = path + ".XXXXXX";
   const int fd = mkostemp(temporary.data(), O_CLOEXEC);

@@ -38,8 +38,8 @@ bool wait_for(int fd, short events, Deadline deadline) {
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
 int new_socket(SocketAddress::Family family) {
-  return socket(family == SocketAddress::Family::ipv4 ? AF_INET : AF_INET6,
-                SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  return socket(family == SocketAddress::Family::ipv4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                0);
 }
 
 std::string listen_failure(const SocketAddress& address, int error) {

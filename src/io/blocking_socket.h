@@ -5,8 +5,8 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
-#include "base/result.h"
 #include "base/durations.h"
+#include "base/result.h"
 
 #include <chrono>
 #include <cstddef>

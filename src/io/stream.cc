@@ -123,6 +123,7 @@ void Stream::on_received(const Completion& completion) {
       end_receiving(0);
       break;
     case -ENOBUFS:
+      if (splice_requested_) break;  // it was to end anyway, and the owner waits to hear of it
       if (!task_.is_linked()) loop_.wait_for_buffers(task_);
       return;
     case -ECANCELED:  // stop_receiving()
@@ -142,9 +143,11 @@ void Stream::consume(size_t size) {
   resume_receiving();
 }
 
+// The kernel tells of a reset once. When a send was told, receiving ends as if by FIN: no order, all the
+// same (sk_stream_error and tcp_recvmsg in Linux). EPIPE says nothing of the sort: FIN may have come first.
 void Stream::end_receiving(int error) noexcept {
   receive_ended_ = true;
-  receive_error_ = error;
+  receive_error_ = error == 0 && send_error_ != EPIPE ? send_error_ : error;
 }
 
 // --- sending ---------------------------------------------------------------------------------------

@@ -68,6 +68,7 @@ class Stream {
   // Sends FIN once everything written has gone.
   void finish_writing();
   [[nodiscard]] size_t unsent_bytes() const noexcept { return unsent_.size(); }
+  [[nodiscard]] bool is_sending() const noexcept { return !send_op_.is_idle(); }
   [[nodiscard]] bool has_sent_all() const noexcept { return unsent_.empty() && send_op_.is_idle(); }
   // errno of a send that failed; what was unsent is lost. 0: none.
   [[nodiscard]] int send_error() const noexcept { return send_error_; }

@@ -34,6 +34,19 @@ constexpr auto kCharKinds = [] {
 
 CharKind kind_of(char c) noexcept { return kCharKinds[static_cast<unsigned char>(c)]; }
 
+constexpr uint64_t repeated(uint8_t byte) noexcept { return byte * 0x0101010101010101U; }
+
+// The high bit of a byte is set if it is zero; exact up to the first such byte ("Hacker's Delight", 6-1).
+constexpr uint64_t zero_bytes(uint64_t word) noexcept { return (word - repeated(1)) & ~word & repeated(0x80); }
+
+// Whether all eight characters are plain: most texts are, and eight at a time costs as much as one.
+bool are_plain(uint64_t word) noexcept {
+  const uint64_t below_space = (word - repeated(0x20)) & ~word;
+  const uint64_t special = below_space | word | zero_bytes(word ^ repeated('"')) | zero_bytes(word ^ repeated('\\')) |
+                           zero_bytes(word ^ repeated(0x7f));
+  return (special & repeated(0x80)) == 0;
+}
+
 // Writes into memory that is large enough: the caller has summed up the bounds.
 class LineWriter {
  public:
@@ -50,14 +63,17 @@ class LineWriter {
 
   void put_escaped(std::string_view text) noexcept {
     if (text.empty()) return put('-');
-    while (true) {
-      const auto end = std::find_if(text.begin(), text.end(), [](char c) { return kind_of(c) != CharKind::plain; });
-      const auto plain = static_cast<size_t>(end - text.begin());
-      put(text.substr(0, plain));
-      if (plain == text.size()) return;
-      put_special(text[plain]);
-      text.remove_prefix(plain + 1);
+    uint64_t word = 0;
+    for (; text.size() >= sizeof word; text.remove_prefix(sizeof word)) {
+      std::memcpy(&word, text.data(), sizeof word);
+      if (are_plain(word)) {
+        std::memcpy(at_, &word, sizeof word);
+        at_ += sizeof word;
+      } else {
+        put_each_escaped(text.substr(0, sizeof word));
+      }
     }
+    put_each_escaped(text);
   }
 
   void put_quoted(std::string_view text) noexcept {
@@ -76,6 +92,10 @@ class LineWriter {
   [[nodiscard]] char* end() const noexcept { return at_; }
 
  private:
+  void put_each_escaped(std::string_view text) noexcept {
+    for (const char c : text) kind_of(c) == CharKind::plain ? put(c) : put_special(c);
+  }
+
   void put_special(char c) noexcept {
     constexpr char digits[] = "0123456789abcdef";
     put('\\');

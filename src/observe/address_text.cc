@@ -11,12 +11,31 @@ namespace {
 
 char* write_number(unsigned value, int base, char* at) noexcept { return std::to_chars(at, at + 10, value, base).ptr; }
 
+// "0." to "255.", each in four bytes: an address is four copies of fixed size.
+struct Octet {
+  std::array<char, 4> text{};
+  uint8_t size = 0;  // the dot included
+};
+
+constexpr auto kOctets = [] {
+  std::array<Octet, 256> octets{};
+  for (unsigned i = 0; i < 256; ++i) {
+    Octet& octet = octets[i];
+    if (i >= 100) octet.text[octet.size++] = static_cast<char>('0' + i / 100);
+    if (i >= 10) octet.text[octet.size++] = static_cast<char>('0' + i / 10 % 10);
+    octet.text[octet.size++] = static_cast<char>('0' + i % 10);
+    octet.text[octet.size++] = '.';
+  }
+  return octets;
+}();
+
 char* write_ipv4(const uint8_t* bytes, char* at) noexcept {
   for (int i = 0; i < 4; ++i) {
-    if (i > 0) *at++ = '.';
-    at = write_number(bytes[i], 10, at);
+    const Octet& octet = kOctets[bytes[i]];
+    std::memcpy(at, octet.text.data(), octet.text.size());
+    at += octet.size;
   }
-  return at;
+  return at - 1;  // without the last dot
 }
 
 struct Run {
@@ -41,8 +60,7 @@ char* write_ipv6(const std::array<uint8_t, 16>& ip, char* at) noexcept {
   for (size_t i = 0; i < 8; ++i) groups[i] = ip[2 * i] * 256U + ip[2 * i + 1];
   const Run zeros = longest_zero_run(groups);
   // IPv4-mapped and IPv4-compatible addresses end in dotted form, as inet_ntop(3) writes them.
-  const bool ends_in_ipv4 =
-      zeros.first == 0 && (zeros.count == 6 || (zeros.count == 5 && groups[5] == 0xffff));
+  const bool ends_in_ipv4 = zeros.first == 0 && (zeros.count == 6 || (zeros.count == 5 && groups[5] == 0xffff));
   for (unsigned i = 0; i < (ends_in_ipv4 ? 6U : 8U);) {
     if (i == zeros.first) {
       *at++ = ':';

@@ -16,20 +16,20 @@ namespace sluice::observe {
 
 // Envoy's response flags (%RESPONSE_FLAGS%), as bits; several may be set. Only those that sluice sets.
 enum class ResponseFlag : uint32_t {
-  no_healthy_upstream = 1U << 0,              // UH
-  upstream_connection_failure = 1U << 1,      // UF
-  upstream_connection_termination = 1U << 2,  // UC
-  upstream_remote_reset = 1U << 3,            // UR
-  upstream_overflow = 1U << 4,                // UO
-  upstream_request_timeout = 1U << 5,         // UT
-  upstream_retry_limit_exceeded = 1U << 6,    // URX
-  upstream_protocol_error = 1U << 7,          // UPE
-  no_route_found = 1U << 8,                   // NR
-  no_cluster_found = 1U << 9,                 // NC
+  no_healthy_upstream = 1U << 0,                 // UH
+  upstream_connection_failure = 1U << 1,         // UF
+  upstream_connection_termination = 1U << 2,     // UC
+  upstream_remote_reset = 1U << 3,               // UR
+  upstream_overflow = 1U << 4,                   // UO
+  upstream_request_timeout = 1U << 5,            // UT
+  upstream_retry_limit_exceeded = 1U << 6,       // URX
+  upstream_protocol_error = 1U << 7,             // UPE
+  no_route_found = 1U << 8,                      // NR
+  no_cluster_found = 1U << 9,                    // NC
   downstream_connection_termination = 1U << 10,  // DC
-  downstream_protocol_error = 1U << 11,       // DPE
-  stream_idle_timeout = 1U << 12,             // SI
-  local_reset = 1U << 13,                     // LR
+  downstream_protocol_error = 1U << 11,          // DPE
+  stream_idle_timeout = 1U << 12,                // SI
+  local_reset = 1U << 13,                        // LR
 };
 
 struct ResponseFlags {
@@ -51,8 +51,8 @@ struct RequestRecord {
   Duration duration{};
   int64_t upstream_service_ms = -1;  // time to the response's head; -1: no response
 
-  std::string_view method;     // empty: no head was understood
-  std::string_view path;       // with query, as the client sent it
+  std::string_view method;  // empty: no head was understood
+  std::string_view path;    // with query, as the client sent it
   http::Version version = http::Version::http_1_1;
   std::string_view authority;
   std::string_view user_agent;
@@ -61,7 +61,7 @@ struct RequestRecord {
 
   uint16_t status = 0;  // 0: the client left before a response
   ResponseFlags flags;
-  std::string_view details;             // %RESPONSE_CODE_DETAILS%: "via_upstream", "route_not_found", ...
+  std::string_view details;  // %RESPONSE_CODE_DETAILS%: "via_upstream", "route_not_found", ...
   std::string_view connection_termination_details;
   std::string_view upstream_failure_reason;
   uint64_t bytes_received = 0;  // request body

@@ -11,10 +11,10 @@
 namespace sluice::observe {
 
 struct ShardCounters {
-  Counter connections_accepted;   // downstream
-  Counter connections_active;     // gauge
-  Counter connections_refused;    // admission limits
-  Counter tls_handshakes;         // completed
+  Counter connections_accepted;  // downstream
+  Counter connections_active;    // gauge
+  Counter connections_refused;   // admission limits
+  Counter tls_handshakes;        // completed
   Counter tls_handshake_failures;
   Counter tls_handshakes_active;  // gauge
   Counter requests_active;        // gauge

@@ -278,7 +278,11 @@ void ClientConnection::close_at_once(io::Stream::Ending ending) {
   transport_.stream().terminate(ending);
 }
 
-void ClientConnection::terminate() { close_at_once(io::Stream::Ending::orderly); }
+// A client must not take what it has for complete when something is missing.
+void ClientConnection::terminate() {
+  const bool is_complete = exchange_ == nullptr && transport_.has_sent_all();
+  close_at_once(is_complete ? io::Stream::Ending::orderly : io::Stream::Ending::reset);
+}
 
 void ClientConnection::on_yielded(void* self) {
   auto& connection = *static_cast<ClientConnection*>(self);

@@ -166,7 +166,9 @@ Exchange::Outcome Exchange::forward_both_ways() {
   upstream_->transport().flush();
   if (splice_direction_ != SpliceDirection::none) {
     bool moved = false;
-    return advance_splice(moved);
+    const Outcome outcome = advance_splice(moved);
+    // Over as soon as it had begun: nothing else would wake the copying that goes on from there.
+    return moved && outcome == Outcome::pending ? forward_both_ways() : outcome;
   }
   // A client that has gone away while nothing of it is due: the upstream need not go on.
   if (request_done_ && client_.transport().stream().has_receive_ended() && client_.transport().is_at_end()) return on_client_lost();
@@ -317,7 +319,8 @@ Exchange::Outcome Exchange::advance_splice(bool& moved) {
   http::Http1Reader& reader = is_request ? request_reader_ : upstream_->reader();
 
   if (!splice_) {
-    if (source.has_receive_ended() || sink.send_error() != 0) {  // the end came first: copying sees it
+    // The end came first: copying sees it. Or copying has moved the whole body meanwhile.
+    if (source.has_receive_ended() || sink.send_error() != 0 || reader.passable_bytes() == 0) {
       leave_splice_mode();
       return forward_both_ways();
     }
@@ -449,7 +452,7 @@ Exchange::Outcome Exchange::on_upstream_lost() {
 // upstream cannot have acted on the request or acting twice does no harm (RFC 9110 9.2.2, RFC 9112 9.3.1).
 bool Exchange::may_retry_lost_request() const noexcept {
   if (!upstream_->is_reused() || upstream_->reader().is_inside_head() || request_bytes_ > 0) return false;
-  if (upstream_->bytes_sent_since_lent() == 0) return true;
+  if (upstream_->has_sent_nothing()) return true;
   constexpr std::string_view kIdempotent[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"};
   for (const std::string_view method : kIdempotent) {
     if (request_.method == method) return true;

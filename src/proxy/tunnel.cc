@@ -33,7 +33,8 @@ Tunnel::Status Tunnel::advance() {
         break;
     }
   }
-  if (to_upstream_.ended && to_client_.ended) return Status::done;
+  // The client's connection sees to its last bytes itself, the upstream's ends with the tunnel.
+  if (to_upstream_.ended && to_client_.ended && (to_upstream_.sink.has_sent_all() || to_upstream_.sink.has_send_failed())) return Status::done;
   return yields ? Status::yield : Status::open;
 }
 

@@ -27,7 +27,8 @@ std::string json_object(const JsonMembers& members, unsigned indent) {
   const std::string space(indent + 2, ' ');
   std::string out = "{";
   for (size_t i = 0; i < members.size(); ++i) {
-    fmt::format_to(std::back_inserter(out), "{}\n{}{}: {}", i == 0 ? "" : ",", space, json_string(members[i].first), members[i].second);
+    fmt::format_to(std::back_inserter(out), "{}\n{}{}: {}", i == 0 ? "" : ",", space, json_string(members[i].first),
+                   members[i].second);
   }
   return out + "\n" + std::string(indent, ' ') + "}";
 }

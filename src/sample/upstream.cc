@@ -58,7 +58,8 @@ int hex_value(char c) {
 std::string decoded(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
-    const bool is_escape = text[i] == '%' && i + 2 < text.size() && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0;
+    const bool is_escape =
+        text[i] == '%' && i + 2 < text.size() && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0;
     if (is_escape) {
       out += static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
       i += 2;
@@ -146,7 +147,8 @@ void respond_anything(web::Connection& connection, const Request& request) {
 void respond_count(web::Connection& connection) {
   BodyCount body;
   if (!body.read_from(connection)) return;
-  respond_json(connection, {{"bytes", std::to_string(body.bytes)}, {"checksum", fmt::format("\"{:016x}\"", body.checksum)}});
+  respond_json(connection,
+               {{"bytes", std::to_string(body.bytes)}, {"checksum", fmt::format("\"{:016x}\"", body.checksum)}});
 }
 
 void respond_bytes(web::Connection& connection, uint64_t count) {
@@ -211,7 +213,8 @@ void respond(web::Connection& connection, const Request& request) {
   if (path == "/count" || path == "/upload") return respond_count(connection);
   if (path == "/ws") return serve_websocket(connection, request);
   if (path != "/get") return respond_to_number(connection, request);
-  if (request.method == "GET" || request.method == "HEAD") return respond_json(connection, request_members(connection, request));
+  if (request.method == "GET" || request.method == "HEAD")
+    return respond_json(connection, request_members(connection, request));
   const web::Connection::Field allow{"allow", "GET, HEAD"};
   connection.respond(405, kPlain, "only GET and HEAD; /anything takes every method\n", {&allow, 1});
 }

@@ -57,7 +57,8 @@ bool read_exactly(web::Connection& connection, std::span<uint8_t> room) {
 std::optional<Frame> read_frame(web::Connection& connection) {
   std::array<uint8_t, 2> start;
   if (!read_exactly(connection, start)) return std::nullopt;
-  Frame frame{.is_final = (start[0] & 0x80) != 0, .opcode = static_cast<uint8_t>(start[0] & 15), .length = start[1] & 0x7fU};
+  Frame frame{
+      .is_final = (start[0] & 0x80) != 0, .opcode = static_cast<uint8_t>(start[0] & 15), .length = start[1] & 0x7fU};
   const bool has_reserved_bits = (start[0] & 0x70) != 0;
   const bool is_masked = (start[1] & 0x80) != 0;
   if (has_reserved_bits || !is_masked) return std::nullopt;
@@ -78,7 +79,8 @@ void write_frame_head(web::Connection& connection, const Frame& frame, uint8_t o
   std::vector<uint8_t> head{static_cast<uint8_t>((frame.is_final ? 0x80 : 0) | opcode)};
   const int length_bytes = frame.length <= kControlBytesMax ? 0 : frame.length <= UINT16_MAX ? 2 : 8;
   head.push_back(static_cast<uint8_t>(length_bytes == 0 ? frame.length : length_bytes == 2 ? 126 : 127));
-  for (int shift = 8 * (length_bytes - 1); shift >= 0; shift -= 8) head.push_back(static_cast<uint8_t>(frame.length >> shift));
+  for (int shift = 8 * (length_bytes - 1); shift >= 0; shift -= 8)
+    head.push_back(static_cast<uint8_t>(frame.length >> shift));
   connection.write_raw(std::as_bytes(std::span(head)));
 }
 
@@ -87,7 +89,8 @@ bool echo(web::Connection& connection, const Frame& frame, uint8_t opcode) {
   write_frame_head(connection, frame, opcode);
   std::vector<std::byte> piece(static_cast<size_t>(std::min<uint64_t>(frame.length, kPieceBytes)));
   for (uint64_t done = 0; done < frame.length && !connection.is_broken();) {
-    const MutableBytes room = MutableBytes(piece).first(static_cast<size_t>(std::min<uint64_t>(frame.length - done, piece.size())));
+    const MutableBytes room =
+        MutableBytes(piece).first(static_cast<size_t>(std::min<uint64_t>(frame.length - done, piece.size())));
     const size_t count = connection.read_raw(room);
     if (count == 0) return false;
     for (size_t i = 0; i < count; ++i) room[i] ^= std::byte{frame.mask[(done + i) % 4]};

@@ -41,8 +41,10 @@ class Connection : public ListNode<Connection> {
   [[nodiscard]] int connect_error() const noexcept { return connect_error_; }
   // It has served a request before, so it may have been closed by the upstream just now.
   [[nodiscard]] bool is_reused() const noexcept { return is_reused_; }
-  // Bytes that went out since it was lent.
-  [[nodiscard]] uint64_t bytes_sent_since_lent() const noexcept { return transport_.stream().bytes_sent() - sent_before_; }
+  // Since it was lent, not a byte can have reached the upstream; a send that the kernel has may have.
+  [[nodiscard]] bool has_sent_nothing() const noexcept {
+    return transport_.stream().bytes_sent() == sent_before_ && !transport_.stream().is_sending();
+  }
 
   [[nodiscard]] transport::Transport& transport() noexcept { return transport_; }
   [[nodiscard]] http::Http1Reader& reader() noexcept { return reader_; }

@@ -173,8 +173,8 @@ bool Connection::finish_request() {
   // A client that was not told to go on may never send the content (RFC 9110 10.1.1).
   if (head_->expects_continue && !reader_.is_body_done()) return false;
   size_t skipped = 0;
-  const http::BodySink count{.write = [](void* owner, ConstBytes bytes) { *static_cast<size_t*>(owner) += bytes.size(); },
-                             .owner = &skipped};
+  const http::BodySink count{
+      .write = [](void* owner, ConstBytes bytes) { *static_cast<size_t*>(owner) += bytes.size(); }, .owner = &skipped};
   const io::Deadline deadline = io::deadline_in(limits_.stall);
   while (!reader_.is_body_done() && skipped <= kSkippedBytesMax) {
     const http::ReadStep step = reader_.read_body(input_, count);

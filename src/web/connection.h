@@ -23,10 +23,10 @@
 namespace sluice::web {
 
 struct ConnectionLimits {
-  size_t head_bytes_max = 16 * 1024;           // of a request, and of what a response adds to it
-  Duration idle = std::chrono::seconds(10);    // until the first byte of a request
-  Duration head = std::chrono::seconds(5);     // then until the end of its head
-  Duration stall = std::chrono::seconds(10);   // a body or a response that does not move
+  size_t head_bytes_max = 16 * 1024;          // of a request, and of what a response adds to it
+  Duration idle = std::chrono::seconds(10);   // until the first byte of a request
+  Duration head = std::chrono::seconds(5);    // then until the end of its head
+  Duration stall = std::chrono::seconds(10);  // a body or a response that does not move
 };
 
 class Connection {
@@ -90,9 +90,9 @@ class Connection {
   http::Http1Reader reader_;
   std::optional<http::RequestHead> head_;
   std::vector<std::byte> input_buffer_;
-  ConstBytes input_;              // received and not consumed, in input_buffer_
+  ConstBytes input_;               // received and not consumed, in input_buffer_
   std::vector<std::byte> output_;  // to be sent
-  size_t output_size_ = 0;        // of output_; the rest is room
+  size_t output_size_ = 0;         // of output_; the rest is room
   bool is_response_begun_ = false;
   bool is_chunked_ = false;
   bool drops_content_ = false;  // the response to HEAD

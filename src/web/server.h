@@ -39,7 +39,8 @@ class Server {
 
  private:
   struct Worker {
-    explicit Worker(io::BlockingSocket socket, const ConnectionLimits& limits) : connection(std::move(socket), limits) {}
+    explicit Worker(io::BlockingSocket socket, const ConnectionLimits& limits)
+        : connection(std::move(socket), limits) {}
     Connection connection;
     std::atomic<bool> is_done{false};
     std::thread thread;

@@ -15,7 +15,7 @@ from harness.gateway import Gateway  # noqa: E402
 from harness.upstream import Upstream  # noqa: E402
 
 # Names u0.local.kyma.dev, u1... of the default gateway, each with an endpoint of its own that a test can have.
-SLOT_COUNT = 400
+SLOT_COUNT = 800
 
 
 class Slots:
@@ -26,7 +26,9 @@ class Slots:
         self._next = 0
 
     def document(self):
-        return documents.join(*[documents.routes(f"u{index}", port.number) for index, port in enumerate(self._reserved)])
+        return documents.join(
+            *[documents.routes(f"u{index}", port.number) for index, port in enumerate(self._reserved)]
+        )
 
     def take(self):
         """(host, the port that nobody listens on yet)."""
@@ -120,8 +122,12 @@ def sample_upstream():
     """The port of `sluice sample-upstream`."""
     port = ports.free_port()
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen([gateways.BINARY, "sample-upstream", "--listen", f"{ports.LOOPBACK}:{port}"],
-                                   stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [gateways.BINARY, "sample-upstream", "--listen", f"{ports.LOOPBACK}:{port}"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
         try:
             assert gateways.wait_until(lambda: gateways.is_listening(port) or process.poll() is not None)
             if process.poll() is not None:
@@ -147,7 +153,9 @@ def own_gateway(tmp_path, certificate):  # pylint: disable=redefined-outer-name
     started = []
 
     def make(texts=None, *, start=True, **options):
-        made = Gateway(tmp_path / f"gateway{len(started)}", documents.kyma_texts(certificate) | (texts or {}), **options)
+        made = Gateway(
+            tmp_path / f"gateway{len(started)}", documents.kyma_texts(certificate) | (texts or {}), **options
+        )
         started.append(made)
         return made.start() if start else made
 

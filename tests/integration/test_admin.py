@@ -43,12 +43,16 @@ def test_requests_are_counted_by_code_flags_and_destination(gateway, upstream, r
 
     def count(**labels):
         return gateway.metric("istio_requests_total", **labels)
+
     assert wait_until(lambda: count(response_code="200", response_flags="-", destination_service=service) == 3)
     assert count(response_code="404", response_flags="NR") >= 1
     refused = refusing_host.partition(".")[0] + ".upstream.test"
     assert wait_until(lambda: count(response_code="503", destination_service=refused) == 1)
-    samples = [labels for name, labels, _ in gateway.metrics()
-               if name == "istio_requests_total" and labels.get("destination_service") == refused]
+    samples = [
+        labels
+        for name, labels, _ in gateway.metrics()
+        if name == "istio_requests_total" and labels.get("destination_service") == refused
+    ]
     assert "UF" in samples[0]["response_flags"].split(",")
 
 
@@ -59,11 +63,15 @@ def test_sizes_and_durations_are_counted(gateway, upstream):
 
     def value(name):
         return gateway.metric(name, destination_service=service)
+
     assert wait_until(lambda: value("istio_request_bytes_sum") == 1000)
     assert value("istio_response_bytes_sum") == 5
     assert value("istio_request_duration_milliseconds_count") == 1
-    buckets = [(labels["le"], sample) for name, labels, sample in gateway.metrics()
-               if name == "istio_request_duration_milliseconds_bucket" and labels.get("destination_service") == service]
+    buckets = [
+        (labels["le"], sample)
+        for name, labels, sample in gateway.metrics()
+        if name == "istio_request_duration_milliseconds_bucket" and labels.get("destination_service") == service
+    ]
     values = [sample for _, sample in buckets]
     assert values == sorted(values) and buckets[-1] == ("+Inf", 1)
 
@@ -71,6 +79,7 @@ def test_sizes_and_durations_are_counted(gateway, upstream):
 def test_connections_are_counted(gateway, upstream):
     def active():
         return gateway.metric("sluice_downstream_connections_active")
+
     before = active()
     clients = [gateway.connect(upstream.host) for _ in range(5)]
     for client in clients:
@@ -113,8 +122,12 @@ def test_config_dump_shows_what_is_live_and_no_secret(gateway, certificate):
     assert ports == {443, 80, 8080}
     https = next(listener for listener in snapshot["listeners"] if listener["servicePort"] == 443)
     assert https["tlsServers"][0]["cipherSuites"] == [
-        "ECDHE-RSA-CHACHA20-POLY1305", "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-SHA", "ECDHE-RSA-AES128-GCM-SHA256",
-        "ECDHE-RSA-AES128-SHA"]
+        "ECDHE-RSA-CHACHA20-POLY1305",
+        "ECDHE-RSA-AES256-GCM-SHA384",
+        "ECDHE-RSA-AES256-SHA",
+        "ECDHE-RSA-AES128-GCM-SHA256",
+        "ECDHE-RSA-AES128-SHA",
+    ]
     assert any(cluster["name"] == "outbound|80||u0.upstream.test" for cluster in snapshot["clusters"])
     _, _, text = gateway.admin("/config_dump")
     assert "PRIVATE" not in text and not certificate.shows_key(text)
@@ -141,8 +154,13 @@ def test_only_reading_is_allowed(gateway):
 
 
 def test_hostile_requests_do_not_disturb_it(gateway):
-    for raw in (b"\0" * 1000, b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20_000 + b"\r\n",
-                b"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", b"GET"):
+    for raw in (
+        b"\0" * 1000,
+        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20_000 + b"\r\n",
+        b"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET",
+    ):
         for port in (gateway.admin_port, gateway.status_port):
             with Client(port, "x") as client:
                 try:

@@ -9,12 +9,15 @@ from harness.certificates import encrypted_key, expired, self_signed
 from harness.documents import DOMAIN
 from harness.gateway import ROOT, run_sluice
 
-DIAGNOSTIC = re.compile(r"(?P<file>[^:\n]+):(?P<line>\d+):(?P<column>\d+): (?P<severity>error|warning|info): (?P<message>.+)")
+DIAGNOSTIC = re.compile(
+    r"(?P<file>[^:\n]+):(?P<line>\d+):(?P<column>\d+): (?P<severity>error|warning|info): (?P<message>.+)"
+)
 
 
 @pytest.fixture
 def check(tmp_path, certificate):
     """check({file: text}) gives exit code and the diagnostics, on top of the usual documents."""
+
     def run(texts, *, expect):
         folder = tmp_path / "config"
         folder.mkdir(exist_ok=True)
@@ -26,6 +29,7 @@ def check(tmp_path, certificate):
         output = result.stdout + result.stderr
         assert result.returncode == expect, output
         return [found.groupdict() for found in DIAGNOSTIC.finditer(output)], output
+
     return run
 
 
@@ -39,22 +43,40 @@ def test_place_of_an_error_is_exact(check):
     line = text.splitlines().index("  resolutoin: STATIC") + 1
     diagnostics, output = check({"app.yaml": text}, expect=1)
     errors = [one for one in diagnostics if one["severity"] == "error"]
-    assert any(one["file"].endswith("app.yaml") and (one["line"], one["column"]) == (str(line), "3") for one in errors), output
+    assert any(
+        one["file"].endswith("app.yaml") and (one["line"], one["column"]) == (str(line), "3") for one in errors
+    ), output
     assert "resolution" in output, "a hint at what was meant"
 
 
 def test_all_errors_are_told(check):
-    texts = {f"bad{index}.yaml": documents.routes(f"app{index}", 8000).replace("  hosts:", "  hsots:", 1) for index in range(3)}
+    texts = {
+        f"bad{index}.yaml": documents.routes(f"app{index}", 8000).replace("  hosts:", "  hsots:", 1)
+        for index in range(3)
+    }
     diagnostics, output = check(texts, expect=1)
     assert {f"bad{index}.yaml" for index in range(3)} <= {one["file"].rpartition("/")[2] for one in diagnostics}, output
 
 
-@pytest.mark.parametrize("text, expected", [
-    (documents.virtual_service("app", [f"app.{DOMAIN}"], "nowhere"), "nowhere"),
-    (documents.virtual_service("app", [f"app.{DOMAIN}"], "nowhere", gateways=["kyma-system/missing"]), "missing"),
-    (documents.join(documents.service_entry("app", 8000), documents.virtual_service("app", [f"app.{DOMAIN}"], [
-        documents.http_rule(documents.destination("app", 0), documents.destination("app", 0))])), "weight"),
-], ids=["missing_destination", "missing_gateway", "weights_without_sum"])
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        (documents.virtual_service("app", [f"app.{DOMAIN}"], "nowhere"), "nowhere"),
+        (documents.virtual_service("app", [f"app.{DOMAIN}"], "nowhere", gateways=["kyma-system/missing"]), "missing"),
+        (
+            documents.join(
+                documents.service_entry("app", 8000),
+                documents.virtual_service(
+                    "app",
+                    [f"app.{DOMAIN}"],
+                    [documents.http_rule(documents.destination("app", 0), documents.destination("app", 0))],
+                ),
+            ),
+            "weight",
+        ),
+    ],
+    ids=["missing_destination", "missing_gateway", "weights_without_sum"],
+)
 def test_what_cannot_work_is_a_warning(check, text, expected):
     diagnostics, output = check({"app.yaml": text}, expect=0)
     assert any(one["severity"] == "warning" and expected in one["message"] for one in diagnostics), output
@@ -71,11 +93,15 @@ def test_unknown_cipher_suite_is_a_warning(check):
     assert any(one["severity"] == "warning" and "ECDHE-RSA-AES999-SHA" in one["message"] for one in diagnostics), output
 
 
-@pytest.mark.parametrize("make, expected", [
-    (lambda good: documents.secret(expired(f"*.{DOMAIN}")), "expired"),
-    (lambda good: documents.secret(good, key=self_signed(f"*.{DOMAIN}", name="another").key), "key"),
-    (lambda good: documents.secret(good, key=encrypted_key(good)), "encrypted"),
-], ids=["expired", "mismatched", "encrypted"])
+@pytest.mark.parametrize(
+    "make, expected",
+    [
+        (lambda good: documents.secret(expired(f"*.{DOMAIN}")), "expired"),
+        (lambda good: documents.secret(good, key=self_signed(f"*.{DOMAIN}", name="another").key), "key"),
+        (lambda good: documents.secret(good, key=encrypted_key(good)), "encrypted"),
+    ],
+    ids=["expired", "mismatched", "encrypted"],
+)
 def test_bad_certificate_is_an_error(check, certificate, make, expected):
     diagnostics, output = check({"secret.yaml": make(certificate)}, expect=1)
     assert any(one["severity"] == "error" and expected in one["message"] for one in diagnostics), output
@@ -88,16 +114,19 @@ def test_certificate_for_other_hosts_is_a_warning(check):
 
 
 def test_ecdsa_key_behind_rsa_suites_is_a_warning(check):
-    """The five suites are all ECDHE-RSA: such a certificate locks out every TLS 1.2 client (gateway-semantics 0)."""
+    """The five suites are all ECDHE-RSA: such a certificate locks out every TLS 1.2 client."""
     pair = self_signed(f"*.{DOMAIN}", name="ecdsa", key=("ec", "P-256"))
     diagnostics, output = check({"secret.yaml": documents.secret(pair)}, expect=0)
     assert any(one["severity"] == "warning" and "1.2" in one["message"] for one in diagnostics), output
 
 
 def test_json_is_read_as_well(check):
-    text = ('{"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry", "metadata": {"name": "j", "namespace": "default"},'
-            ' "spec": {"hosts": ["j.upstream.test"], "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}],'
-            ' "resolution": "STATIC", "endpoints": [{"address": "127.0.0.1", "ports": {"http": 8000}}]}}')
+    text = (
+        '{"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry",'
+        ' "metadata": {"name": "j", "namespace": "default"},'
+        ' "spec": {"hosts": ["j.upstream.test"], "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}],'
+        ' "resolution": "STATIC", "endpoints": [{"address": "127.0.0.1", "ports": {"http": 8000}}]}}'
+    )
     check({"entry.json": text, "app.yaml": documents.virtual_service("j", [f"j.{DOMAIN}"], "j")}, expect=0)
 
 
@@ -114,8 +143,10 @@ def test_examples_pass():
 def test_several_paths(tmp_path, certificate):
     for name, text in documents.kyma_texts(certificate).items():
         (tmp_path / name).write_text(text)
-    for arguments in (("--config", tmp_path / "gateway.yaml", "--config", tmp_path / "secret.yaml"),
-                      ("--config", tmp_path / "gateway.yaml", tmp_path / "secret.yaml")):
+    for arguments in (
+        ("--config", tmp_path / "gateway.yaml", "--config", tmp_path / "secret.yaml"),
+        ("--config", tmp_path / "gateway.yaml", tmp_path / "secret.yaml"),
+    ):
         result = run_sluice("check", *arguments)
         assert result.returncode == 0 and "kyma-gateway-certs" not in result.stdout + result.stderr, result
 
@@ -123,8 +154,20 @@ def test_several_paths(tmp_path, certificate):
 def test_certificate_made_by_the_program_passes(tmp_path):
     """`sluice cert self-signed` and `sluice check` agree."""
     secret = tmp_path / "secret.yaml"
-    made = run_sluice("cert", "self-signed", "--host", f"*.{DOMAIN}", "--host", DOMAIN, "--out", secret,
-                      "--name", "kyma-gateway-certs", "--namespace", "istio-system")
+    made = run_sluice(
+        "cert",
+        "self-signed",
+        "--host",
+        f"*.{DOMAIN}",
+        "--host",
+        DOMAIN,
+        "--out",
+        secret,
+        "--name",
+        "kyma-gateway-certs",
+        "--namespace",
+        "istio-system",
+    )
     assert made.returncode == 0, made.stderr
     assert secret.stat().st_mode & 0o077 == 0, "others may read the key"
     (tmp_path / "gateway.yaml").write_text(documents.join(documents.kyma_gateway(), documents.plain_gateway()))
@@ -135,8 +178,18 @@ def test_certificate_made_by_the_program_passes(tmp_path):
 
 def test_certificate_made_by_the_program_serves(tmp_path, own_gateway, own_upstream):
     secret = tmp_path / "made.yaml"
-    made = run_sluice("cert", "self-signed", "--host", f"*.{DOMAIN}", "--out", secret, "--name", "kyma-gateway-certs",
-                      "--namespace", "istio-system")
+    made = run_sluice(
+        "cert",
+        "self-signed",
+        "--host",
+        f"*.{DOMAIN}",
+        "--out",
+        secret,
+        "--name",
+        "kyma-gateway-certs",
+        "--namespace",
+        "istio-system",
+    )
     assert made.returncode == 0, made.stderr
     gateway = own_gateway({"secret.yaml": secret.read_text(), "app.yaml": documents.routes("app", own_upstream.port)})
     with gateway.connect(f"app.{DOMAIN}", tls=True) as client:
@@ -145,6 +198,8 @@ def test_certificate_made_by_the_program_serves(tmp_path, own_gateway, own_upstr
 
 def test_self_signed_refuses_nonsense(tmp_path):
     for host in ("", "a..b", "a b", "x" * 300):
-        made = run_sluice("cert", "self-signed", "--host", host, "--out", tmp_path / "x.yaml", "--name", "n", "--namespace", "ns")
+        made = run_sluice(
+            "cert", "self-signed", "--host", host, "--out", tmp_path / "x.yaml", "--name", "n", "--namespace", "ns"
+        )
         assert made.returncode not in (0, -6, -11), host
     assert not (tmp_path / "x.yaml").exists()

@@ -18,7 +18,7 @@ def pieces_of(content, sizes):
     source, at = random.Random(7), 0
     while at < len(content):
         size = source.choice(sizes)
-        yield content[at:at + size]
+        yield content[at : at + size]
         at += size
 
 
@@ -73,6 +73,7 @@ def test_download_in_single_bytes(client, upstream):
 
 def test_pieces_are_not_held_back(client, upstream):
     """A stream of events must flow: each chunk arrives before the next is sent."""
+
     # The client says that it has a piece by a piece of its own, so the request stays open as well.
     def script(peer, request):
         body = peer.reader.iterate_chunked(request)
@@ -96,8 +97,21 @@ def test_pieces_are_not_held_back(client, upstream):
     assert list(events) == []
 
 
-@pytest.mark.parametrize("broken", [b"g\r\nx", b"-1\r\n", b"5 \r\nhello\r\n", b"5\nhello\r\n", b"\r\n", b"5\r\nhelloX\r\n",
-                                    b"1" * 17 + b"\r\n", b"0x5\r\nhello\r\n", b"+5\r\nhello\r\n", b"5\r\nhello\n0\r\n\r\n"])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"g\r\nx",
+        b"-1\r\n",
+        b"5 \r\nhello\r\n",
+        b"5\nhello\r\n",
+        b"\r\n",
+        b"5\r\nhelloX\r\n",
+        b"1" * 17 + b"\r\n",
+        b"0x5\r\nhello\r\n",
+        b"+5\r\nhello\r\n",
+        b"5\r\nhello\n0\r\n\r\n",
+    ],
+)
 def test_broken_chunk_of_a_client_is_refused(client, upstream, broken):
     """400 or the end; the upstream must not take what it got for a complete request."""
     complete = []

@@ -1,4 +1,4 @@
-"""The five suites of kyma-gateway on TLS 1.2, three on TLS 1.3, and nothing else (gateway-semantics 1.4)."""
+"""The five suites of kyma-gateway on TLS 1.2, three on TLS 1.3, and nothing else."""
 
 import contextlib
 import functools
@@ -12,7 +12,7 @@ import pytest
 
 from harness import tls_hello
 from harness.client import Client, tls_context
-from harness.commands import s_client
+from harness.commands import s_client, s_client_dialogue
 from harness.documents import CIPHER_SUITES
 from harness.limits import IO_SECONDS
 
@@ -28,8 +28,13 @@ def negotiated(output):
 @functools.cache
 def other_tls_1_2_suites():
     """Every suite for TLS 1.2 and older that this OpenSSL knows, but the five."""
-    listed = subprocess.run(["openssl", "ciphers", "-v", "ALL:COMPLEMENTOFALL:@SECLEVEL=0"], capture_output=True, text=True,
-                            check=True, timeout=30).stdout
+    listed = subprocess.run(
+        ["openssl", "ciphers", "-v", "ALL:COMPLEMENTOFALL:@SECLEVEL=0"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    ).stdout
     names = [line.split()[0] for line in listed.splitlines() if "TLSv1.3" not in line]
     return [name for name in names if name not in CIPHER_SUITES]
 
@@ -51,8 +56,14 @@ def tls_1_2(suites):
 
 @pytest.mark.parametrize("suite", CIPHER_SUITES)
 def test_suite_of_the_document_is_negotiated(gateway, upstream, suite):
-    shown = s_client(gateway.port(443), upstream.host, "-tls1_2", "-cipher", suite + ":@SECLEVEL=0",
-                     text=f"GET / HTTP/1.1\r\nHost: {upstream.host}\r\nConnection: close\r\n\r\n")
+    shown = s_client(
+        gateway.port(443),
+        upstream.host,
+        "-tls1_2",
+        "-cipher",
+        suite + ":@SECLEVEL=0",
+        text=f"GET / HTTP/1.1\r\nHost: {upstream.host}\r\nConnection: close\r\n\r\n",
+    )
     assert negotiated(shown.stdout) == suite, shown.stdout + shown.stderr
 
 
@@ -132,18 +143,10 @@ def test_openssl_1_1_client_is_refused(gateway, upstream):
 
 def test_renegotiation_is_refused(gateway, upstream):
     """s_client asks for it on a line with "R"; the connection must not go through a second handshake."""
-    process = subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{gateway.port(443)}", "-servername", upstream.host,
-                                "-tls1_2"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(1)
-        output, _ = process.communicate("R\n", timeout=IO_SECONDS)
-    finally:
-        process.kill()
-        process.wait()
-    assert "RENEGOTIATING" in output
-    assert re.search("no renegotiation|unexpected message|handshake failure|unexpected eof", output), output
-    assert process.returncode != 0
+    code, shown = s_client_dialogue(gateway.port(443), upstream.host, "-tls1_2", lines=["R\n"])
+    assert "RENEGOTIATING" in shown
+    assert re.search("no renegotiation|unexpected message|handshake failure|unexpected eof", shown), shown
+    assert code != 0
 
 
 def test_extended_master_secret_and_no_compression(gateway, upstream):
@@ -161,25 +164,48 @@ def test_curve_is_accepted(gateway, upstream, group):
 
 
 @pytest.mark.skipif(shutil.which("gnutls-cli") is None, reason="gnutls-cli is missing (Debian package gnutls-bin)")
-@pytest.mark.parametrize("priority, expected", [
-    ("NORMAL:-VERS-ALL:+VERS-TLS1.3", "TLS1.3"),
-    ("NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+CHACHA20-POLY1305", "TLS1.2"),
-    ("NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-GCM", "TLS1.2"),
-    ("NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-GCM", "TLS1.2"),
-    ("NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-CBC:-MAC-ALL:+SHA1", "TLS1.2"),
-    ("NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-CBC:-MAC-ALL:+SHA1", "TLS1.2")])
+@pytest.mark.parametrize(
+    "priority, expected",
+    [
+        ("NORMAL:-VERS-ALL:+VERS-TLS1.3", "TLS1.3"),
+        ("NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+CHACHA20-POLY1305", "TLS1.2"),
+        ("NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-GCM", "TLS1.2"),
+        ("NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-GCM", "TLS1.2"),
+        ("NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-CBC:-MAC-ALL:+SHA1", "TLS1.2"),
+        ("NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-CBC:-MAC-ALL:+SHA1", "TLS1.2"),
+    ],
+)
 def test_gnutls_can_talk_to_it(gateway, upstream, priority, expected):
     """A second TLS library: what only OpenSSL understands would show here."""
-    shown = subprocess.run(["gnutls-cli", "--insecure", "--sni-hostname", upstream.host, "--priority", priority,
-                            "-p", str(gateway.port(443)), "127.0.0.1"],
-                           input=f"GET / HTTP/1.1\r\nHost: {upstream.host}\r\nConnection: close\r\n\r\n",
-                           capture_output=True, text=True, timeout=IO_SECONDS, check=False)
+    shown = subprocess.run(
+        [
+            "gnutls-cli",
+            "--insecure",
+            "--sni-hostname",
+            upstream.host,
+            "--priority",
+            priority,
+            "-p",
+            str(gateway.port(443)),
+            "127.0.0.1",
+        ],
+        input=f"GET / HTTP/1.1\r\nHost: {upstream.host}\r\nConnection: close\r\n\r\n",
+        capture_output=True,
+        text=True,
+        timeout=IO_SECONDS,
+        check=False,
+    )
     assert f"({expected}-X.509)" in shown.stdout and "hello" in shown.stdout, shown.stdout + shown.stderr
 
 
 def test_garbage_instead_of_a_hello_is_closed(gateway, upstream):
-    for garbage in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x80\x2e\x01\x03\x01\x00\x15" + b"\0" * 39, b"\x16\x03\x01\xff\xff" + b"\0" * 100,
-                    b"\0" * 20_000, b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"):
+    for garbage in (
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"\x80\x2e\x01\x03\x01\x00\x15" + b"\0" * 39,
+        b"\x16\x03\x01\xff\xff" + b"\0" * 100,
+        b"\0" * 20_000,
+        b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00",
+    ):
         with Client(gateway.port(443), upstream.host) as client:
             with contextlib.suppress(ConnectionError):
                 client.send(garbage)

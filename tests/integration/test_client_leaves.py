@@ -68,6 +68,7 @@ def test_in_the_middle_of_a_head(client, upstream, leave):
 
 def test_while_its_stream_is_silent(client, upstream, leave):
     """A response that has begun and then waits (events): the end is noticed without a write."""
+
     def script(peer, request):
         peer.read_body(request)
         peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nevent\r\n")
@@ -83,6 +84,7 @@ def test_while_its_stream_is_silent(client, upstream, leave):
 
 def test_access_log_says_dc(own_gateway, own_upstream):
     """Response code 0 and the flag DC (downstream connection termination)."""
+
     def script(peer, request):
         peer.read_body(request)
         peer.wait_for_close()

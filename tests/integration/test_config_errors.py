@@ -12,13 +12,17 @@ from harness.gateway import run_sluice
 GATEWAY = documents.kyma_gateway()
 ROUTES = documents.routes("app", 8000)
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
-    f"{chr(98 + index)}: &{chr(98 + index)} [{','.join(['*' + chr(97 + index)] * 9)}]\n" for index in range(12))
+    f"{chr(98 + index)}: &{chr(98 + index)} [{','.join(['*' + chr(97 + index)] * 9)}]\n" for index in range(12)
+)
 
 # name: (text, what the message must say)
 REFUSED = {
     "unclosed_list": ("a: [1, 2\n", ""),
     "tab_indentation": ("a:\n\tb: 1\n", ""),
-    "duplicate_key": (ROUTES.replace("  resolution: STATIC\n", "  resolution: STATIC\n  resolution: STATIC\n"), "resolution"),
+    "duplicate_key": (
+        ROUTES.replace("  resolution: STATIC\n", "  resolution: STATIC\n  resolution: STATIC\n"),
+        "resolution",
+    ),
     "not_a_mapping": ("- just\n- a list\n", ""),
     "only_text": ("just text\n", ""),
     "no_kind": ("apiVersion: networking.istio.io/v1\nmetadata:\n  name: x\n", "kind"),
@@ -29,7 +33,10 @@ REFUSED = {
     "port_too_large": (ROUTES.replace("number: 80", "number: 65536", 1), "65536"),
     "port_negative": (ROUTES.replace("number: 80", "number: -1", 1), "-1"),
     "port_text": (ROUTES.replace("number: 80", "number: eighty", 1), "eighty"),
-    "list_instead_of_text": (ROUTES.replace("  resolution: STATIC", "  resolution: [STATIC]"), "resolution|text|string|scalar"),
+    "list_instead_of_text": (
+        ROUTES.replace("  resolution: STATIC", "  resolution: [STATIC]"),
+        "resolution|text|string|scalar",
+    ),
     "unknown_enum": (ROUTES.replace("resolution: STATIC", "resolution: MAGIC"), "MAGIC"),
     "unknown_field": (ROUTES.replace("  location:", "  loction:"), "loction"),
     "bad_address": (ROUTES.replace("address: 127.0.0.1", "address: 127.0.0.256"), "127.0.0.256"),
@@ -37,7 +44,10 @@ REFUSED = {
     "wildcard_inside": (ROUTES.replace(f'"app.{DOMAIN}"', f'"a*p.{DOMAIN}"'), r"a\*p"),
     "unsupported_feature": (ROUTES.replace("  - route:", "  - rewrite:\n      uri: /x\n    route:"), "rewrite"),
     "unsupported_tls_mode": (GATEWAY.replace("mode: SIMPLE", "mode: MUTUAL"), "MUTUAL"),
-    "bad_base64": ("apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\n  namespace: istio-system\ndata:\n  tls.crt: '!!!'\n", r"tls\.crt|base64"),
+    "bad_base64": (
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\n  namespace: istio-system\ndata:\n  tls.crt: '!!!'\n",
+        r"tls\.crt|base64",
+    ),
     "gateway_without_servers": (re.sub(r"  servers:.*", "  servers: []\n", GATEWAY, flags=re.S), "server"),
     "control_characters_in_name": (ROUTES.replace("  name: app\n", '  name: "a\\e[31mpp"\n', 1), ""),
 }

@@ -19,14 +19,20 @@ REFUSED = f"refused.{DOMAIN}"
 @pytest.fixture
 def leaky(own_gateway, own_upstream):
     refusing = ports.ReservedPort()
-    gateway = own_gateway({"app.yaml": documents.routes("app", own_upstream.port),
-                           "refused.yaml": documents.routes("refused", refusing.number)}, concurrency=2)
+    gateway = own_gateway(
+        {
+            "app.yaml": documents.routes("app", own_upstream.port),
+            "refused.yaml": documents.routes("refused", refusing.number),
+        },
+        concurrency=2,
+    )
     yield gateway
     refusing.close()
 
 
 def mistreat(gateway, upstream):
     """Every way in which a connection can end badly, once."""
+
     def swallow(peer, request):
         peer.wait_for_close()
 
@@ -86,7 +92,9 @@ def test_descriptors_return(leaky, own_upstream):
         assert wait_until(lambda: leaky.metric("sluice_downstream_connections_active") == 0), "connections stay open"
         for peer in own_upstream.open_connections:
             peer.socket.shutdown(socket.SHUT_RDWR)
-        assert wait_until(lambda: leaky.metric("sluice_upstream_connections_active") == 0), "upstream connections stay open"
+        assert wait_until(
+            lambda: leaky.metric("sluice_upstream_connections_active") == 0
+        ), "upstream connections stay open"
 
     def count():
         return len([name for name in leaky.descriptors()])

@@ -17,7 +17,13 @@ APP = f"app.{DOMAIN}"
 @pytest.fixture
 def start(own_gateway, own_upstream):
     def make(drain_seconds=10, **options):
-        return own_gateway({"app.yaml": documents.routes("app", own_upstream.port)}, drain_seconds=drain_seconds, concurrency=2, **options)
+        return own_gateway(
+            {"app.yaml": documents.routes("app", own_upstream.port)},
+            drain_seconds=drain_seconds,
+            concurrency=2,
+            **options,
+        )
+
     return make
 
 
@@ -72,7 +78,9 @@ def test_request_in_flight_is_answered(start, own_upstream, tls):
         client.send_head()
         own_upstream.wait_for_requests(1)
         gateway.signal(signal.SIGTERM)
-        assert wait_until(lambda: not is_listening(gateway.port(8080)) and not is_listening(gateway.port(443))), "still accepting"
+        assert wait_until(
+            lambda: not is_listening(gateway.port(8080)) and not is_listening(gateway.port(443))
+        ), "still accepting"
         assert gateway.process.poll() is None, "it ended with a request in flight"
         finish.append(True)
         response = client.read_response()
@@ -135,7 +143,8 @@ def test_drain_timeout_bounds_it(start, own_upstream):
     """A request that never ends is cut off; so is a WebSocket."""
     gateway = start(drain_seconds=1)
     own_upstream.script = lambda peer, request: (
-        websocket.echo_script(peer, request) if "upgrade" in request else peer.wait_for_close())
+        websocket.echo_script(peer, request) if "upgrade" in request else peer.wait_for_close()
+    )
     with gateway.connect(APP) as client, gateway.connect(APP, tls=True) as socket_client:
         socket = WebSocket(socket_client)
         socket.echo(b"x")

@@ -7,6 +7,7 @@ def respond_with(raw):
     def script(peer, request):
         peer.read_body(request)
         peer.send(raw)
+
     return script
 
 
@@ -28,14 +29,21 @@ def test_head_of_a_chunked_response(client, upstream):
 
 def test_head_then_get_on_one_connection(client, upstream):
     upstream.script = lambda peer, request: peer.send(
-        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" + (b"" if request.method == "HEAD" else b"hello"))
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" + (b"" if request.method == "HEAD" else b"hello")
+    )
     for _ in range(5):
         assert client.request("HEAD", "/").body == b""
         assert client.request("GET", "/").body == b"hello"
 
 
-@pytest.mark.parametrize("raw", [b"HTTP/1.1 204 No Content\r\n\r\n", b"HTTP/1.1 304 Not Modified\r\n\r\n",
-                                 b"HTTP/1.1 304 Not Modified\r\nContent-Length: 100\r\nETag: \"x\"\r\n\r\n"])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"HTTP/1.1 204 No Content\r\n\r\n",
+        b"HTTP/1.1 304 Not Modified\r\n\r\n",
+        b'HTTP/1.1 304 Not Modified\r\nContent-Length: 100\r\nETag: "x"\r\n\r\n',
+    ],
+)
 def test_status_without_content(client, upstream, raw):
     upstream.script = respond_with(raw)
     for _ in range(3):
@@ -53,7 +61,9 @@ def test_204_is_given_no_length(client, upstream):
 
 def test_content_after_a_head_is_not_the_next_response(client, upstream):
     """An upstream that sends content after all must not poison its connection."""
-    upstream.script = respond_with(b"HTTP/1.1 200 OK\r\nContent-Length: 38\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    upstream.script = respond_with(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 38\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    )
     for _ in range(3):
         response = client.request("HEAD", "/")
         assert (response.status, response.get("content-length")) == (200, "38")

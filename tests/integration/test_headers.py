@@ -1,4 +1,4 @@
-"""What the gateway adds, replaces and removes (gateway-semantics 2.9, RFC 9110 7.6.1)."""
+"""What the gateway adds, replaces and removes (RFC 9110 7.6.1)."""
 
 import email.utils
 import re
@@ -15,25 +15,31 @@ UUID_4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-
 @pytest.fixture
 def seen(client, upstream):
     """seen([...]) is the request as the upstream got it."""
+
     def send(headers=(), **options):
         assert client.request("GET", "/", headers, **options).status == 200
         return upstream.requests[-1]
+
     return send
 
 
 @pytest.fixture
 def answered(client, upstream):
     """answered([...]) is the response as the client got it, when the upstream sends these fields."""
+
     def ask(headers=(), body=b"body"):
         def script(peer, request):
             peer.read_body(request)
             peer.respond(headers=headers, body=body)
+
         upstream.script = script
         return client.request()
+
     return ask
 
 
 # --- to the upstream ---
+
 
 def test_client_address_and_scheme_are_told(seen, tls):
     request = seen()
@@ -42,11 +48,13 @@ def test_client_address_and_scheme_are_told(seen, tls):
 
 
 def test_client_address_is_appended(seen):
-    assert seen([("x-forwarded-for", "192.0.2.1, 192.0.2.2")]).get("x-forwarded-for") == "192.0.2.1, 192.0.2.2,127.0.0.1"
+    assert (
+        seen([("x-forwarded-for", "192.0.2.1, 192.0.2.2")]).get("x-forwarded-for") == "192.0.2.1, 192.0.2.2,127.0.0.1"
+    )
 
 
 def test_client_that_has_reset_is_still_named(gateway, upstream):
-    """When such a connection is accepted, its socket has no peer any more; the upstream must not be told another address."""
+    """Its socket has no peer any more when it is accepted; the upstream must not be told another address."""
     gateway.signal(signal.SIGSTOP)
     try:
         for _ in range(8):
@@ -62,8 +70,13 @@ def test_client_that_has_reset_is_still_named(gateway, upstream):
 
 
 def test_claims_of_the_client_are_replaced(seen, tls):
-    request = seen([("x-forwarded-proto", "https" if not tls else "http"), ("x-envoy-external-address", "192.0.2.1"),
-                    ("x-request-id", "11111111-1111-4111-8111-111111111111")])
+    request = seen(
+        [
+            ("x-forwarded-proto", "https" if not tls else "http"),
+            ("x-envoy-external-address", "192.0.2.1"),
+            ("x-request-id", "11111111-1111-4111-8111-111111111111"),
+        ]
+    )
     assert request.all("x-forwarded-proto") == ["https" if tls else "http"]
     assert request.all("x-envoy-external-address") == ["127.0.0.1"]
     assert request.get("x-request-id") != "11111111-1111-4111-8111-111111111111"
@@ -79,35 +92,72 @@ def test_attempt_count(seen):
     assert seen().get("x-envoy-attempt-count") == "1"
 
 
-@pytest.mark.parametrize("name", [
-    "x-envoy-internal", "x-envoy-retry-on", "x-envoy-retry-grpc-on", "x-envoy-max-retries", "x-envoy-upstream-alt-stat-name",
-    "x-envoy-upstream-rq-timeout-ms", "x-envoy-upstream-rq-per-try-timeout-ms", "x-envoy-upstream-rq-timeout-alt-response",
-    "x-envoy-expected-rq-timeout-ms", "x-envoy-force-trace", "x-envoy-ip-tags", "x-envoy-decorator-operation",
-    "x-envoy-downstream-service-cluster", "x-envoy-downstream-service-node", "x-forwarded-client-cert", "X-Envoy-Internal"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x-envoy-internal",
+        "x-envoy-retry-on",
+        "x-envoy-retry-grpc-on",
+        "x-envoy-max-retries",
+        "x-envoy-upstream-alt-stat-name",
+        "x-envoy-upstream-rq-timeout-ms",
+        "x-envoy-upstream-rq-per-try-timeout-ms",
+        "x-envoy-upstream-rq-timeout-alt-response",
+        "x-envoy-expected-rq-timeout-ms",
+        "x-envoy-force-trace",
+        "x-envoy-ip-tags",
+        "x-envoy-decorator-operation",
+        "x-envoy-downstream-service-cluster",
+        "x-envoy-downstream-service-node",
+        "x-forwarded-client-cert",
+        "X-Envoy-Internal",
+    ],
+)
 def test_field_of_the_inside_is_removed(seen, name):
     assert name.lower() not in seen([(name, "forged")])
 
 
 def test_hop_by_hop_fields_end_here(seen):
-    request = seen([("connection", "keep-alive, x-private, , X-Other"), ("keep-alive", "timeout=5"), ("proxy-connection", "keep-alive"),
-                    ("te", "gzip"), ("x-private", "1"), ("x-other", "2"), ("x-kept", "3")])
+    request = seen(
+        [
+            ("connection", "keep-alive, x-private, , X-Other"),
+            ("keep-alive", "timeout=5"),
+            ("proxy-connection", "keep-alive"),
+            ("te", "gzip"),
+            ("x-private", "1"),
+            ("x-other", "2"),
+            ("x-kept", "3"),
+        ]
+    )
     for name in ("connection", "keep-alive", "proxy-connection", "te", "x-private", "x-other"):
         assert name not in request, name
     assert request.get("x-kept") == "3"
 
 
-@pytest.mark.parametrize("name", ["host", "x-forwarded-for", "content-length", "authorization", "cookie", "x-forwarded-proto"])
+@pytest.mark.parametrize(
+    "name", ["host", "x-forwarded-for", "content-length", "authorization", "cookie", "x-forwarded-proto"]
+)
 def test_connection_cannot_remove_what_matters(client, upstream, name):
-    """"Connection: Host" and the like: refused, or the field survives; never a request without it."""
-    response = client.request("POST", "/", [("connection", name), ("authorization", "Bearer x"), ("cookie", "a=b")], body=b"content")
+    """ "Connection: Host" and the like: refused, or the field survives; never a request without it."""
+    response = client.request(
+        "POST", "/", [("connection", name), ("authorization", "Bearer x"), ("cookie", "a=b")], body=b"content"
+    )
     if response.status == 200 and name not in ("authorization", "cookie"):
         assert name in upstream.requests[0]
         assert upstream.requests[0].body == b"content"
 
 
 def test_end_to_end_fields_pass_unchanged(seen):
-    fields = [("accept", "*/*"), ("cookie", "a=1; b=2"), ("authorization", "Bearer abc"), ("x-empty", ""), ("x-latin", "\xe4\xf6\xfc"),
-              ("x_underscore", "kept"), ("x-repeated", "one"), ("x-repeated", "two")]
+    fields = [
+        ("accept", "*/*"),
+        ("cookie", "a=1; b=2"),
+        ("authorization", "Bearer abc"),
+        ("x-empty", ""),
+        ("x-latin", "\xe4\xf6\xfc"),
+        ("x_underscore", "kept"),
+        ("x-repeated", "one"),
+        ("x-repeated", "two"),
+    ]
     request = seen(fields)
     for name, value in dict(fields).items():
         assert value in request.all(name)
@@ -118,15 +168,26 @@ def test_host_is_forwarded_as_received(seen, client):
     assert seen(host=f"{client.host.upper()}:1234").get("host") == f"{client.host.upper()}:1234"
 
 
-@pytest.mark.parametrize("sent, forwarded", [("/a/./b/../c", "/a/c"), ("/%7Euser", "/~user"), ("/a%2Fb", "/a%2Fb"), ("/a//b", "/a//b"),
-                                             ("/x?y=/../z", "/x?y=/../z"), ("/../../etc/passwd", "/etc/passwd"),
-                                             ("/%2e%2e/secret", "/secret"), ("/?", "/?")])
+@pytest.mark.parametrize(
+    "sent, forwarded",
+    [
+        ("/a/./b/../c", "/a/c"),
+        ("/%7Euser", "/~user"),
+        ("/a%2Fb", "/a%2Fb"),
+        ("/a//b", "/a//b"),
+        ("/x?y=/../z", "/x?y=/../z"),
+        ("/../../etc/passwd", "/etc/passwd"),
+        ("/%2e%2e/secret", "/secret"),
+        ("/?", "/?"),
+    ],
+)
 def test_path_is_normalised(client, upstream, sent, forwarded):
     assert client.request("GET", sent).status == 200
     assert upstream.requests[0].target == forwarded
 
 
 # --- to the client ---
+
 
 def test_server_is_istio_envoy(answered):
     response = answered([("server", "nginx"), ("via", "1.1 inside")])
@@ -149,8 +210,16 @@ def test_date_of_the_upstream_is_kept(answered):
 
 
 def test_hop_by_hop_fields_of_the_upstream_end_here(answered):
-    response = answered([("connection", "keep-alive, x-private"), ("keep-alive", "timeout=5"), ("proxy-connection", "x"),
-                         ("x-private", "1"), ("x-kept", "2"), ("upgrade", "h2c")])
+    response = answered(
+        [
+            ("connection", "keep-alive, x-private"),
+            ("keep-alive", "timeout=5"),
+            ("proxy-connection", "x"),
+            ("x-private", "1"),
+            ("x-kept", "2"),
+            ("upgrade", "h2c"),
+        ]
+    )
     for name in ("connection", "keep-alive", "proxy-connection", "x-private", "upgrade"):
         assert name not in response, name
     assert response.get("x-kept") == "2"

@@ -58,6 +58,7 @@ def test_without_host_there_is_no_route(gateway):
 
 def test_response_that_ends_with_its_connection(client, upstream):
     """An upstream of HTTP/1.0 without length: the client gets all of it, well framed."""
+
     def script(peer, request):
         peer.read_body(request)
         peer.send(b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nall that ")

@@ -6,8 +6,11 @@ from harness import message
 def test_early_hints_reach_the_client_before_the_response(client, upstream):
     def script(peer, request):
         peer.read_body(request)
-        peer.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </b.css>\r\n\r\n"
-                  b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        peer.send(
+            b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
+            b"HTTP/1.1 103 Early Hints\r\nLink: </b.css>\r\n\r\n"
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        )
 
     upstream.script = script
     for _ in range(2):
@@ -55,7 +58,10 @@ def test_client_that_does_not_wait_for_continue_is_served(client, upstream):
 def test_continue_that_nobody_asked_for_is_not_taken_for_the_response(client, upstream):
     def script(peer, request):
         peer.read_body(request)
-        peer.send(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        peer.send(
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        )
 
     upstream.script = script
     for _ in range(2):
@@ -64,6 +70,7 @@ def test_continue_that_nobody_asked_for_is_not_taken_for_the_response(client, up
 
 def test_upstream_that_refuses_before_the_content(client, upstream):
     """The final answer reaches a client that still holds its content back."""
+
     def script(peer, request):
         peer.respond(413, reason="Content Too Large", headers=[("connection", "close")], body=b"no")
         peer.wait_for_close()
@@ -76,6 +83,7 @@ def test_upstream_that_refuses_before_the_content(client, upstream):
 
 def test_http_1_0_client_gets_no_informational_response(client, upstream):
     """RFC 9110 15.2."""
+
     def script(peer, request):
         peer.read_body(request)
         peer.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
@@ -88,6 +96,7 @@ def test_http_1_0_client_gets_no_informational_response(client, upstream):
 
 def test_endless_informational_responses_end(client, upstream):
     """Bounded: an upstream cannot keep a request alive with 1xx for ever."""
+
     def script(peer, request):
         peer.read_body(request)
         for _ in range(100_000):

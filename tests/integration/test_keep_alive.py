@@ -46,6 +46,7 @@ def test_client_close_does_not_close_the_upstream(gateway, upstream):
 
 def test_upstream_asks_for_close(client, upstream):
     """The client's connection is not concerned."""
+
     def script(peer, request):
         peer.read_body(request)
         peer.respond(headers=[("connection", "close")], body=b"bye")
@@ -79,6 +80,7 @@ def test_idle_connection_stays_open(client):
 
 def test_response_with_more_than_its_length_is_not_the_next_response(client, upstream):
     """A response that is longer than it says must not become somebody else's next answer."""
+
     def script(peer, request):
         peer.read_body(request)
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")

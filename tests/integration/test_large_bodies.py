@@ -142,6 +142,7 @@ def test_large_plain_bodies_are_spliced(fresh_gateway, large_upstream):
 
 def test_spliced_response_is_over_when_its_last_byte_is(fresh_gateway, large_upstream):
     """The end is seen at once and not with the next event: the upstream's connection is free for somebody else."""
+
     def script(peer, request):
         peer.read_body(request)
         peer.respond(body=b"x" * 300_000)
@@ -149,7 +150,9 @@ def test_spliced_response_is_over_when_its_last_byte_is(fresh_gateway, large_ups
     with large_upstream.answering(script), fresh_gateway.connect(f"large.{documents.DOMAIN}") as client:
         for _ in range(100):
             assert len(client.request().body) == 300_000
-            assert gateways.wait_until(lambda: fresh_gateway.metric("sluice_requests_active") == 0, seconds=2), "still under way"
+            assert gateways.wait_until(
+                lambda: fresh_gateway.metric("sluice_requests_active") == 0, seconds=2
+            ), "still under way"
 
 
 @pytest.mark.parametrize("size", [1, 4_095, 4_096, 16_384, 65_535, 65_536, 65_537, MIB + 1])
@@ -195,6 +198,7 @@ def test_many_large_bodies_at_once(fresh_gateway, large_upstream, tls):
 
 def test_client_that_leaves_in_the_middle_of_a_splice(fresh_gateway, large_upstream):
     """The pipe it leaves dirty must not serve anybody else."""
+
     def script(peer, request):
         peer.read_body(request)
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (64 * MIB))

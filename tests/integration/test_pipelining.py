@@ -19,11 +19,15 @@ def test_answers_come_in_order(client, upstream):
 def test_bodies_end_where_they_say(client, upstream):
     upstream.script = echo
     host = [("host", client.host)]
-    client.send(message.head_bytes("POST /1 HTTP/1.1", host + [("content-length", "3")]) + b"one"
-                + message.head_bytes("GET /2 HTTP/1.1", host)
-                + message.head_bytes("POST /3 HTTP/1.1", host + [("transfer-encoding", "chunked")]) + message.chunked(b"th", b"ree")
-                + message.head_bytes("POST /4 HTTP/1.1", host + [("content-length", "0")])
-                + message.head_bytes("GET /5 HTTP/1.1", host))
+    client.send(
+        message.head_bytes("POST /1 HTTP/1.1", host + [("content-length", "3")])
+        + b"one"
+        + message.head_bytes("GET /2 HTTP/1.1", host)
+        + message.head_bytes("POST /3 HTTP/1.1", host + [("transfer-encoding", "chunked")])
+        + message.chunked(b"th", b"ree")
+        + message.head_bytes("POST /4 HTTP/1.1", host + [("content-length", "0")])
+        + message.head_bytes("GET /5 HTTP/1.1", host)
+    )
     bodies = [client.read_response().body for _ in range(5)]
     assert bodies == [b"POST /1 one", b"GET /2 ", b"POST /3 three", b"POST /4 ", b"GET /5 "]
 
@@ -37,17 +41,21 @@ def test_requests_in_single_bytes(client, upstream):
 
 
 def test_nothing_after_close_is_executed(client, upstream):
-    client.send(message.head_bytes("GET /last HTTP/1.1", [("host", client.host), ("connection", "close")])
-                + message.head_bytes("GET /never HTTP/1.1", [("host", client.host)]))
+    client.send(
+        message.head_bytes("GET /last HTTP/1.1", [("host", client.host), ("connection", "close")])
+        + message.head_bytes("GET /never HTTP/1.1", [("host", client.host)])
+    )
     assert client.read_response().status == 200
     assert client.is_closed_by_peer()
     assert upstream.paths == ["/last"]
 
 
 def test_nothing_after_a_bad_request_is_executed(client, upstream):
-    client.send(message.head_bytes("GET /first HTTP/1.1", [("host", client.host)])
-                + b"GET /bad HTTP/1.1\r\nHost : x\r\n\r\n"
-                + message.head_bytes("GET /never HTTP/1.1", [("host", client.host)]))
+    client.send(
+        message.head_bytes("GET /first HTTP/1.1", [("host", client.host)])
+        + b"GET /bad HTTP/1.1\r\nHost : x\r\n\r\n"
+        + message.head_bytes("GET /never HTTP/1.1", [("host", client.host)])
+    )
     assert client.read_response().status == 200
     assert client.read_response().status == 400
     assert client.is_closed_by_peer()

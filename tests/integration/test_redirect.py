@@ -1,4 +1,4 @@
-"""httpsRedirect: 301 to the same URL by https, for every method, and nothing else (gateway-semantics 2.1)."""
+"""httpsRedirect: 301 to the same URL by https, for every method, and nothing else."""
 
 import pytest
 
@@ -67,7 +67,9 @@ def test_target_in_absolute_form(client):
     assert response.get("location") == f"https://any.{DOMAIN}/abs?q"
 
 
-@pytest.mark.parametrize("host", [f"any.{DOMAIN}/evil", f"user@any.{DOMAIN}", f"any.{DOMAIN}\\evil", f"any.{DOMAIN}?", ""])
+@pytest.mark.parametrize(
+    "host", [f"any.{DOMAIN}/evil", f"user@any.{DOMAIN}", f"any.{DOMAIN}\\evil", f"any.{DOMAIN}?", ""]
+)
 def test_location_cannot_be_forged(client, host):
     """What cannot be a host is refused, and never echoed into a header."""
     client.send_head("GET", "/", [("host", host)])
@@ -78,6 +80,13 @@ def test_location_cannot_be_forged(client, host):
 def test_curl_follows_it(gateway, upstream):
     """From http to https and to the upstream. The ports are not 80 and 443 here, so curl is told where they are."""
     https, http = gateway.port(443), gateway.port(80)
-    got = curl("-k", "-L", "--connect-to", f"{upstream.host}:443:127.0.0.1:{https}",
-               "--connect-to", f"{upstream.host}:80:127.0.0.1:{http}", f"http://{upstream.host}/")
+    got = curl(
+        "-k",
+        "-L",
+        "--connect-to",
+        f"{upstream.host}:443:127.0.0.1:{https}",
+        "--connect-to",
+        f"{upstream.host}:80:127.0.0.1:{http}",
+        f"http://{upstream.host}/",
+    )
     assert (got.returncode, got.stdout) == (0, "hello"), got.stderr

@@ -75,9 +75,12 @@ def test_request_in_flight_ends_as_it_began(app, own_upstream):
 
 
 BROKEN_DOCUMENTS = {
-    "syntax": ("a: [1, 2\nb: }\n", r"broken\.yaml:\d+(:\d+)?: error: "),
-    "unknown_field": (documents.routes("other", 1).replace("  resolution:", "  resolutoin:"), r"broken\.yaml:\d+:\d+: error: .*resolutoin"),
-    "not_utf_8": ("a: \udcff\n", r"broken\.yaml(:\d+)?(:\d+)?: error: "),
+    "syntax": ("a: [1, 2\nb: }\n", r"broken\.yaml:\d+(:\d+)?: "),
+    "unknown_field": (
+        documents.routes("other", 1).replace("  resolution:", "  resolutoin:"),
+        r"broken\.yaml:\d+:\d+: .*resolutoin",
+    ),
+    "not_utf_8": ("a: \udcff\n", r"broken\.yaml(:\d+)?(:\d+)?: "),
 }
 
 
@@ -108,7 +111,8 @@ def test_certificate_is_swapped_under_open_connections(app, own_upstream, certif
     """The next handshake sees the new one; the old connection and its WebSocket go on."""
     new = self_signed(f"*.{DOMAIN}", name="new")
     own_upstream.script = lambda peer, request: (
-        websocket.echo_script(peer, request) if "upgrade" in request else peer.respond(body=b"ok"))
+        websocket.echo_script(peer, request) if "upgrade" in request else peer.respond(body=b"ok")
+    )
     with app.connect(APP, tls=True) as old_client, app.connect(APP, tls=True) as socket_client:
         assert serial_of(app) == certificate.certificate.strip()
         assert old_client.request().body == b"ok"
@@ -145,8 +149,11 @@ def test_listener_is_added_and_removed(app, own_gateway, own_upstream):
     del app
     gateway = own_gateway({"app.yaml": documents.routes("app", own_upstream.port)}, service_ports=(443, 80, 8080, 9090))
     assert not is_listening(gateway.port(9090))
-    added = documents.join(documents.plain_gateway(9090, name="more"), documents.service_entry("more", own_upstream.port),
-                           documents.virtual_service("more", [f"more.{DOMAIN}"], "more", gateways=["kyma-system/more"]))
+    added = documents.join(
+        documents.plain_gateway(9090, name="more"),
+        documents.service_entry("more", own_upstream.port),
+        documents.virtual_service("more", [f"more.{DOMAIN}"], "more", gateways=["kyma-system/more"]),
+    )
     gateway.write("more.yaml", added)
     gateway.reload()
     assert status_of(gateway, f"more.{DOMAIN}", number=9090) == 200
@@ -159,12 +166,31 @@ def test_listener_is_added_and_removed(app, own_gateway, own_upstream):
     assert status_of(gateway, APP) == 200
 
 
+def test_listener_changes_its_kind(own_gateway, own_upstream):
+    """A plain port becomes a TLS port and back, without a moment in which nobody listens."""
+    gateway = own_gateway({"app.yaml": documents.routes("app", own_upstream.port)})
+    as_https = documents.https_gateway("plain-gateway", [f"*.{DOMAIN}"], "kyma-gateway-certs", 8080)
+    with gateway.connect(APP) as old_client:
+        assert old_client.request().status == 200
+        gateway.write("gateway.yaml", documents.join(documents.kyma_gateway(), as_https))
+        gateway.reload()
+        with gateway.connect(APP, tls=True, number=8080) as client:
+            assert client.request().status == 200
+        assert old_client.request().status in (200, 404), "an old connection stays what it was"
+    gateway.write("gateway.yaml", documents.join(documents.kyma_gateway(), documents.plain_gateway()))
+    gateway.reload()
+    assert status_of(gateway, APP) == 200
+
+
 def test_listener_that_cannot_be_bound_refuses_the_reload(own_gateway, own_upstream):
     """All or nothing, with the port in the message."""
     gateway = own_gateway({"app.yaml": documents.routes("app", own_upstream.port)})
     with ports.listen() as taken:
         number = taken.getsockname()[1]
-        gateway.write("service.yaml", gateway.service_document + f"  - name: port-9090\n    port: 9090\n    targetPort: {number}\n")
+        gateway.write(
+            "service.yaml",
+            gateway.service_document + f"  - name: port-9090\n    port: 9090\n    targetPort: {number}\n",
+        )
         gateway.write("more.yaml", documents.plain_gateway(9090, name="more"))
         gateway.write("new.yaml", documents.routes("new", own_upstream.port))
         logged = gateway.reload(expect_success=False)

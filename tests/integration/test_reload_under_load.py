@@ -43,6 +43,7 @@ class Load:
                 work(*arguments)
             except Exception as failure:  # pylint: disable=broad-except
                 self.failures.append(repr(failure))
+
         self._threads.append(threading.Thread(target=run, daemon=True))
         self._threads[-1].start()
 
@@ -94,7 +95,7 @@ def test_no_error_under_reloads(own_gateway, own_upstream):
     clients = [gateway.connect(APP, tls=index % 2 == 1) for index in range(CLIENTS)]
     sockets = [gateway.connect(APP, tls=tls) for tls in (False, True)]
     for index in range(0, CLIENTS, 16):
-        load.start(keep_asking, clients[index:index + 16])
+        load.start(keep_asking, clients[index : index + 16])
     for client in sockets:
         load.start(keep_echoing, WebSocket(client))
     load.start(keep_shaking_hands)
@@ -103,7 +104,9 @@ def test_no_error_under_reloads(own_gateway, own_upstream):
     started = time.monotonic()
     for index in range(RELOADS):
         gateway.write("secret.yaml", documents.secret(certificates[index % 2]))
-        gateway.write("app.yaml", documents.routes("app", own_upstream.port) + "---\n" + documents.routes(f"extra{index}", 1))
+        gateway.write(
+            "app.yaml", documents.routes("app", own_upstream.port) + "---\n" + documents.routes(f"extra{index}", 1)
+        )
         gateway.signal(1)
         time.sleep(max(0.0, started + (index + 1) * SECONDS / RELOADS - time.monotonic()))
     assert not load.failures, load.failures

@@ -1,4 +1,4 @@
-"""Which VirtualService, which rule, which destination (gateway-semantics 2.5)."""
+"""Which VirtualService, which rule, which destination."""
 
 import collections
 
@@ -13,6 +13,7 @@ def answer_with(name):
     def script(peer, request):
         peer.read_body(request)
         peer.respond(body=name.encode())
+
     return script
 
 
@@ -27,6 +28,7 @@ def upstreams():
 @pytest.fixture
 def routed(own_gateway, upstreams):
     """routed(VirtualService...) gives ask(host, target): status, or who answered."""
+
     def start(*services, **options):
         entries = [service_entry(name, upstream.port) for name, upstream in upstreams.items()]
         gateway = own_gateway({"routes.yaml": documents.join(*entries, *services)}, **options)
@@ -35,7 +37,9 @@ def routed(own_gateway, upstreams):
             with gateway.connect(host) as client:
                 response = client.request("GET", target)
                 return response.body.decode() if response.status == 200 else response.status
+
         return ask
+
     return start
 
 
@@ -52,7 +56,7 @@ def test_exact_path_matches_only_itself(routed):
 
 
 def test_prefix_is_a_prefix_of_the_text(routed):
-    """"/foo" matches "/foobar", as in Istio."""
+    """ "/foo" matches "/foobar", as in Istio."""
     ask = routed(virtual_service("app", [f"app.{DOMAIN}"], [http_rule("red", match=uri("prefix", "/foo"))]))
     for target in ("/foo", "/foo/", "/foo/bar", "/foobar", "/foo?x"):
         assert ask(f"app.{DOMAIN}", target) == "red", target
@@ -61,31 +65,49 @@ def test_prefix_is_a_prefix_of_the_text(routed):
 
 
 def test_first_rule_that_matches_wins(routed):
-    ask = routed(virtual_service("app", [f"app.{DOMAIN}"], [
-        http_rule("red", match=uri("exact", "/a/b")), http_rule("green", match=uri("prefix", "/a")), http_rule("blue")]))
+    ask = routed(
+        virtual_service(
+            "app",
+            [f"app.{DOMAIN}"],
+            [
+                http_rule("red", match=uri("exact", "/a/b")),
+                http_rule("green", match=uri("prefix", "/a")),
+                http_rule("blue"),
+            ],
+        )
+    )
     assert ask(f"app.{DOMAIN}", "/a/b") == "red"
     assert ask(f"app.{DOMAIN}", "/a/c") == "green"
     assert ask(f"app.{DOMAIN}", "/z") == "blue"
 
 
 def test_match_blocks_are_alternatives(routed):
-    ask = routed(virtual_service("app", [f"app.{DOMAIN}"], [http_rule("red", match=uri("exact", "/x") + uri("prefix", "/y"))]))
+    ask = routed(
+        virtual_service("app", [f"app.{DOMAIN}"], [http_rule("red", match=uri("exact", "/x") + uri("prefix", "/y"))])
+    )
     assert [ask(f"app.{DOMAIN}", target) for target in ("/x", "/y/z", "/w")] == ["red", "red", 404]
 
 
 def test_routing_sees_the_normalised_path(routed):
     """Dot segments cannot lead around a rule."""
-    ask = routed(virtual_service("app", [f"app.{DOMAIN}"], [
-        http_rule("red", match=uri("prefix", "/admin")), http_rule("blue", match=uri("prefix", "/public"))]))
+    ask = routed(
+        virtual_service(
+            "app",
+            [f"app.{DOMAIN}"],
+            [http_rule("red", match=uri("prefix", "/admin")), http_rule("blue", match=uri("prefix", "/public"))],
+        )
+    )
     assert ask(f"app.{DOMAIN}", "/public/../admin") == "red"
     assert ask(f"app.{DOMAIN}", "/public/%2e%2e/admin") == "red"
     assert ask(f"app.{DOMAIN}", "/%61dmin") == "red"
 
 
 def test_host_is_exact_then_longest_wildcard_then_any(routed):
-    ask = routed(virtual_service("exact", [f"a.b.{DOMAIN}"], "red"),
-                 virtual_service("long", [f"*.b.{DOMAIN}"], "green"),
-                 virtual_service("short", [f"*.{DOMAIN}"], "blue"))
+    ask = routed(
+        virtual_service("exact", [f"a.b.{DOMAIN}"], "red"),
+        virtual_service("long", [f"*.b.{DOMAIN}"], "green"),
+        virtual_service("short", [f"*.{DOMAIN}"], "blue"),
+    )
     assert ask(f"a.b.{DOMAIN}") == "red"
     assert ask(f"c.b.{DOMAIN}") == "green"
     assert ask(f"d.c.b.{DOMAIN}") == "green"
@@ -115,7 +137,13 @@ def test_unknown_path_and_unknown_host_are_404(routed):
 
 
 def test_weights_are_kept(routed):
-    ask = routed(virtual_service("app", [f"app.{DOMAIN}"], [http_rule(destination("red", 90), destination("green", 10), destination("blue", 0))]))
+    ask = routed(
+        virtual_service(
+            "app",
+            [f"app.{DOMAIN}"],
+            [http_rule(destination("red", 90), destination("green", 10), destination("blue", 0))],
+        )
+    )
     counts = collections.Counter(ask(f"app.{DOMAIN}") for _ in range(400))
     assert set(counts) == {"red", "green"}
     assert 15 <= counts["green"] <= 75, counts  # expected 40, standard deviation 6
@@ -133,8 +161,10 @@ def test_virtual_service_without_gateways_is_for_the_mesh(routed):
 
 
 def test_two_virtual_services_of_one_host_are_one_list(routed):
-    ask = routed(virtual_service("first", [f"app.{DOMAIN}"], [http_rule("red", match=uri("prefix", "/red"))]),
-                 virtual_service("second", [f"app.{DOMAIN}"], [http_rule("green", match=uri("prefix", "/green"))]))
+    ask = routed(
+        virtual_service("first", [f"app.{DOMAIN}"], [http_rule("red", match=uri("prefix", "/red"))]),
+        virtual_service("second", [f"app.{DOMAIN}"], [http_rule("green", match=uri("prefix", "/green"))]),
+    )
     assert ask(f"app.{DOMAIN}", "/red") == "red"
     assert ask(f"app.{DOMAIN}", "/green") == "green"
 

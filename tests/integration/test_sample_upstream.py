@@ -48,7 +48,9 @@ def test_status_is_as_asked_for(client, status):
 def test_bytes_are_as_many_as_asked_for(client, size):
     first, second = (client.request("GET", f"/bytes/{size}").body for _ in range(2))
     assert len(first) == size
-    assert hashlib.sha256(first).digest() == hashlib.sha256(second).digest(), "the same bytes each time, so that they can be compared"
+    assert (
+        hashlib.sha256(first).digest() == hashlib.sha256(second).digest()
+    ), "the same bytes each time, so that they can be compared"
 
 
 def test_delay_waits(client):
@@ -76,7 +78,10 @@ def test_unknown_path_is_404(client):
     assert client.request("GET", "/unknown").status == 404
 
 
-@pytest.mark.parametrize("target", ["/bytes/-1", "/bytes/x", "/status/9999", "/status/0", "/delay/-1", "/stream/x", "/bytes/99999999999999999999"])
+@pytest.mark.parametrize(
+    "target",
+    ["/bytes/-1", "/bytes/x", "/status/9999", "/status/0", "/delay/-1", "/stream/x", "/bytes/99999999999999999999"],
+)
 def test_nonsense_is_refused(client, target):
     assert client.request("GET", target).status in (400, 404)
 

@@ -22,11 +22,15 @@ def endless_script(sent, chunks):
         if request.target != "/large":
             peer.respond(body=b"quick")
             return
-        peer.send(b"HTTP/1.1 200 OK\r\n" + (b"Transfer-Encoding: chunked\r\n\r\n" if chunks else b"Content-Length: %d\r\n\r\n" % BODY))
+        peer.send(
+            b"HTTP/1.1 200 OK\r\n"
+            + (b"Transfer-Encoding: chunked\r\n\r\n" if chunks else b"Content-Length: %d\r\n\r\n" % BODY)
+        )
         peer.socket.settimeout(60)
         for block in pattern.blocks(BODY):
             peer.send(b"%x\r\n%s\r\n" % (len(block), block) if chunks else block)
             sent[0] += len(block)
+
     return script
 
 
@@ -47,6 +51,7 @@ def test_reader_that_stops_throttles_its_upstream(slow_gateway, own_upstream, tl
             seen = sent[0]
             time.sleep(0.3)
             return sent[0] == seen and seen > 0
+
         assert gateways.wait_until(has_stopped), "the upstream is never held back"
         assert sent[0] < 64 * MIB, f"{sent[0]} bytes were taken for a reader that reads nothing"
         if not gateways.is_sanitized():

@@ -73,16 +73,19 @@ def test_upstream_that_does_not_read_throttles_the_client(gateway, upstream, tls
 
 def wait_until_still(progress):
     """The value at which `progress` stands still."""
+
     def is_still():
         seen = progress[0]
         time.sleep(0.3)
         return progress[0] == seen and seen > 0
+
     assert gateways.wait_until(is_still), "the client is never held back"
     return progress[0]
 
 
 def test_answer_before_the_end_of_the_upload(client, upstream):
     """An upstream may answer early: the client gets the answer, and the rest of its upload poisons nothing."""
+
     def script(peer, request):
         peer.reader.read_exactly(10)
         peer.respond(401, reason="Unauthorized", headers=[("connection", "close")], body=b"who are you")

@@ -1,4 +1,4 @@
-"""The server name chooses certificate and routes; a name that no server has gets no handshake (gateway-semantics 2.1)."""
+"""The server name chooses certificate and routes; a name that no server has gets no handshake."""
 
 import ssl
 
@@ -15,7 +15,9 @@ def no_handshake(shown):
     return "no peer certificate available" in shown.stdout and "Cipher is (NONE)" in shown.stdout
 
 
-@pytest.mark.parametrize("name", ["example.com", DOMAIN, f"bad{DOMAIN}", f"{DOMAIN}.example.com", "a", "xn--nxasmq6b.example"])
+@pytest.mark.parametrize(
+    "name", ["example.com", DOMAIN, f"bad{DOMAIN}", f"{DOMAIN}.example.com", "a", "xn--nxasmq6b.example"]
+)
 def test_unknown_name_is_closed(gateway, name):
     assert no_handshake(s_client(gateway.port(443), name))
 
@@ -32,25 +34,41 @@ def test_name_under_the_wildcard_is_served(gateway, name):
 def presented_certificate(gateway, name):
     shown = s_client(gateway.port(443), name).stdout
     end = "-----END CERTIFICATE-----"
-    return shown[shown.index("-----BEGIN CERTIFICATE-----"):shown.index(end)] + end
+    return shown[shown.index("-----BEGIN CERTIFICATE-----") : shown.index(end)] + end
 
 
 def test_each_name_gets_its_certificate(own_gateway, certificate):
     """Two HTTPS servers on one port; the longer wildcard wins."""
     other = self_signed(f"*.other.{DOMAIN}", name="other")
-    gateway = own_gateway({"other.yaml": documents.join(
-        documents.https_gateway("other", [f"*.other.{DOMAIN}"], "other-certs"), documents.secret(other, "other-certs"))})
-    for name, expected in ((f"a.other.{DOMAIN}", other), (f"other.{DOMAIN}", certificate), (f"a.{DOMAIN}", certificate)):
+    gateway = own_gateway(
+        {
+            "other.yaml": documents.join(
+                documents.https_gateway("other", [f"*.other.{DOMAIN}"], "other-certs"),
+                documents.secret(other, "other-certs"),
+            )
+        }
+    )
+    for name, expected in (
+        (f"a.other.{DOMAIN}", other),
+        (f"other.{DOMAIN}", certificate),
+        (f"a.{DOMAIN}", certificate),
+    ):
         assert presented_certificate(gateway, name) == expected.certificate.strip(), name
 
 
 def test_routes_are_those_of_the_server_name(own_gateway, own_upstream):
     """A Host of another server is not reachable through this one's certificate."""
     other = self_signed("only.example.org", name="only")
-    gateway = own_gateway({"other.yaml": documents.join(
-        documents.https_gateway("other", ["only.example.org"], "only-certs"), documents.secret(other, "only-certs"),
-        documents.service_entry("app", own_upstream.port),
-        documents.virtual_service("app", ["only.example.org"], "app", gateways=["kyma-system/other"]))})
+    gateway = own_gateway(
+        {
+            "other.yaml": documents.join(
+                documents.https_gateway("other", ["only.example.org"], "only-certs"),
+                documents.secret(other, "only-certs"),
+                documents.service_entry("app", own_upstream.port),
+                documents.virtual_service("app", ["only.example.org"], "app", gateways=["kyma-system/other"]),
+            )
+        }
+    )
     with gateway.connect("only.example.org", tls=True) as client:
         assert client.request("GET", "/").status == 200
     with gateway.connect(f"a.{DOMAIN}", tls=True) as client:
@@ -60,9 +78,15 @@ def test_routes_are_those_of_the_server_name(own_gateway, own_upstream):
 
 def test_server_without_names_of_its_own_serves_any_name_and_none(own_gateway, own_upstream):
     """A server with host "*" is the default."""
-    gateway = own_gateway({"any.yaml": documents.join(
-        documents.https_gateway("any", ["*"], "kyma-gateway-certs"), documents.service_entry("app", own_upstream.port),
-        documents.virtual_service("app", ["*"], "app", gateways=["kyma-system/any"]))})
+    gateway = own_gateway(
+        {
+            "any.yaml": documents.join(
+                documents.https_gateway("any", ["*"], "kyma-gateway-certs"),
+                documents.service_entry("app", own_upstream.port),
+                documents.virtual_service("app", ["*"], "app", gateways=["kyma-system/any"]),
+            )
+        }
+    )
     with gateway.connect("example.com", tls=True) as client:
         assert client.request("GET", "/").body == b"hello"
     assert not no_handshake(s_client(gateway.port(443), None))

@@ -1,4 +1,4 @@
-"""A pooled connection that the upstream closes just now: the keep-alive race (gateway-semantics 2.6, complaints of 503 UC).
+"""A pooled connection that the upstream closes just now: the keep-alive race.
 
 A GET is tried once more on a new connection, and the client sees nothing of it. What may have been executed is not.
 """
@@ -44,6 +44,7 @@ def test_idempotent_request_is_tried_once_more(client, upstream, method):
 
 def test_post_whose_bytes_were_sent_is_not_tried_again(client, upstream):
     """At most once: 503 instead of a second order."""
+
     def read_and_close(peer, request):
         peer.read_body(request)
         peer.close()
@@ -77,7 +78,7 @@ def test_nothing_is_retried_after_the_response_has_begun(client, upstream):
 
 
 def test_upstream_with_a_short_idle_timeout_causes_no_error(gateway, upstream):
-    """The race itself: the upstream closes each connection 20 ms after its last response, clients ask at about that time."""
+    """The race itself: the upstream closes each connection 20 ms after its last response, clients ask about then."""
     closers = []
 
     def script(peer, request):

@@ -15,12 +15,14 @@ from harness.gateway import StartFailed, run_sluice
 @pytest.fixture
 def failing(own_gateway):
     """failing({file: text}) starts a gateway that must not come up; gives exit code and output."""
+
     def start(texts=None, **options):
         gateway = own_gateway(texts, start=False, **options)
         with pytest.raises(StartFailed) as failure:
             gateway.start()
         assert failure.value.exit_code == 1, failure.value.output
         return failure.value.output
+
     return start
 
 
@@ -49,12 +51,16 @@ def test_admin_port_in_use_names_it(own_gateway):
 
 def test_broken_document_names_file_line_and_column(failing):
     output = failing({"broken.yaml": documents.routes("app", 1).replace("  hosts:", "  hsots:", 1)})
-    assert re.search(r"broken\.yaml:7:3: error: .*hsots", output), output
+    assert re.search(r"error \S*broken\.yaml:7:3: .*hsots", output), output
 
 
 def test_every_error_is_told_at_once(failing):
-    output = failing({"one.yaml": documents.routes("one", 1).replace("  hosts:", "  hsots:", 1),
-                      "two.yaml": documents.routes("two", 1).replace("  resolution:", "  resolutoin:", 1)})
+    output = failing(
+        {
+            "one.yaml": documents.routes("one", 1).replace("  hosts:", "  hsots:", 1),
+            "two.yaml": documents.routes("two", 1).replace("  resolution:", "  resolutoin:", 1),
+        }
+    )
     assert "hsots" in output and "resolutoin" in output, output
 
 
@@ -82,7 +88,10 @@ BAD_CERTIFICATES = {
     "expired": (lambda good: documents.secret(expired(f"*.{DOMAIN}")), "expired"),
     "key_of_another": (lambda good: documents.secret(good, key=self_signed(f"*.{DOMAIN}", name="another").key), "key"),
     "encrypted_key": (lambda good: documents.secret(good, key=encrypted_key(good)), "encrypted"),
-    "garbage": (lambda good: re.sub("tls.crt: .*", "tls.crt: aGVsbG8gd29ybGQK", documents.secret(good)), "tls.crt|certificate"),
+    "garbage": (
+        lambda good: re.sub("tls.crt: .*", "tls.crt: aGVsbG8gd29ybGQK", documents.secret(good)),
+        "tls.crt|certificate",
+    ),
 }
 
 
@@ -91,13 +100,14 @@ def test_bad_certificate_is_told(failing, certificate, name):
     make, expected = BAD_CERTIFICATES[name]
     output = failing({"secret.yaml": make(certificate)})
     assert "kyma-gateway-certs" in output and re.search(expected, output), output
-    assert re.search(r"secret\.yaml:\d+:\d+: error", output), output
+    assert re.search(r"error \S*secret\.yaml:\d+:\d+: ", output), output
     assert not certificate.shows_key(output)
 
 
 def test_too_few_descriptors_are_told(failing):
     def limit():
         resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+
     output = failing(preexec=limit, concurrency=2)
     assert re.search("descriptor|RLIMIT_NOFILE|open files", output), output
     assert "ulimit" in output or "LimitNOFILE" in output, output
@@ -105,8 +115,10 @@ def test_too_few_descriptors_are_told(failing):
 
 def test_clients_beyond_the_descriptor_limit_wait(own_gateway, own_upstream):
     """With few descriptors the gateway takes fewer clients at once; the others are served when those are gone."""
-    gateway = own_gateway({"app.yaml": documents.routes("app", own_upstream.port)},
-                          preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128)))
+    gateway = own_gateway(
+        {"app.yaml": documents.routes("app", own_upstream.port)},
+        preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128)),
+    )
     clients = [gateway.connect(f"app.{DOMAIN}") for _ in range(150)]
     for client in clients:
         client.send_head()
@@ -119,10 +131,23 @@ def test_clients_beyond_the_descriptor_limit_wait(own_gateway, own_upstream):
     assert gateway.status() == 200
 
 
-@pytest.mark.parametrize("arguments", [
-    ("run",), ("run", "--config"), ("run", "--nonsense"), ("fly",), ("run", "--config", "x", "--concurrency", "zero"),
-    ("run", "--config", "x", "--admin", "nonsense"), ("run", "--config", "x", "--drain-timeout", "-1"),
-    ("run", "--config", "x", "--concurrency", "100000"), ("check",), ("sample-upstream",), ("cert", "self-signed")], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run",),
+        ("run", "--config"),
+        ("run", "--nonsense"),
+        ("fly",),
+        ("run", "--config", "x", "--concurrency", "zero"),
+        ("run", "--config", "x", "--admin", "nonsense"),
+        ("run", "--config", "x", "--drain-timeout", "-1"),
+        ("run", "--config", "x", "--concurrency", "100000"),
+        ("check",),
+        ("sample-upstream",),
+        ("cert", "self-signed"),
+    ],
+    ids=" ".join,
+)
 def test_wrong_arguments_are_told(arguments):
     result = run_sluice(*arguments)
     assert result.returncode not in (0, -6, -11), result
@@ -132,7 +157,9 @@ def test_wrong_arguments_are_told(arguments):
 
 def test_access_log_that_cannot_be_written_is_told(own_gateway):
     gateway = own_gateway(start=False)
-    gateway.command[gateway.command.index("--access-log") + 1] = gateway.folder / "no" / "such" / "folder" / "access.log"
+    gateway.command[gateway.command.index("--access-log") + 1] = (
+        gateway.folder / "no" / "such" / "folder" / "access.log"
+    )
     with pytest.raises(StartFailed) as failure:
         gateway.start()
     assert "access.log" in failure.value.output

@@ -18,8 +18,10 @@ def test_trailers_of_a_request_reach_the_upstream(client, upstream):
 def test_trailers_of_a_response_reach_the_client(client, upstream):
     def script(peer, request):
         peer.read_body(request)
-        peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-checksum\r\n\r\n"
-                  + message.chunked(b"content", trailers=TRAILERS))
+        peer.send(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-checksum\r\n\r\n"
+            + message.chunked(b"content", trailers=TRAILERS)
+        )
 
     upstream.script = script
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Upstreams that fail in every way: what the client sees is never a complete response that was none (gateway-semantics 2.9)."""
+"""Upstreams that fail in every way: what the client sees is never a complete response that was none."""
 
 import time
 
@@ -21,6 +21,7 @@ def flags_of(gateway, text):
 
 # --- in the middle of the body ---
 
+
 @pytest.mark.parametrize("size", [10, 100_000, 4 * MIB])
 def test_in_the_middle_of_a_body_with_length(client, upstream, die, size):
     def script(peer, request):
@@ -39,8 +40,11 @@ def test_in_the_middle_of_a_body_with_length(client, upstream, die, size):
         client.reader.read_body(head, is_response=True)
 
 
-@pytest.mark.parametrize("rest", [b"", b"5\r\nhel", b"5\r\nhello", b"5\r\nhello\r\n", b"5\r\nhello\r\n0\r\n", b"5\r\nhello\r\n0"],
-                         ids=["after_head", "in_chunk", "after_content", "between_chunks", "before_last_line", "in_last_size"])
+@pytest.mark.parametrize(
+    "rest",
+    [b"", b"5\r\nhel", b"5\r\nhello", b"5\r\nhello\r\n", b"5\r\nhello\r\n0\r\n", b"5\r\nhello\r\n0"],
+    ids=["after_head", "in_chunk", "after_content", "between_chunks", "before_last_line", "in_last_size"],
+)
 def test_in_the_middle_of_a_chunked_body(client, upstream, die, rest):
     def script(peer, request):
         peer.read_body(request)
@@ -59,6 +63,7 @@ def test_in_the_middle_of_a_chunked_body(client, upstream, die, rest):
 
 def test_tls_client_sees_no_clean_end_after_a_truncated_body(gateway, upstream):
     """A body that ends with the connection: truncation must not look like close_notify, the only thing that tells."""
+
     def script(peer, request):
         peer.read_body(request)
         peer.send(b"HTTP/1.1 200 OK\r\n\r\npart of it")
@@ -76,6 +81,7 @@ def test_tls_client_sees_no_clean_end_after_a_truncated_body(gateway, upstream):
 
 def test_reset_while_splicing_ends_the_client_at_once(client, upstream):
     """The reset that splice(2) finds is the last event there is: nothing else would wake the exchange."""
+
     def script(peer, request):
         peer.read_body(request)
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 200_000)
@@ -90,8 +96,10 @@ def test_reset_while_splicing_ends_the_client_at_once(client, upstream):
 
 # --- before the response ---
 
+
 def test_before_the_head_of_the_response(gateway, client, upstream, die):
-    """503 UC; a request whose connection was new is not tried again elsewhere once its bytes were sent... but a GET may be."""
+    """503; a request whose bytes were sent on a new connection is not tried again."""
+
     def script(peer, request):
         peer.read_body(request)
         die(peer)
@@ -119,11 +127,21 @@ def test_in_the_middle_of_the_head(gateway, client, upstream, die):
     assert flags_of(gateway, "/in-head")[0] == str(response.status)
 
 
-@pytest.mark.parametrize("garbage", [b"\0\0\0\0", b"SSH-2.0-OpenSSH_9.2p1\r\n", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
-                                     b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
-                                     b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-                                     b"HTTP/1.1 200 OK\r\nBad Header: x\r\nContent-Length: 0\r\n\r\n", b"HTTP/3.7 200 OK\r\n\r\n",
-                                     b"HTTP/1.1 200 OK\r\nX: " + b"y" * 200_000 + b"\r\n\r\n"], ids=lambda raw: repr(raw[:40]))
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\0\0\0\0",
+        b"SSH-2.0-OpenSSH_9.2p1\r\n",
+        b"HTTP/1.1 abc\r\n\r\n",
+        b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nBad Header: x\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/3.7 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"y" * 200_000 + b"\r\n\r\n",
+    ],
+    ids=lambda raw: repr(raw[:40]),
+)
 def test_garbage_instead_of_a_response(client, upstream, garbage):
     def script(peer, request):
         peer.read_body(request)
@@ -138,6 +156,7 @@ def test_garbage_instead_of_a_response(client, upstream, garbage):
 
 def test_death_in_the_middle_of_an_upload(client, upstream, die):
     """The client gets an answer, or the end; not a wait."""
+
     def script(peer, request):
         peer.reader.read_exactly(1000)
         die(peer)
@@ -155,6 +174,7 @@ def test_death_in_the_middle_of_an_upload(client, upstream, die):
 
 # --- no connection at all ---
 
+
 def test_refused_connection(gateway, refusing_host, tls):
     with gateway.connect(refusing_host, tls=tls) as client:
         response = client.request("GET", "/refused")
@@ -169,7 +189,9 @@ def test_refused_connection(gateway, refusing_host, tls):
 def test_no_endpoints(own_gateway):
     """A name without addresses: "nothing.invalid" does not exist (RFC 6761 6.4)."""
     entry = documents.service_entry("app", 80).replace("STATIC", "DNS").replace(ports.LOOPBACK, "nothing.invalid")
-    gateway = own_gateway({"app.yaml": documents.join(entry, documents.virtual_service("app", [f"app.{documents.DOMAIN}"], "app"))})
+    gateway = own_gateway(
+        {"app.yaml": documents.join(entry, documents.virtual_service("app", [f"app.{documents.DOMAIN}"], "app"))}
+    )
     with gateway.connect(f"app.{documents.DOMAIN}") as client:
         response = client.request("GET", "/empty")
         assert (response.status, response.body) == (503, b"no healthy upstream")
@@ -177,8 +199,12 @@ def test_no_endpoints(own_gateway):
 
 
 def test_name_of_an_endpoint_is_resolved(own_gateway, own_upstream):
-    entry = documents.service_entry("app", own_upstream.port).replace("STATIC", "DNS").replace(ports.LOOPBACK, "localhost")
-    gateway = own_gateway({"app.yaml": documents.join(entry, documents.virtual_service("app", [f"app.{documents.DOMAIN}"], "app"))})
+    entry = (
+        documents.service_entry("app", own_upstream.port).replace("STATIC", "DNS").replace(ports.LOOPBACK, "localhost")
+    )
+    gateway = own_gateway(
+        {"app.yaml": documents.join(entry, documents.virtual_service("app", [f"app.{documents.DOMAIN}"], "app"))}
+    )
     with gateway.connect(f"app.{documents.DOMAIN}") as client:
         assert client.request().body == b"hello"
 
@@ -193,8 +219,14 @@ def test_unknown_destination(own_gateway):
 def test_other_endpoints_are_tried(own_gateway, own_upstream):
     """One endpoint refuses, the other answers: connect failures are retried, so every request succeeds."""
     refusing = ports.ReservedPort()
-    gateway = own_gateway({"app.yaml": documents.join(documents.service_entry("app", refusing.number, own_upstream.port),
-                                                      documents.virtual_service("app", [f"app.{documents.DOMAIN}"], "app"))})
+    gateway = own_gateway(
+        {
+            "app.yaml": documents.join(
+                documents.service_entry("app", refusing.number, own_upstream.port),
+                documents.virtual_service("app", [f"app.{documents.DOMAIN}"], "app"),
+            )
+        }
+    )
     for _ in range(20):
         with gateway.connect(f"app.{documents.DOMAIN}") as client:
             assert client.request("POST", "/", body=b"x").status == 200
@@ -202,7 +234,8 @@ def test_other_endpoints_are_tried(own_gateway, own_upstream):
 
 
 def test_upstream_that_accepts_late(gateway, client, upstream):
-    """Slow is not dead: no timeout by default (gateway-semantics 2.5)."""
+    """Slow is not dead: no timeout by default."""
+
     def script(peer, request):
         peer.read_body(request)
         time.sleep(2)

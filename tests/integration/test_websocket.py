@@ -36,11 +36,7 @@ def test_upstream_gets_the_whole_handshake(socket, upstream):
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, MIB, 8 * MIB])
 def test_frame_of_any_size(socket, size):
-    payload = os.urandom(size)
-    sender = threading.Thread(target=socket.send, args=(payload,))
-    sender.start()
-    assert socket.receive() == (websocket.BINARY, payload)
-    sender.join()
+    socket.echo(os.urandom(size))
 
 
 def test_ping_passes(socket):
@@ -86,17 +82,29 @@ def test_upstream_that_vanishes_ends_the_client(client, upstream):
 
 def test_bytes_right_after_the_handshake_are_not_lost(client, upstream):
     """Both sides may speak in the segment of their handshake, or at least right behind it."""
+
     def script(peer, request):
-        peer.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: "
-                  + websocket.accept_value(request.get("sec-websocket-key")).encode() + b"\r\n\r\n"
-                  + websocket.frame(websocket.TEXT, b"first", masked=False))
+        peer.send(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: "
+            + websocket.accept_value(request.get("sec-websocket-key")).encode()
+            + b"\r\n\r\n"
+            + websocket.frame(websocket.TEXT, b"first", masked=False)
+        )
         assert websocket.read_frame(peer.reader) == (websocket.TEXT, b"early")
         peer.send(websocket.frame(websocket.TEXT, b"second", masked=False))
         peer.wait_for_close()
 
     upstream.script = script
-    head = message.head_bytes("GET /ws HTTP/1.1", [("host", client.host), ("connection", "upgrade"), ("upgrade", "websocket"),
-                                                   ("sec-websocket-version", "13"), ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")])
+    head = message.head_bytes(
+        "GET /ws HTTP/1.1",
+        [
+            ("host", client.host),
+            ("connection", "upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ],
+    )
     client.send(head + websocket.frame(websocket.TEXT, b"early", masked=True))
     assert client.read_response().status == 101
     assert websocket.read_frame(client.reader) == (websocket.TEXT, b"first")
@@ -105,6 +113,7 @@ def test_bytes_right_after_the_handshake_are_not_lost(client, upstream):
 
 def test_upstream_that_refuses_the_upgrade(client, upstream):
     """An ordinary response, after which the connection goes on."""
+
     def script(peer, request):
         peer.read_body(request)
         peer.respond(403 if "upgrade" in request else 200, body=b"answer")
@@ -122,7 +131,9 @@ def test_upgrade_is_not_forwarded_without_the_connection_option(client, upstream
 
 def test_h2c_is_not_forwarded(client, upstream):
     """An upgrade to HTTP/2 would carry requests past the gateway."""
-    response = client.request("GET", "/", [("connection", "upgrade, http2-settings"), ("upgrade", "h2c"), ("http2-settings", "AAA")])
+    response = client.request(
+        "GET", "/", [("connection", "upgrade, http2-settings"), ("upgrade", "h2c"), ("http2-settings", "AAA")]
+    )
     assert response.status == 200
     request = upstream.requests[0]
     assert "upgrade" not in request and "http2-settings" not in request and "connection" not in request
@@ -180,14 +191,15 @@ def test_sample_upstream_echoes(tls, sample_upstream, own_gateway):
 
 def test_tunnels_are_counted(gateway, client, upstream):
     upstream.script = websocket.echo_script
+
     def count():
         return gateway.metric("sluice_tunnels_active")
 
-    before = count()
+    assert upstream.wait_for(lambda: count() == 0), "tunnels of earlier tests are still open"
     socket = WebSocket(client)
     socket.echo(b"x")
-    assert upstream.wait_for(lambda: count() == before + 1)
+    assert upstream.wait_for(lambda: count() == 1)
     socket.send(b"", websocket.CLOSE)
     socket.receive()
     client.close()
-    assert upstream.wait_for(lambda: count() == before)
+    assert upstream.wait_for(lambda: count() == 0)

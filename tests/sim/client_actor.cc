@@ -51,8 +51,10 @@ ClientActor::ClientActor(Judge& judge, bool is_calm, ClientPlan& plan)
 }
 
 std::string ClientActor::state() const {
-  return fmt::format("sending {} ({}, {} bytes), awaiting {} of {} ({} bytes), manners {}, tunnel {}", sending_index_, static_cast<int>(sending_), body_sent_,
-                     awaited_index_, plan_.requests.size(), body_received_, static_cast<int>(plan_.manners), is_in_tunnel_);
+  const uint64_t id = awaited_index_ < plan_.requests.size() ? plan_.requests[awaited_index_].id : 0;
+  return fmt::format("sending {} ({}, {} bytes), awaiting {} of {} (request {}, {} bytes), manners {}, tunnel {}, from {}", sending_index_,
+                     static_cast<int>(sending_), body_sent_, awaited_index_, plan_.requests.size(), id, body_received_,
+                     static_cast<int>(plan_.manners), is_in_tunnel_, is_talking() ? endpoint().local().to_string() : "-");
 }
 
 void ClientActor::connect() {
@@ -148,7 +150,7 @@ bool ClientActor::send_head() {
   ++begun_count_;
   body_sent_ = 0;
   ++judge_.tally().requests;
-  world_.trace("client: request {} {} /{}/ body {}{}{}", request.id, request.method, name_of(request.place), request.body_size,
+  world_.trace("client {}: request {} {} /{}/ body {}{}{}", endpoint().local().to_string(), request.id, request.method, name_of(request.place), request.body_size,
                request.is_http_1_0 ? " 1.0" : "", request.is_upgrade ? " upgrade" : "");
   out().push(as_bytes(head_of(request)));
   if (request.expects_continue && request.body_size > 0) {
@@ -161,7 +163,7 @@ bool ClientActor::send_head() {
   } else {
     sending_ = request.body == Body::none ? Sending::end : Sending::body;
   }
-  if (sending_ == Sending::end) request.client_sent_all = true;
+  if (request.body_size == 0 && request.body != Body::chunked) request.client_sent_all = true;
   if (plan_.patience > Duration::zero()) {
     world_.after(plan_.patience, [this, index = sending_index_] {
       if (!is_done_ && awaited_index_ <= index) finish(world_.chance(500));
@@ -291,8 +293,8 @@ void ClientActor::on_response_complete() {
   RequestPlan& request = awaited();
   judge_.on_response_complete(request, reader_, body_received_);
   server_closes_ = reader_.says_close() || (request.is_http_1_0 && !request.keep_alive) || !request.keep_alive || reader_.is_until_close();
-  const bool was_sent = sending_index_ > awaited_index_ || sending_ == Sending::end;
-  if (sending_ == Sending::end && sending_index_ == awaited_index_) on_request_sent();
+  const bool was_sent = request.client_sent_all;
+  if (was_sent && sending_index_ == awaited_index_) on_request_sent();
   ++awaited_index_;
   if (!was_sent) {  // answered before it was sent in full: the connection is of no use any more
     if (is_calm_ && request.response.when == ResponsePlan::When::after_request && reader_.field("x-id") != nullptr) {

@@ -1,5 +1,6 @@
 #include "sim/judge.h"
 
+#include "base/limits.h"
 #include "sim/gateway_snapshot.h"
 #include "sim/pattern.h"
 
@@ -54,7 +55,7 @@ RequestPlan& Judge::on_execution(const MessageReader& reader, const SocketAddres
   if (reader.target() != target) world_.fail("request {}: target {} became {}", id, target, reader.target());
   if (!leads_to(request->place, upstream)) world_.fail("request {} for {} came to {}", id, target, upstream.to_string());
   ++tally_.executions;
-  if (++request->executions > 1 && (request->method == "POST" || request->executions > 2)) {
+  if (++request->executions > 1 && (request->method == "POST" || request->executions > limits::connect_attempts_max)) {
     world_.fail("request {}: a {} was executed {} times", id, request->method, request->executions);
   }
   return *request;

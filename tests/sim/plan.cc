@@ -98,6 +98,8 @@ ResponsePlan Planner::response(const RequestPlan& request) {
 void Planner::add_tunnel(RequestPlan& request) {
   request.is_upgrade = true;
   request.body = RequestPlan::Body::none;
+  request.body_size = 0;
+  request.expects_continue = false;
   request.method = "GET";
   request.upgrade_is_refused = chance(150);
   request.tunnel_up = body_size();

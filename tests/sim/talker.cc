@@ -16,7 +16,7 @@ void Talker::talk_over(Endpoint& endpoint) {
   ++call_;
   out_.clear();
   last_progress_ = world_.now();
-  pump_pending_ = read_pausing_ = write_pausing_ = finish_wanted_ = write_failed_ = false;
+  pump_pending_ = read_pausing_ = write_pausing_ = finish_wanted_ = write_failed_ = has_read_end_ = false;
   is_reading_ = is_writing_ = true;
   endpoint.on_change = [this] { pump_later(); };
   pump_later();
@@ -61,7 +61,7 @@ bool Talker::pauses(const Pace& pace, bool& is_pausing) {
 
 void Talker::write_some() {
   while (endpoint_ != nullptr && is_writing_ && !write_pausing_ && !write_failed_) {
-    if (out_.empty() && !finish_wanted_ && !produce()) return;
+    if (out_.empty() && !finish_wanted_ && !produce() && !finish_wanted_) return;
     if (endpoint_ == nullptr) return;  // produce() hung up
     if (out_.empty()) {
       if (finish_wanted_) {
@@ -75,7 +75,8 @@ void Talker::write_some() {
     if (written == -EAGAIN) return;
     last_progress_ = world_.now();
     if (written < 0) {
-      write_failed_ = true;  // reading will tell why
+      write_failed_ = true;
+      if (has_read_end_) on_end(/*is_orderly=*/false);  // otherwise reading will tell
     } else {
       out_.drop(static_cast<size_t>(written));
       pauses(writing_, write_pausing_);
@@ -92,6 +93,7 @@ void Talker::read_some() {
     last_progress_ = world_.now();
     if (count <= 0) {
       is_reading_ = false;
+      has_read_end_ = true;
       on_end(count == 0 && endpoint_->has_peer_finished());
       return;
     }

@@ -69,6 +69,7 @@ class Talker {
   bool write_pausing_ = false;
   bool finish_wanted_ = false;
   bool write_failed_ = false;
+  bool has_read_end_ = false;
 };
 
 }  // namespace sluice::sim

@@ -97,7 +97,7 @@ void UpstreamActor::on_end(bool is_orderly) {
 // --- answering -------------------------------------------------------------------------------------
 
 void UpstreamActor::answer_after(Duration delay) {
-  if (is_answering_ || request_->response.fault == Fault::no_answer) return;
+  if (is_answering_ || request_->response.fault == Fault::no_answer || request_->response.fault == Fault::no_reading) return;
   is_answering_ = true;
   world_.after(delay, [this, request = request_] {
     if (!is_talking() || request != request_) return;
@@ -111,7 +111,6 @@ bool UpstreamActor::produce() {
     case Saying::nothing: return false;
     case Saying::head: say_head(); break;
     case Saying::body: say_body(); break;
-    case Saying::end: say_end(); break;
     case Saying::tunnel: say_tunnel(); break;
   }
   return is_talking() && !out().empty();
@@ -141,11 +140,10 @@ void UpstreamActor::say_head() {
     if (plan.framing == Framing::chunked && may_announce) text += "Transfer-Encoding: chunked\r\n";
     if (plan.says_close) text += "Connection: close\r\n";
     text += "\r\n";
-    saying_ = has_response_body() ? Saying::body : Saying::end;
-    // What ends with its head, or has no content that could be missing.
-    if (!has_response_body() || (plan.framing == Framing::length && plan.size == 0)) request_->response_was_said = true;
+    saying_ = Saying::body;
   }
   out().push(as_bytes(text));
+  if (saying_ == Saying::body && (!has_response_body() || (plan.framing == Framing::length && plan.size == 0))) say_end();
 }
 
 bool UpstreamActor::stops_here() {
@@ -163,7 +161,6 @@ void UpstreamActor::say_body() {
   size_t count = std::min<size_t>(plan.size - body_said_, world_.between(1, kPieceMax));
   if (plan.fault != Fault::none && body_said_ < plan.fault_at) count = std::min<size_t>(count, plan.fault_at - body_said_);
   if (count == 0) {
-    saying_ = Saying::end;
     say_end();
     return;
   }
@@ -173,7 +170,7 @@ void UpstreamActor::say_body() {
   out().push(ConstBytes(piece).first(count));
   if (plan.framing == Framing::chunked) out().push(as_bytes("\r\n"));
   body_said_ += count;
-  if (body_said_ == plan.size && plan.framing == Framing::length) request_->response_was_said = true;
+  if (body_said_ == plan.size && plan.framing == Framing::length) say_end();  // the last byte is the end
 }
 
 void UpstreamActor::say_end() {
@@ -189,8 +186,9 @@ void UpstreamActor::on_said() {
   request_->response_was_said = is_answered_ = true;
   saying_ = Saying::nothing;
   world_.trace("upstream: request {} is answered", request_->id);
+  const bool ends_connection = plan.says_close || (plan.framing == Framing::until_close && has_response_body());
   if (reader_.is_complete()) request_ = nullptr;
-  if (plan.says_close || (plan.framing == Framing::until_close && plan.status != 204)) {
+  if (ends_connection) {
     finish_writing();
   } else {
     do_afterwards(plan.afterwards);
@@ -207,7 +205,8 @@ void UpstreamActor::do_afterwards(ResponsePlan::Afterwards afterwards) {
       return;
     case close_later:
     case reset_later:
-      world_.after(world_.delay(10ms), [this, afterwards] { hang_up(afterwards == reset_later); });
+      // Perhaps in the middle of the next answer, whose end an orderly close might then be.
+      world_.after(world_.delay(10ms), [this, afterwards] { hang_up(afterwards == reset_later || saying_ != Saying::nothing); });
       return;
     case surplus:
       world_.after(world_.delay(3ms), [this] {

@@ -17,7 +17,7 @@ class UpstreamActor : public Talker {
 
  private:
   // How far the answer is; `nothing` also between two requests.
-  enum class Saying : uint8_t { nothing, head, body, end, tunnel };
+  enum class Saying : uint8_t { nothing, head, body, tunnel };
 
   bool produce() override;
   void on_bytes(ConstBytes bytes) override;

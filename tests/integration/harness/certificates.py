@@ -24,8 +24,13 @@ class Pair:
 
     @property
     def serial(self):
-        shown = subprocess.run(["openssl", "x509", "-in", self.certificate_file, "-noout", "-serial"],
-                               capture_output=True, text=True, check=True, timeout=30)
+        shown = subprocess.run(
+            ["openssl", "x509", "-in", self.certificate_file, "-noout", "-serial"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
+        )
         return int(shown.stdout.strip().partition("=")[2], 16)
 
 
@@ -34,10 +39,28 @@ def self_signed(*hosts, name="default", key=("rsa", "2048"), days=90):
     """`name` distinguishes certificates for the same hosts."""
     folder = pathlib.Path(tempfile.mkdtemp(dir=_FOLDER.name))
     certificate, private_key = folder / "tls.crt", folder / "tls.key"
-    algorithm = (["-newkey", f"rsa:{key[1]}"] if key[0] == "rsa" else ["-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{key[1]}"])
-    command = ["openssl", "req", "-x509", *algorithm, "-nodes", "-keyout", private_key, "-out", certificate,
-               "-subj", f"/CN={hosts[0]}", "-addext", "subjectAltName=" + ",".join(f"DNS:{host}" for host in hosts),
-               "-days", str(days)]
+    algorithm = (
+        ["-newkey", f"rsa:{key[1]}"]
+        if key[0] == "rsa"
+        else ["-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{key[1]}"]
+    )
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        *algorithm,
+        "-nodes",
+        "-keyout",
+        private_key,
+        "-out",
+        certificate,
+        "-subj",
+        f"/CN={hosts[0]}",
+        "-addext",
+        "subjectAltName=" + ",".join(f"DNS:{host}" for host in hosts),
+        "-days",
+        str(days),
+    ]
     subprocess.run([str(word) for word in command], check=True, capture_output=True, timeout=60)
     return Pair(certificate, private_key)
 
@@ -53,20 +76,55 @@ def expired(*hosts):
     names = ",".join(f"DNS:{host}" for host in hosts)
     configuration.write_text(
         f"[ca]\ndefault_ca=d\n[d]\ndatabase={folder}/index.txt\nserial={folder}/serial\nnew_certs_dir={folder}\n"
-        f"default_md=sha256\npolicy=p\nx509_extensions=x\n[p]\ncommonName=supplied\n[x]\nsubjectAltName={names}\n")
-    for command in (["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", private_key, "-out", request,
-                     "-subj", f"/CN={hosts[0]}"],
-                    ["openssl", "ca", "-batch", "-selfsign", "-config", configuration, "-keyfile", private_key,
-                     "-in", request, "-out", certificate, "-notext",
-                     "-startdate", "20060101000000Z", "-enddate", "20060102000000Z"]):
+        f"default_md=sha256\npolicy=p\nx509_extensions=x\n[p]\ncommonName=supplied\n[x]\nsubjectAltName={names}\n"
+    )
+    for command in (
+        [
+            "openssl",
+            "req",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            private_key,
+            "-out",
+            request,
+            "-subj",
+            f"/CN={hosts[0]}",
+        ],
+        [
+            "openssl",
+            "ca",
+            "-batch",
+            "-selfsign",
+            "-config",
+            configuration,
+            "-keyfile",
+            private_key,
+            "-in",
+            request,
+            "-out",
+            certificate,
+            "-notext",
+            "-startdate",
+            "20060101000000Z",
+            "-enddate",
+            "20060102000000Z",
+        ],
+    ):
         subprocess.run([str(word) for word in command], check=True, capture_output=True, timeout=60)
     return Pair(certificate, private_key)
 
 
 def encrypted_key(pair):
     """The pair's key as the PEM that asks for a passphrase."""
-    made = subprocess.run(["openssl", "pkcs8", "-topk8", "-in", pair.key_file, "-passout", "pass:secret"],
-                          capture_output=True, text=True, check=True, timeout=60)
+    made = subprocess.run(
+        ["openssl", "pkcs8", "-topk8", "-in", pair.key_file, "-passout", "pass:secret"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
     return made.stdout
 
 

@@ -5,8 +5,13 @@ from . import certificates, ports
 DOMAIN = "local.kyma.dev"
 GATEWAY = "kyma-system/kyma-gateway"
 PLAIN_GATEWAY = "kyma-system/plain-gateway"
-CIPHER_SUITES = ("ECDHE-RSA-CHACHA20-POLY1305", "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-SHA",
-                 "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-SHA")
+CIPHER_SUITES = (
+    "ECDHE-RSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-SHA",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-SHA",
+)
 
 
 def join(*documents):
@@ -15,9 +20,13 @@ def join(*documents):
 
 def service(port_map):
     """The gateway's own Service: `port_map` is Gateway port -> port that is bound."""
-    lines = "".join(f"  - name: port-{port}\n    port: {port}\n    targetPort: {target}\n" for port, target in port_map.items())
-    return ("apiVersion: v1\nkind: Service\nmetadata:\n  name: istio-ingressgateway\n  namespace: istio-system\n"
-            "spec:\n  selector:\n    app: istio-ingressgateway\n    istio: ingressgateway\n  ports:\n" + lines)
+    lines = "".join(
+        f"  - name: port-{port}\n    port: {port}\n    targetPort: {target}\n" for port, target in port_map.items()
+    )
+    return (
+        "apiVersion: v1\nkind: Service\nmetadata:\n  name: istio-ingressgateway\n  namespace: istio-system\n"
+        "spec:\n  selector:\n    app: istio-ingressgateway\n    istio: ingressgateway\n  ports:\n" + lines
+    )
 
 
 def kyma_gateway(domain=DOMAIN, credential="kyma-gateway-certs"):
@@ -84,6 +93,8 @@ metadata:
   name: {name}
   namespace: kyma-system
 spec:
+  selector:
+    istio: ingressgateway
   servers:
   - port:
       number: {number}

@@ -20,7 +20,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 BINARY = pathlib.Path(os.environ.get("SLUICE_BINARY") or ROOT / "build" / "sluice")
 
 # Any of these in the standard error means that memory or a rule of the language was broken, or an assertion.
-BROKEN = re.compile(r"ERROR: (Address|Leak|Thread|Memory)Sanitizer|WARNING: ThreadSanitizer|runtime error:|internal error: ")
+BROKEN = re.compile(
+    r"ERROR: (Address|Leak|Thread|Memory)Sanitizer|WARNING: ThreadSanitizer|runtime error:|internal error: "
+)
 
 alive = []  # gateways that run now: what the report of a failed test shows
 
@@ -34,8 +36,14 @@ def is_sanitized():
 
 def run_sluice(*arguments, seconds=30, **options):
     """A command of the binary that ends by itself."""
-    return subprocess.run([str(BINARY), *[str(word) for word in arguments]], capture_output=True, text=True,
-                          timeout=seconds, check=False, **options)
+    return subprocess.run(
+        [str(BINARY), *[str(word) for word in arguments]],
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+        **options,
+    )
 
 
 class StartFailed(Exception):
@@ -50,8 +58,18 @@ class StartFailed(Exception):
 class Gateway:
     """`texts`: file name -> content of the configuration folder. Ports are made up: port(443), port(80), port(8080)."""
 
-    def __init__(self, folder, texts, *, service_ports=(443, 80, 8080), concurrency=1, drain_seconds=5,
-                 access_log=True, extra_arguments=(), preexec=None):
+    def __init__(
+        self,
+        folder,
+        texts,
+        *,
+        service_ports=(443, 80, 8080),
+        concurrency=1,
+        drain_seconds=5,
+        access_log=True,
+        extra_arguments=(),
+        preexec=None,
+    ):
         self.folder = pathlib.Path(folder)
         self.config = self.folder / "config"
         self.config.mkdir(parents=True, exist_ok=True)
@@ -64,10 +82,23 @@ class Gateway:
         self.status_port = ports.free_port()
         self.access_log_file = self.folder / "access.log"
         self.log_file = self.folder / "stderr.log"
-        self.command = [BINARY, "run", "--config", self.config, "--concurrency", concurrency,
-                        "--admin", f"{ports.LOOPBACK}:{self.admin_port}", "--status", f"{ports.LOOPBACK}:{self.status_port}",
-                        "--access-log", self.access_log_file if access_log else "off",
-                        "--drain-timeout", drain_seconds, *extra_arguments]
+        self.command = [
+            BINARY,
+            "run",
+            "--config",
+            self.config,
+            "--concurrency",
+            concurrency,
+            "--admin",
+            f"{ports.LOOPBACK}:{self.admin_port}",
+            "--status",
+            f"{ports.LOOPBACK}:{self.status_port}",
+            "--access-log",
+            self.access_log_file if access_log else "off",
+            "--drain-timeout",
+            drain_seconds,
+            *extra_arguments,
+        ]
         self._preexec = preexec
         self.process = None
 
@@ -86,8 +117,14 @@ class Gateway:
 
     def start(self, *, wait=True):
         with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen([str(word) for word in self.command], stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, preexec_fn=self._preexec, start_new_session=True)
+            self.process = subprocess.Popen(
+                [str(word) for word in self.command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=self._preexec,
+                start_new_session=True,
+            )
         alive.append(self)
         if wait:
             self.wait_until_ready()
@@ -218,23 +255,26 @@ class Gateway:
             return self.status() == 200
         return False
 
-    def metrics(self):
-        """[(name, labels, value)] of /stats/prometheus."""
+    def metrics(self, name=None):
+        """[(name, labels, value)] of /stats/prometheus; only those of one name when it is given."""
         status, _, body = self.admin("/stats/prometheus")
         assert status == 200, status
         samples = []
         for line in body.splitlines():
-            if line and not line.startswith("#"):
+            if line and not line.startswith("#") and line.startswith(name or ""):
                 parsed = re.fullmatch(r"([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)", line)
                 assert parsed, f"no sample: {line!r}"
                 labels = dict(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', parsed.group(2) or ""))
                 samples.append((parsed.group(1), labels, float(parsed.group(3))))
-        return samples
+        return [sample for sample in samples if name in (None, sample[0])]
 
     def metric(self, name, **labels):
-        """The sum of every sample whose name matches `name` and that has these labels."""
-        return sum(value for key, has, value in self.metrics()
-                   if re.fullmatch(name, key) and all(has.get(label) == wanted for label, wanted in labels.items()))
+        """The sum of every sample of this name that has these labels."""
+        return sum(
+            value
+            for _, has, value in self.metrics(name)
+            if all(has.get(label) == wanted for label, wanted in labels.items())
+        )
 
     # --- the access log ---
 
@@ -257,7 +297,9 @@ class Gateway:
         """SIGHUP, and waits for its outcome; returns what was logged meanwhile."""
         start, (successes, failures) = len(self.log), self.reload_counts()
         self.signal(signal.SIGHUP)
-        assert wait_until(lambda: self.reload_counts() != (successes, failures), RELOAD_SECONDS), f"SIGHUP is ignored:\n{self.log_tail()}"
+        assert wait_until(
+            lambda: self.reload_counts() != (successes, failures), RELOAD_SECONDS
+        ), f"SIGHUP is ignored:\n{self.log_tail()}"
         expected = (successes + 1, failures) if expect_success else (successes, failures + 1)
         assert self.reload_counts() == expected, f"successes, failures: {self.reload_counts()}\n{self.log[start:]}"
         return self.log[start:]

@@ -9,7 +9,7 @@ _NOISE = random.Random(1).randbytes(BLOCK - 8)
 
 def blocks(size):
     for index in range((size + BLOCK - 1) // BLOCK):
-        yield (index.to_bytes(8, "big") + _NOISE)[:size - index * BLOCK]
+        yield (index.to_bytes(8, "big") + _NOISE)[: size - index * BLOCK]
 
 
 def digest_of(pieces):

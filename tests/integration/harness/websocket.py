@@ -31,7 +31,7 @@ def frame(opcode, payload, *, masked):
 def _xor(payload, mask):
     if not payload:
         return b""
-    key = (mask * (len(payload) // 4 + 1))[:len(payload)]
+    key = (mask * (len(payload) // 4 + 1))[: len(payload)]
     return (int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")).to_bytes(len(payload), "big")
 
 
@@ -55,8 +55,16 @@ class WebSocket:
     def __init__(self, client, target="/ws"):
         self.client = client
         key = base64.b64encode(os.urandom(16)).decode()
-        client.send_head("GET", target, [("connection", "Upgrade"), ("upgrade", "websocket"),
-                                         ("sec-websocket-version", "13"), ("sec-websocket-key", key)])
+        client.send_head(
+            "GET",
+            target,
+            [
+                ("connection", "Upgrade"),
+                ("upgrade", "websocket"),
+                ("sec-websocket-version", "13"),
+                ("sec-websocket-key", key),
+            ],
+        )
         self.response = client.read_response()
         assert self.response is not None, "the connection ended instead of switching"
         if self.response.status == 101:
@@ -76,8 +84,10 @@ class WebSocket:
 
 def accept(peer, request):
     """The upstream's half of the handshake."""
-    peer.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-              b"Sec-WebSocket-Accept: " + accept_value(request.get("sec-websocket-key")).encode() + b"\r\n\r\n")
+    peer.send(
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Accept: " + accept_value(request.get("sec-websocket-key")).encode() + b"\r\n\r\n"
+    )
 
 
 def echo_script(peer, request):

@@ -68,7 +68,7 @@ void Kernel::submit(Entry entry) {
   if (!number_of_.emplace(entry.name, number).second) world_.fail("two operations have the same name: an op was armed twice");
   if (entry.kind == Kind::send) entry.vectors = vectors_of(*entry.message);
   Descriptor& target = descriptor(entry.fd, name_of(entry.kind));
-  operations_.emplace(number, Operation{.entry = std::move(entry), .descriptor = &target, .is_nowait = target.is_nonblocking});
+  operations_.emplace(number, Operation{.number = number, .entry = std::move(entry), .descriptor = &target, .is_nowait = target.is_nonblocking});
   if (world_.chance(world_.weather().late_start)) {
     world_.after(world_.delay(world_.weather().latency_max), [this, number] { start(number); });
   } else {
@@ -242,14 +242,26 @@ void Kernel::start_connect(uint64_t number, const Operation& operation) {
 
 // --- the ring: completing --------------------------------------------------------------------------
 
+// The completion queue is in the order in which operations completed. What a receive finds after a send
+// has taken the error of a reset is the one case in which that matters: FIN and nothing look the same then.
+uint64_t Kernel::queue_of(const Operation& operation, int result) {
+  Descriptor& descriptor = *operation.descriptor;
+  if (operation.entry.kind == Kind::send && result == -ECONNRESET) descriptor.reset_told_by = operation.number;
+  return descriptor.reset_told_by != 0 ? descriptor.reset_told_by : operation.number;
+}
+
 void Kernel::post(Operation& operation, int result, bool more, std::optional<uint16_t> buffer) {
+  const uint64_t queue = queue_of(operation, result);
   Instant visible = world_.now();
   if (world_.chance(world_.weather().delayed_completion)) visible += world_.delay(world_.weather().latency_max);
-  operation.last_visible = std::max(operation.last_visible, visible);  // those of one operation keep their order
+  // Not before what this operation has posted, nor before the rest of its queue.
+  visible = std::max({visible, last_visible_[queue], last_visible_[operation.number]});
+  last_visible_[queue] = last_visible_[operation.number] = visible;
   operation.has_ended = !more;
-  posted_.push_back({.visible = operation.last_visible,
+  posted_.push_back({.visible = visible,
                      .arrived = {.name = operation.entry.name,
                                  .completion = {.result = result, .more = more, .has_buffer = buffer.has_value(), .buffer = buffer.value_or(0)}},
+                     .queue = queue,
                      .is_last = !more});
   world_.trace("kernel: {} on {} -> {}{}", name_of(operation.entry.kind), operation.entry.fd, result, more ? " (more)" : "");
 }
@@ -273,25 +285,25 @@ void Kernel::enter(Duration max_wait) {
 }
 
 void Kernel::collect() {
-  std::vector<Posted> visible;
-  std::erase_if(posted_, [&](const Posted& posted) {
-    if (posted.visible > world_.now()) return false;
-    visible.push_back(posted);
-    return true;
-  });
-  const size_t batch_max = world_.chance(500) ? visible.size() : world_.between(1, 8);
-  while (!visible.empty()) {
-    // Any operation's first one.
-    const size_t picked = world_.between(0, visible.size() - 1);
-    const uint64_t name = visible[picked].arrived.name;
-    const auto first = std::ranges::find_if(visible, [name](const Posted& posted) { return posted.arrived.name == name; });
-    if (batch_.size() < batch_max) {
-      batch_.push_back(*first);
-    } else {
-      posted_.push_back(*first);
+  std::vector<size_t> visible;  // into posted_
+  for (size_t i = 0; i < posted_.size(); ++i) {
+    if (posted_[i].visible <= world_.now()) visible.push_back(i);
+  }
+  const size_t batch_max = world_.chance(500) ? visible.size() : std::min<size_t>(visible.size(), world_.between(1, 8));
+  std::vector<bool> is_taken(posted_.size());
+  while (batch_.size() < batch_max) {
+    // Any, but nothing overtakes what is before it in its queue or of its operation.
+    auto first = visible.begin() + static_cast<std::ptrdiff_t>(world_.between(0, visible.size() - 1));
+    for (auto before = first; before != visible.begin();) {
+      const Posted& later = posted_[*first];
+      const Posted& earlier = posted_[*--before];
+      if (earlier.queue == later.queue || earlier.arrived.name == later.arrived.name) first = before;
     }
+    batch_.push_back(posted_[*first]);
+    is_taken[*first] = true;
     visible.erase(first);
   }
+  std::erase_if(posted_, [&](const Posted& posted) { return is_taken[static_cast<size_t>(&posted - posted_.data())]; });
 }
 
 std::optional<Kernel::Arrived> Kernel::take() {
@@ -300,6 +312,7 @@ std::optional<Kernel::Arrived> Kernel::take() {
   batch_.pop_front();
   if (posted.is_last) {
     const auto found = number_of_.find(posted.arrived.name);
+    last_visible_.erase(found->second);
     operations_.erase(found->second);
     number_of_.erase(found);
   }
@@ -312,6 +325,18 @@ void Kernel::provide(uint16_t id, MutableBytes memory) {
   is_provided_[id] = true;
   std::ranges::fill(memory, kPoison);
   buffers_.push_back({.id = id, .memory = memory});
+}
+
+std::string Kernel::describe() const {
+  std::string text;
+  for (const auto& [fd, descriptor] : table_) {
+    if (descriptor->socket != nullptr) text += fmt::format("descriptor {}{}: {}\n", fd, descriptor->is_nonblocking ? " (non-blocking)" : "", descriptor->socket->describe());
+  }
+  for (const auto& [number, operation] : operations_) {
+    text += fmt::format("{} on {}{}{}\n", name_of(operation.entry.kind), operation.entry.fd, operation.has_started ? "" : ", not begun",
+                        operation.has_ended ? ", ended" : "");
+  }
+  return text;
 }
 
 // --- the end ---------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -43,6 +44,7 @@ struct Descriptor {
   std::shared_ptr<SimPipe> pipe;
   bool is_write_end = false;  // of the pipe
   bool is_nonblocking = false;
+  uint64_t reset_told_by = 0;  // the number of the send that has taken the error of a reset
 };
 
 class Kernel {
@@ -91,22 +93,25 @@ class Kernel {
   [[nodiscard]] std::optional<Arrived> take();
 
   void check_nothing_left();
+  // Every operation and every socket, for the reader of a trace.
+  [[nodiscard]] std::string describe() const;
   // Operations that owe a completion.
   [[nodiscard]] size_t operation_count() const noexcept { return operations_.size() + queue_.size(); }
   [[nodiscard]] size_t open_descriptor_count() const noexcept { return table_.size(); }
 
  private:
   struct Operation {
+    uint64_t number;
     Entry entry;
     Descriptor* descriptor = nullptr;
     bool is_nowait = false;  // the socket was non-blocking when it was submitted
     bool has_started = false;
     bool has_ended = false;  // its last completion was posted
-    Instant last_visible{};
   };
   struct Posted {
     Instant visible;
     Arrived arrived;
+    uint64_t queue = 0;    // what keeps its order: an operation's, or those of a socket that was reset
     bool is_last = false;  // of its operation
   };
   struct Provided {
@@ -137,6 +142,7 @@ class Kernel {
   void start_connect(uint64_t number, const Operation& operation);
   void fill_buffer(Operation& operation);
   void end_with_buffer(Operation& operation);
+  [[nodiscard]] uint64_t queue_of(const Operation& operation, int result);
   void post(Operation& operation, int result, bool more = false, std::optional<uint16_t> buffer = std::nullopt);
   [[nodiscard]] bool has_visible() const noexcept;
 
@@ -155,6 +161,7 @@ class Kernel {
   std::deque<Provided> buffers_;               // the kernel's, in the order in which they were given
   std::vector<bool> is_provided_;              // by buffer id
   std::vector<Posted> posted_;
+  std::unordered_map<uint64_t, Instant> last_visible_;  // by Posted::queue
   std::deque<Posted> batch_;
   unsigned idle_turns_ = 0;  // turns in a row without a completion and without time passing
 };

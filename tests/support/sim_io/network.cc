@@ -122,6 +122,15 @@ void Endpoint::move() {
   }
 }
 
+std::string Endpoint::describe() const {
+  const auto side = [](const Endpoint& endpoint) {
+    return fmt::format("{} received {} unsent {}{}{}{}{}{}", endpoint.local_.to_string(), endpoint.received_.size(), endpoint.unsent_.size(),
+                       endpoint.fin_wanted_ ? " finishing" : "", endpoint.fin_sent_ ? " finished" : "", endpoint.receive_shut_ ? " shut" : "",
+                       endpoint.closed_ ? " closed" : "", endpoint.dead_ ? " dead" : "");
+  };
+  return side(*this) + (peer_ == nullptr ? std::string(", not connected") : " <-> " + side(*peer_));
+}
+
 // --- Network ---------------------------------------------------------------------------------------
 
 SocketAddress Network::new_address() {

@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace sluice::sim {
@@ -49,6 +50,8 @@ class Endpoint {
   [[nodiscard]] bool is_dead() const noexcept { return dead_; }
   [[nodiscard]] const SocketAddress& local() const noexcept { return local_; }
   [[nodiscard]] const SocketAddress& remote() const noexcept { return remote_; }
+
+  [[nodiscard]] std::string describe() const;
 
   // Called whenever reading or writing may have become possible.
   std::function<void()> on_change;

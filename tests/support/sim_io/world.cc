@@ -77,6 +77,7 @@ void World::write_trace(const std::string& message) const {
 void World::fail_with(const std::string& message) {
   fmt::print(stderr, "sim: seed {}, at {:.6f} s: {}\n", seed_,
              std::chrono::duration<double>(now_.time_since_epoch()).count(), message);
+  if (verbose) fmt::print(stderr, "{}", kernel_->describe());
   std::abort();
 }
 

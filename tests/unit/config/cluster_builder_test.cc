@@ -65,7 +65,7 @@ TEST(ServiceCluster, IsOfThePortThatTheDestinationNames) {
   EXPECT_EQ(cluster("{host: app, port: {number: 82}}", documents), "none");
   EXPECT_EQ(cluster("{host: app, port: {number: 83}}", documents), "none");
   EXPECT_EQ(cluster("{host: app}", documents),
-            "test.yaml:13:85: error: Service default/app has 3 ports: destination.port.number must say which");
+            "test.yaml:13:78: error: Service default/app has 3 ports: destination.port.number must say which");
 }
 
 TEST(ServiceEntryCluster, HasTheStaticEndpoints) {

@@ -29,7 +29,7 @@ TEST(Load, SaysAllErrorsOfAllFilesAtOnce) {
       loaded.diagnostics,
       (std::vector<std::string>{
           "1.yaml:4:1: error: unknown field \"foo\" in Secret",
-          "1.yaml:5:1: error: unknown field \"bar\" in Secret; did you mean \"data\"?",
+          "1.yaml:5:1: error: unknown field \"bar\" in Secret",
           "2.yaml:2:1: error: invalid YAML: flow sequence without a closing bracket",
           "3.json:1:96: error: spec.ports[0].port: must be a whole number from 1 to 65535, without quotes, not \"x\"",
       }));
@@ -72,11 +72,11 @@ TEST(Load, RefusesALargeTextInMemory) {
   EXPECT_EQ(loaded.snapshot, nullptr);
 }
 
-// 20 000 hosts of a server and of a VirtualService would be 400 million comparisons.
+// 10 100 hosts of a server and of a VirtualService would be 102 million comparisons.
 TEST(Load, RefusesTooManyPairsOfHosts) {
   const auto hosts = [](std::string_view name) {
     std::string list = "[";
-    for (int i = 0; i < 20'000; ++i) list += std::string(name) + std::to_string(i) + ".example, ";
+    for (int i = 0; i < 10'100; ++i) list += std::string(name) + std::to_string(i) + ".example, ";
     return list + "]";
   };
   const std::string documents =
@@ -85,9 +85,8 @@ TEST(Load, RefusesTooManyPairsOfHosts) {
                       "gateways: [gw], http: [{route: [{destination: {host: app.example}}]}], hosts: " + hosts("b"));
   const Loaded loaded = load_document(documents + std::string(app_entry));
   EXPECT_EQ(loaded.snapshot, nullptr);
-  EXPECT_TRUE(loaded.diagnostics.at(loaded.diagnostics.size() - 2)
-                  .ends_with("error: more than 20000000 pairs of a VirtualService's and a server's host"));
-  EXPECT_EQ(loaded.diagnostics.back(), "warning: 1 more are not shown") << "1001 hosts were compared before";
+  EXPECT_TRUE(
+      loaded.diagnostics.back().ends_with("error: more than 10000000 pairs of a VirtualService's and a server's host"));
 }
 
 // The goal is a second for 10 000 VirtualServices in a release build; this bound catches quadratic work

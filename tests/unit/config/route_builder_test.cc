@@ -149,7 +149,7 @@ TEST(Routes, MatchPathsExactlyByPrefixOrAll) {
   EXPECT_EQ(routes[0].matches[1].text, "/b/");
   ASSERT_EQ(routes[1].matches.size(), 1u);
   EXPECT_EQ(routes[1].matches[0].kind, snapshot::PathMatch::Kind::any);
-  EXPECT_EQ(routes[0].place.to_string(), "test.yaml:12:54");
+  EXPECT_EQ(routes[0].place.to_string(), "test.yaml:13:55");
 }
 
 // The matches before the one that takes everything keep their place when other VirtualServices follow.

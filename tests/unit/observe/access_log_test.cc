@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdio>
 #include <string>
 #include <thread>
 
@@ -106,6 +107,30 @@ TEST(AccessLogLine, StaysOneLineWhateverAClientSends) {
 
   sample.record.user_agent = "a\"b\\c\nd\x9b\xc3\xbc";
   EXPECT_NE(line_of(sample.record).find(R"("a\"b\\c\x0ad\x9b\xc3\xbc")"), std::string::npos);
+}
+
+// Texts are looked at eight bytes at a time: every byte, in every place of such a word and after it.
+TEST(AccessLogLine, EscapesEveryByteInEveryPlace) {
+  Sample sample;
+  for (unsigned c = 0; c < 256; ++c) {
+    for (size_t place = 0; place < 12; ++place) {
+      std::string text = "abcdefgh~ !}";
+      text[place] = static_cast<char>(c);
+      std::string expected;
+      for (const char each : text) {
+        char escaped[8];
+        const auto byte = static_cast<unsigned char>(each);
+        std::snprintf(escaped, sizeof escaped,
+                      byte < 0x20 || byte > 0x7e    ? "\\x%02x"
+                      : each == '"' || each == '\\' ? "\\%c"
+                                                    : "%c",
+                      byte);
+        expected += escaped;
+      }
+      sample.record.user_agent = text;
+      ASSERT_NE(line_of(sample.record).find(" \"" + expected + "\" "), std::string::npos) << c << " at " << place;
+    }
+  }
 }
 
 TEST(AccessLogLine, KeepsItsColumnsWhenAWordHasSpaces) {

@@ -26,7 +26,8 @@ class HttpClient {
     std::string all;
     std::byte room[65536];
     while (all.size() < size_max) {
-      const auto count = socket_.read(MutableBytes(room).first(std::min(sizeof room, size_max - all.size())), io::deadline_in(std::chrono::seconds(20)));
+      const auto count = socket_.read(MutableBytes(room).first(std::min(sizeof room, size_max - all.size())),
+                                      io::deadline_in(std::chrono::seconds(20)));
       if (!count) return all + "<" + count.error().message + ">";
       if (*count == 0) break;
       all += as_text(ConstBytes(room).first(*count));

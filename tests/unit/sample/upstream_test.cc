@@ -14,7 +14,9 @@ class Upstream : public testing::Test {
  protected:
   Upstream() : server_(*start_upstream(*SocketAddress::parse("127.0.0.1:0"))) {}
 
-  std::string get(const std::string& path, const std::string& more = "") const { return request("GET " + path + " HTTP/1.1\r\nHost: up.test\r\n" + more); }
+  std::string get(const std::string& path, const std::string& more = "") const {
+    return request("GET " + path + " HTTP/1.1\r\nHost: up.test\r\n" + more);
+  }
 
   std::string request(const std::string& head, std::string_view body = "") const {
     const HttpClient client(*server_);
@@ -26,7 +28,8 @@ class Upstream : public testing::Test {
 };
 
 TEST_F(Upstream, ShowsTheRequestInTheMannerOfHttpbin) {
-  const std::string response = get("/get?a=1&b=x%20y+z&c", "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\nx-q: \"\r\n");
+  const std::string response =
+      get("/get?a=1&b=x%20y+z&c", "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\nx-q: \"\r\n");
   EXPECT_EQ(response.substr(response.find("\r\n\r\n") + 4),
             "{\n  \"args\": {\n    \"a\": \"1\",\n    \"b\": \"x y z\",\n    \"c\": \"\"\n  },\n  \"headers\": {\n"
             "    \"Connection\": \"close\",\n    \"Host\": \"up.test\",\n    \"X-Forwarded-For\": \"192.0.2.1\",\n"
@@ -39,7 +42,8 @@ TEST_F(Upstream, JoinsRepeatedHeaders) {
 }
 
 TEST_F(Upstream, EchoesMethodAndContent) {
-  const std::string response = request("PATCH /anything/x HTTP/1.1\r\nHost: up.test\r\nContent-Length: 4\r\n", "a\"\x01\xff");
+  const std::string response =
+      request("PATCH /anything/x HTTP/1.1\r\nHost: up.test\r\nContent-Length: 4\r\n", "a\"\x01\xff");
   EXPECT_TRUE(response.contains("\"data\": \"a\\\"\\u0001\\u00ff\"")) << response;
   EXPECT_TRUE(response.contains("\"method\": \"PATCH\"")) << response;
   EXPECT_TRUE(response.contains("\"bytes\": 4")) << response;
@@ -52,8 +56,9 @@ TEST_F(Upstream, RefusesOtherMethodsOnGet) {
 TEST_F(Upstream, AnswersWithTheStatusThatIsAskedFor) {
   EXPECT_TRUE(get("/status/503").starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
   EXPECT_FALSE(get("/status/204").contains("content-length"));
-  for (const char* path : {"/status/", "/status/99", "/status/199", "/status/600", "/status/65736", "/status/2x0", "/status/-1",
-                           "/bytes/x", "/bytes/18446744073709551616", "/delay/x", "/delay/nan", "/delay/-1"}) {
+  for (const char* path :
+       {"/status/", "/status/99", "/status/199", "/status/600", "/status/65736", "/status/2x0", "/status/-1",
+        "/bytes/x", "/bytes/18446744073709551616", "/delay/x", "/delay/nan", "/delay/-1"}) {
     EXPECT_TRUE(get(path).starts_with("HTTP/1.1 400 ")) << path;
   }
   EXPECT_TRUE(get("/nowhere").starts_with("HTTP/1.1 404 "));
@@ -78,7 +83,8 @@ TEST_F(Upstream, ShowsTheLengthOfAHugeBodyToHeadAtOnce) {
 TEST_F(Upstream, StreamsLinesInChunks) {
   const std::string response = get("/stream/3");
   EXPECT_TRUE(response.contains("transfer-encoding: chunked\r\n"));
-  EXPECT_TRUE(response.ends_with("\r\n\r\na\r\n{\"id\": 0}\n\r\na\r\n{\"id\": 1}\n\r\na\r\n{\"id\": 2}\n\r\n0\r\n\r\n")) << response;
+  EXPECT_TRUE(response.ends_with("\r\n\r\na\r\n{\"id\": 0}\n\r\na\r\n{\"id\": 1}\n\r\na\r\n{\"id\": 2}\n\r\n0\r\n\r\n"))
+      << response;
 }
 
 TEST_F(Upstream, WaitsAsLongAsItIsAskedTo) {
@@ -93,7 +99,8 @@ TEST_F(Upstream, CountsAndChecksABodyOfAnySizeWithoutKeepingIt) {
   const std::string response = request("POST /count HTTP/1.1\r\nHost: up.test\r\nContent-Length: 5000000\r\n", body);
   char checksum[17];
   std::snprintf(checksum, sizeof checksum, "%016lx", add_to_checksum(checksum_start, as_bytes(body)));
-  EXPECT_TRUE(response.ends_with("{\n  \"bytes\": 5000000,\n  \"checksum\": \"" + std::string(checksum) + "\"\n}\n")) << response;
+  EXPECT_TRUE(response.ends_with("{\n  \"bytes\": 5000000,\n  \"checksum\": \"" + std::string(checksum) + "\"\n}\n"))
+      << response;
 }
 
 // http://www.isthe.com/chongo/tech/comp/fnv/

@@ -42,7 +42,8 @@ class Websocket : public testing::Test {
   void open() {
     client_.send(kHandshake);
     EXPECT_EQ(client_.read_head(),
-              "HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nconnection: upgrade\r\n"
+              "HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nconnection: "
+              "upgrade\r\n"
               "upgrade: websocket\r\n\r\n");
   }
 
@@ -51,7 +52,9 @@ class Websocket : public testing::Test {
 };
 
 // RFC 6455 1.3.
-TEST(WebsocketAccept, EqualsTheStandardsExample) { EXPECT_EQ(websocket_accept("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="); }
+TEST(WebsocketAccept, EqualsTheStandardsExample) {
+  EXPECT_EQ(websocket_accept("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+}
 
 TEST_F(Websocket, SaysBackFramesOfEveryLength) {
   open();
@@ -79,8 +82,9 @@ TEST_F(Websocket, ClosesWhenTheClientDoes) {
 }
 
 TEST_F(Websocket, ClosesOnWhatAClientMustNotSend) {
-  for (const std::string& bad : {std::string("\x81\x01x"), frame(0xc1, "x"), frame(0x09, "x"), frame(0x89, std::string(126, 'x')),
-                                 std::string("\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01\x01\x01")}) {
+  for (const std::string& bad :
+       {std::string("\x81\x01x"), frame(0xc1, "x"), frame(0x09, "x"), frame(0x89, std::string(126, 'x')),
+        std::string("\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01\x01\x01")}) {
     const HttpClient client(*server_);
     client.send(kHandshake);
     client.read_head();
@@ -97,7 +101,8 @@ TEST_F(Websocket, RefusesWhatIsNoHandshake) {
   };
   EXPECT_EQ(answer_to("GET /ws HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1 426 ");
   EXPECT_EQ(answer_to("GET /ws HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"), "HTTP/1.1 426 ");
-  EXPECT_EQ(answer_to("GET /ws HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"), "HTTP/1.1 400 ");
+  EXPECT_EQ(answer_to("GET /ws HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"),
+            "HTTP/1.1 400 ");
 }
 
 }  // namespace

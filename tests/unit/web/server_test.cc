@@ -17,7 +17,8 @@ using namespace std::chrono_literals;
 // What a raw client gets for what it sends, until the server closes.
 class Client {
  public:
-  explicit Client(const Server& server) : socket_(*io::BlockingSocket::connect(server.address(), io::deadline_in(5s))) {}
+  explicit Client(const Server& server)
+      : socket_(*io::BlockingSocket::connect(server.address(), io::deadline_in(5s))) {}
 
   void send(std::string_view text) { ASSERT_TRUE(socket_.write_all(as_bytes(text), io::deadline_in(5s))); }
 
@@ -68,8 +69,9 @@ std::unique_ptr<Server> start(Server::Handler handler, const ServerOptions& opti
 
 TEST(WebServer, AnswersRequestsOfOneConnectionInOrder) {
   const auto server = start(echo);
-  EXPECT_EQ(answer_to(*server, "GET /a HTTP/1.1\r\nHost: x\r\n\r\nPOST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nxyz"
-                              "GET /c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+  EXPECT_EQ(answer_to(*server,
+                      "GET /a HTTP/1.1\r\nHost: x\r\n\r\nPOST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nxyz"
+                      "GET /c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
             "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 7\r\n\r\nGET /a "
             "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 11\r\n\r\nPOST /b xyz"
             "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 7\r\nconnection: close\r\n\r\nGET /c ");
@@ -85,7 +87,8 @@ TEST(WebServer, ShowsTheLengthAndSendsNoContentToHead) {
 TEST(WebServer, ReadsAChunkedBodyAndAsksForItWhenTheClientWaits) {
   const auto server = start(echo);
   Client client(*server);
-  client.send("POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n");
+  client.send(
+      "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n");
   EXPECT_EQ(client.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
   client.send("2\r\nab\r\n1\r\nc\r\n0\r\n\r\n");
   EXPECT_TRUE(client.read_until().ends_with("POST /a abc"));
@@ -98,23 +101,27 @@ TEST(WebServer, ChunksForHttp11AndEndsTheConnectionForHttp10) {
     connection.write_content(as_bytes("c"));
     connection.end_response();
   });
-  EXPECT_TRUE(answer_to(*server, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ends_with("\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"));
+  EXPECT_TRUE(answer_to(*server, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                  .ends_with("\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"));
   const std::string old = answer_to(*server, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
   EXPECT_TRUE(old.ends_with("\r\n\r\nabc")) << old;
   EXPECT_TRUE(old.contains("connection: close\r\n")) << old;
 }
 
 TEST(WebServer, SkipsAContentThatTheHandlerDidNotWant) {
-  const auto server = start([](Connection& connection, const http::RequestHead&) { connection.respond(200, "text/plain", "ok"); });
+  const auto server =
+      start([](Connection& connection, const http::RequestHead&) { connection.respond(200, "text/plain", "ok"); });
   const std::string body(200'000, 'x');
-  const std::string response = answer_to(*server, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n" + body +
-                                                     "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const std::string response = answer_to(*server, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n" +
+                                                      body + "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   EXPECT_EQ(std::ranges::count(response, 'k'), 2) << response;
 }
 
 TEST(WebServer, HasNoContentIn204) {
-  const auto server = start([](Connection& connection, const http::RequestHead&) { connection.respond(204, "", "not sent"); });
-  EXPECT_EQ(answer_to(*server, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n");
+  const auto server =
+      start([](Connection& connection, const http::RequestHead&) { connection.respond(204, "", "not sent"); });
+  EXPECT_EQ(answer_to(*server, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+            "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n");
 }
 
 // --- hostile clients ------------------------------------------------------------------------------------
@@ -127,15 +134,18 @@ TEST(WebServer, RefusesWhatIsNotHttp) {
 
 TEST(WebServer, RefusesAHeadThatIsTooLarge) {
   const auto server = start(echo);
-  const std::string response = answer_to(*server, "GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + std::string(100'000, 'x') + "\r\n\r\n");
+  const std::string response =
+      answer_to(*server, "GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + std::string(100'000, 'x') + "\r\n\r\n");
   EXPECT_TRUE(response.starts_with("HTTP/1.1 431 ")) << response;
 }
 
 TEST(WebServer, AnswersAHeadThatJustFits) {
   const auto server = start(echo);
   for (size_t size = 3000; size < 4200; size += 50) {
-    const std::string response = answer_to(*server, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Long: " + std::string(size, 'x') + "\r\n\r\n");
-    EXPECT_TRUE(response.starts_with("HTTP/1.1 200 ") || response.starts_with("HTTP/1.1 431 ")) << size << ": " << response;
+    const std::string response = answer_to(
+        *server, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Long: " + std::string(size, 'x') + "\r\n\r\n");
+    EXPECT_TRUE(response.starts_with("HTTP/1.1 200 ") || response.starts_with("HTTP/1.1 431 "))
+        << size << ": " << response;
   }
 }
 

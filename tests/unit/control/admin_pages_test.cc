@@ -1,0 +1,64 @@
+#include "control/admin_pages.h"
+
+#include "sample_state.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+namespace sluice::control {
+namespace {
+
+using Json = nlohmann::json;
+
+TEST(AdminPages, ShowTheLiveConfiguration) {
+  SampleState state;
+  const Json dump = Json::parse(state->look(config_dump_json));
+  EXPECT_EQ(dump["programVersion"], SLUICE_VERSION);
+  EXPECT_EQ(dump["phase"], "serving");
+  const Json& snapshot = dump["snapshot"];
+  EXPECT_EQ(snapshot["hash"], "abc123");
+  EXPECT_EQ(snapshot["version"], 1);
+  const Json& listener = snapshot["listeners"][0];
+  EXPECT_EQ(listener["address"], "0.0.0.0:8443");
+  EXPECT_EQ(listener["servicePort"], 443);
+  EXPECT_EQ(listener["tlsServers"][0]["cipherSuites"], Json::array({"ECDHE-RSA-AES128-GCM-SHA256"}));
+  EXPECT_EQ(listener["tlsServers"][0]["hasCertificate"], false);
+  EXPECT_EQ(listener["tlsServers"][0]["routeTable"], "https.443.https.kyma-gateway.kyma-system");
+  const Json& host = snapshot["routeTables"][0]["virtualHosts"][0];
+  EXPECT_EQ(host["host"], "httpbin.local.kyma.dev");
+  EXPECT_EQ(host["place"], "vs.yaml:3:5");
+  EXPECT_EQ(host["routes"][0]["matches"][0]["prefix"], "/");
+  EXPECT_EQ(host["routes"][0]["destinations"][0]["cluster"], "outbound|8000||httpbin.default.svc.cluster.local");
+  EXPECT_EQ(host["routes"][0]["timeoutMs"], 30000);
+  EXPECT_EQ(snapshot["clusters"][0]["endpoints"][0]["address"], "10.0.0.7:8000");
+  EXPECT_EQ(snapshot["clusters"][0]["connectTimeoutMs"], 10000);
+}
+
+TEST(AdminPages, ShowTheLastFailedReload) {
+  SampleState state;
+  const Json reloads = Json::parse(state->look(config_dump_json))["reloads"];
+  EXPECT_EQ(reloads["successes"], 1);
+  EXPECT_EQ(reloads["failures"], 1);
+  EXPECT_EQ(reloads["lastSuccessful"], false);
+  EXPECT_EQ(reloads["lastFailure"], "2026-11-25T10:15:04Z");
+  EXPECT_EQ(reloads["lastFailureDiagnostics"][0], "gateway.yaml:12:5: error: unknown field \"hots\"");
+}
+
+TEST(AdminPages, AreJsonWhateverACertificateHolds) {
+  SampleState state;
+  const Json page = Json::parse(state->look(certificates_json));
+  EXPECT_EQ(page["certificates"][0]["secret"], "istio-system/kyma-gateway-certs");
+  EXPECT_EQ(page["certificates"][0]["subject"], "CN=\"quoted\\\n\xef\xbf\xbd");
+}
+
+TEST(AdminPages, AreThereBeforeThereIsAConfiguration) {
+  const ProcessState state;
+  const Json dump = Json::parse(state.look(config_dump_json));
+  EXPECT_EQ(dump["phase"], "starting");
+  EXPECT_TRUE(dump["snapshot"].is_null());
+  EXPECT_TRUE(dump["reloads"]["lastSuccess"].is_null());
+  EXPECT_EQ(Json::parse(state.look(certificates_json))["certificates"], Json::array());
+}
+
+}  // namespace
+}  // namespace sluice::control

@@ -1,0 +1,91 @@
+#include "control/admin_server.h"
+
+#include "io/blocking_socket.h"
+#include "sample_state.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+
+namespace sluice::control {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string answer_to(const web::Server& server, const std::string& request) {
+  const auto socket = io::BlockingSocket::connect(server.address(), io::deadline_in(5s));
+  EXPECT_TRUE(socket->write_all(as_bytes(request), io::deadline_in(5s)));
+  std::string all;
+  std::byte room[4096];
+  while (true) {
+    const auto count = socket->read(room, io::deadline_in(5s));
+    if (!count || *count == 0) return all;
+    all += as_text(ConstBytes(room).first(*count));
+  }
+}
+
+std::string get(const web::Server& server, const std::string& path, const std::string& method = "GET") {
+  return answer_to(server, method + " " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+}
+
+class AdminServer : public testing::Test {
+ protected:
+  SampleState state_;
+  const SocketAddress any_ = *SocketAddress::parse("127.0.0.1:0");
+  std::unique_ptr<web::Server> status_ = std::move(*start_status_server(any_, *state_));
+  std::unique_ptr<web::Server> admin_ = std::move(*start_admin_server(any_, *state_));
+};
+
+TEST_F(AdminServer, IsReadyExactlyWhileRequestsAreServed) {
+  for (const auto& [phase, expected] :
+       {std::pair{Phase::starting, "HTTP/1.1 503 "}, std::pair{Phase::serving, "HTTP/1.1 200 "},
+        std::pair{Phase::draining, "HTTP/1.1 503 "}}) {
+    state_->set_phase(phase);
+    EXPECT_TRUE(get(*status_, "/healthz/ready").starts_with(expected));
+    EXPECT_TRUE(get(*admin_, "/ready").starts_with(expected));
+  }
+}
+
+TEST_F(AdminServer, HasItsPages) {
+  EXPECT_TRUE(get(*admin_, "/").contains("/stats/prometheus"));
+  EXPECT_TRUE(get(*admin_, "/stats/prometheus").contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"));
+  EXPECT_TRUE(get(*admin_, "/stats/prometheus").contains("\nsluice_build_info{"));
+  EXPECT_TRUE(get(*admin_, "/config_dump").contains("\"hash\": \"abc123\""));
+  EXPECT_TRUE(get(*admin_, "/config_dump?x=1").contains("content-type: application/json\r\n"));
+  EXPECT_TRUE(get(*admin_, "/certs").contains("\"secret\": \"istio-system/kyma-gateway-certs\""));
+}
+
+TEST_F(AdminServer, ShowsNothingOfTheAdminPortOnTheStatusPort) {
+  for (const char* path : {"/", "/config_dump", "/stats/prometheus", "/certs", "/healthz/ready/", "/healthz"}) {
+    EXPECT_TRUE(get(*status_, path).starts_with("HTTP/1.1 404 ")) << path;
+  }
+}
+
+TEST_F(AdminServer, AnswersHeadWithoutContentAndRefusesOtherMethods) {
+  const std::string head = get(*admin_, "/certs", "HEAD");
+  EXPECT_TRUE(head.starts_with("HTTP/1.1 200 ") && head.ends_with("\r\n\r\n")) << head;
+  for (const char* method : {"POST", "PUT", "DELETE", "OPTIONS", "TRACE"}) {
+    const std::string answer = get(*admin_, "/certs", method);
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 405 ")) << method;
+    EXPECT_TRUE(answer.contains("allow: GET, HEAD\r\n")) << method;
+  }
+}
+
+TEST_F(AdminServer, BoundsARequest) {
+  EXPECT_TRUE(answer_to(*status_, "GET /" + std::string(100'000, 'x') + " HTTP/1.1\r\nHost: x\r\n\r\n")
+                  .starts_with("HTTP/1.1 4"));
+}
+
+TEST_F(AdminServer, AnswersManyAtOnce) {
+  std::vector<std::jthread> clients;
+  std::atomic<int> good{0};
+  for (int i = 0; i < 16; ++i) {
+    clients.emplace_back([&] { good += get(*admin_, "/config_dump").starts_with("HTTP/1.1 200 ") ? 1 : 0; });
+  }
+  clients.clear();
+  EXPECT_EQ(good, 16);
+}
+
+}  // namespace
+}  // namespace sluice::control
