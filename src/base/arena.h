@@ -1,7 +1,7 @@
 // Memory of one request: bump allocation, everything freed at once. Given a first block by its owner,
 // a request that fits into it allocates nothing; without one, the first block is taken on first use and
-// kept by reset(). Further blocks are freed. Bounded: allocate() returns nullptr beyond `bytes_max`, which callers turn into 431 or 502.
-// One owner, one thread. Destructors of what lies in it are not run: plain data only.
+// kept by reset(). Further blocks are freed. Bounded: allocate() returns nullptr beyond `bytes_max`, which callers turn
+// into 431 or 502. One owner, one thread. Destructors of what lies in it are not run: plain data only.
 #pragma once
 
 #include "base/bytes.h"
@@ -16,7 +16,10 @@ class Arena {
  public:
   // `owned_by_caller`, when not empty, is the first block; it must outlive the arena.
   explicit Arena(size_t bytes_max, MutableBytes owned_by_caller = {}) noexcept
-      : cursor_(owned_by_caller.data()), end_(owned_by_caller.data() + owned_by_caller.size()), bytes_max_(bytes_max), given_(owned_by_caller) {}
+      : cursor_(owned_by_caller.data()),
+        end_(owned_by_caller.data() + owned_by_caller.size()),
+        bytes_max_(bytes_max),
+        given_(owned_by_caller) {}
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
   ~Arena() { release(); }

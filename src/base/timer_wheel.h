@@ -5,8 +5,8 @@
 // Varghese and Lauck, "Hashed and Hierarchical Timing Wheels" (1987), scheme 7.
 #pragma once
 
-#include "base/list.h"
 #include "base/durations.h"
+#include "base/list.h"
 
 #include <array>
 #include <cstdint>

@@ -135,7 +135,7 @@ constexpr FieldSchema http_route_fields[] = {
     field<&HttpRoute::name>("name", "a label of the route, for logs"),
     field<&HttpRoute::match>("match", "requests that are meant: any of these; all when it is empty"),
     field<&HttpRoute::route>("route", "where requests go"),
-    field<&HttpRoute::timeout>("timeout", "limit of the whole response; only 0s, which is no limit, is built"),
+    field<&HttpRoute::timeout>("timeout", "limit of the whole response, 504 beyond it; 0s is no limit"),
     planned("redirect", "an answer that names another place"),
     planned("directResponse", "a fixed answer"),
     planned("delegate", "routes of another VirtualService"),

@@ -219,6 +219,7 @@ void RouteBuilder::compile_route(const HttpRoute& written, std::string_view name
   snapshot::Route route;
   route.name = written.name.value;
   route.place = written.node->place();
+  route.timeout = written.timeout.value;
   add_destinations(written, name_space, route);
 
   CompiledRoute catch_all{route, true};

@@ -144,10 +144,6 @@ void check_route(const HttpRoute& route, Diagnostics& diagnostics) {
   if (route.node->kind == Node::Kind::mapping && !has_route && std::ranges::none_of(actions, has_action)) {
     diagnostics.error(route.node->place(), "HTTP route, redirect or direct_response is required");
   }
-  if (route.timeout.value > Duration::zero()) {
-    diagnostics.error(route.timeout.node->place(),
-                      "timeout is not supported yet by this version of sluice; 0s is no timeout");
-  }
   for (const RouteDestination& to : route.route) {
     check_host(to.destination.host, to.destination.host.value, diagnostics);
   }

@@ -390,11 +390,11 @@ Exchange::Outcome Exchange::advance_tunnel() {
       return Outcome::yield;
     case Tunnel::Status::done:
       tunnel_.reset();
-      release_upstream(/*reusable=*/false);
+      release_upstream(/*reusable=*/false, io::Stream::Ending::orderly);
       return end(Outcome::close_client);
     case Tunnel::Status::failed:
       tunnel_.reset();
-      release_upstream(/*reusable=*/false, io::Stream::Ending::reset);  // nothing else tells that bytes are missing
+      release_upstream(/*reusable=*/false);
       return end(Outcome::abort_client);
   }
   UNREACHABLE();
@@ -488,10 +488,7 @@ Exchange::Outcome Exchange::on_client_lost() {
 void Exchange::cancel() {
   if (state_ == State::ended) return;
   if (started_wall_ == WallTime{}) started_wall_ = services_.loop.wall_now();
-  if (tunnel_) {
-    tunnel_.reset();
-    release_upstream(/*reusable=*/false, io::Stream::Ending::reset);
-  }
+  tunnel_.reset();
   static_cast<void>(on_client_lost());
 }
 
@@ -510,6 +507,11 @@ Exchange::Outcome Exchange::end(Outcome outcome) {
   if (snapshot_ != nullptr) services_.snapshots.unpin(*std::exchange(snapshot_, nullptr));
   state_ = State::ended;
   return outcome;
+}
+
+// An upstream that has switched protocols, or may have, must not take what it got for all there was.
+void Exchange::release_upstream(bool reusable) {
+  release_upstream(reusable, request_.wants_upgrade ? io::Stream::Ending::reset : io::Stream::Ending::orderly);
 }
 
 void Exchange::release_upstream(bool reusable, io::Stream::Ending ending) {

@@ -92,8 +92,8 @@ class Exchange {
   Outcome redirect_to_https();
 
   Outcome end(Outcome outcome);
-  // `ending`: of a connection that is not reusable.
-  void release_upstream(bool reusable, io::Stream::Ending ending = io::Stream::Ending::orderly);
+  void release_upstream(bool reusable);
+  void release_upstream(bool reusable, io::Stream::Ending ending);
   void consider_splice(SpliceDirection direction);
   void leave_splice_mode();
   [[nodiscard]] bool may_retry_lost_request() const noexcept;

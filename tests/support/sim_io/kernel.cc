@@ -173,6 +173,10 @@ void Kernel::attempt_receive(Operation& operation) {
     if (operation.is_nowait || world_.chance(world_.weather().spurious)) return post(operation, operation.is_nowait ? -EAGAIN : -EINTR);
     return;
   }
+  if (operation.has_ended) return;
+  world_.after(Duration::zero(), [this, number = operation.number] {  // others have their turn before
+    if (Operation* receiving = running(number)) attempt(*receiving);
+  });
 }
 
 void Kernel::fill_buffer(Operation& operation) {

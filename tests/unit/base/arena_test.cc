@@ -181,5 +181,65 @@ TEST(Arena, WorksAgainAfterRelease) {
   EXPECT_EQ(arena.copy("again"), "again");
 }
 
+// --- with a first block of its owner ---------------------------------------------------------------
+
+TEST(Arena, UsesTheBlockOfItsOwnerFirst) {
+  alignas(std::max_align_t) std::byte block[256];
+  Arena arena(10'000, block);
+  const auto* place = static_cast<std::byte*>(arena.allocate(200, 1));
+  EXPECT_EQ(place, block);
+  const std::string_view text = arena.copy("more");
+  EXPECT_EQ(reinterpret_cast<const std::byte*>(text.data()), block + 200);
+}
+
+TEST(Arena, GoesOnBehindTheBlockOfItsOwnerWithoutTouchingWhatFollowsIt) {
+  alignas(std::max_align_t) std::byte memory[512];
+  std::memset(memory, 0x5a, sizeof memory);
+  {
+    Arena arena(10'000, MutableBytes(memory).first(256));
+    for (int i = 0; i < 20; ++i) {
+      void* place = arena.allocate(100);
+      ASSERT_NE(place, nullptr);
+      std::memset(place, 0, 100);
+    }
+  }
+  for (size_t i = 256; i < sizeof memory; ++i) ASSERT_EQ(memory[i], std::byte{0x5a}) << "byte " << i;
+}
+
+TEST(Arena, ReturnsToTheBlockOfItsOwnerAfterResetAndAfterRelease) {
+  alignas(std::max_align_t) std::byte block[256];
+  Arena arena(10'000, block);
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_EQ(arena.allocate(100), static_cast<void*>(block));
+    EXPECT_NE(arena.allocate(5000), nullptr);
+    round == 1 ? arena.release() : arena.reset();
+    EXPECT_EQ(arena.used_bytes(), 0U);
+  }
+}
+
+TEST(Arena, CountsTheBlockOfItsOwnerAgainstItsBound) {
+  alignas(std::max_align_t) std::byte block[256];
+  Arena arena(200, block);
+  EXPECT_NE(arena.allocate(150, 1), nullptr);
+  EXPECT_EQ(arena.allocate(51, 1), nullptr);
+  EXPECT_NE(arena.allocate(50, 1), nullptr);
+}
+
+TEST(Arena, AlignsWithinABlockThatIsNotAligned) {
+  alignas(std::max_align_t) std::byte memory[256];
+  Arena arena(10'000, MutableBytes(memory).subspan(3));
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(arena.allocate(8, 8)) % 8, 0U);
+}
+
+TEST(Arena, AppendsOutOfTheBlockOfItsOwner) {
+  alignas(std::max_align_t) std::byte block[16];
+  Arena arena(10'000, block);
+  std::string_view text = arena.copy("0123456789");
+  text = arena.append(text, "abcdef");
+  EXPECT_EQ(reinterpret_cast<const std::byte*>(text.data()), block);
+  text = arena.append(text, "ghi");
+  EXPECT_EQ(text, "0123456789abcdefghi");
+}
+
 }  // namespace
 }  // namespace sluice

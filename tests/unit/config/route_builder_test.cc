@@ -152,6 +152,16 @@ TEST(Routes, MatchPathsExactlyByPrefixOrAll) {
   EXPECT_EQ(routes[0].place.to_string(), "test.yaml:13:55");
 }
 
+TEST(Routes, HaveTheTimeoutThatIsWritten) {
+  const Loaded loaded =
+      load_document(std::string(plain_gateway) +
+                    virtual_service("vs", "hosts: [a.example.com], gateways: [gw], http: [{timeout: 1.5s, " +
+                                              std::string(to_app) + "}]") +
+                    std::string(app_entry));
+  ASSERT_NE(loaded.snapshot, nullptr);
+  EXPECT_EQ(loaded.snapshot->route_tables.at(0).virtual_hosts.at(0).routes.at(0).timeout, std::chrono::milliseconds(1500));
+}
+
 // The matches before the one that takes everything keep their place when other VirtualServices follow.
 TEST(Routes, SplitARouteWhoseLastMatchTakesEverything) {
   EXPECT_EQ(flat(std::string(plain_gateway) +
