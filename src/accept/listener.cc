@@ -19,8 +19,9 @@ Listener::Listener(io::Loop& loop, int fd, const SocketAddress& address, Events 
 
 Listener::~Listener() { CHECK(fd_ < 0); }
 
-void Listener::start() {
+void Listener::start(io::AcceptCount count) {
   accepting_ = true;
+  if (std::exchange(count_, count) != count && !op_.is_idle()) loop_.cancel(op_);  // arms anew when that is done
   arm();
 }
 
@@ -41,7 +42,7 @@ void Listener::close() {
 }
 
 void Listener::arm() {
-  if (accepting_ && !closing_ && op_.is_idle() && !retry_.is_armed()) loop_.accept(op_, fd_);
+  if (accepting_ && !closing_ && op_.is_idle() && !retry_.is_armed()) loop_.accept(op_, fd_, count_);
 }
 
 void Listener::on_accept(void* self, const io::Completion& completion) {

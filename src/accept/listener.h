@@ -1,5 +1,7 @@
 // A listening socket of one shard: multishot accept, and admission: when the shard has all the
-// connections it may have, new ones wait in the kernel's backlog. One owner, the thread of its loop.
+// connections it may have, new ones wait in the kernel's backlog. A multishot accept takes a whole
+// backlog before anybody can stop it; where the limit is near, connections are accepted one by one.
+// One owner, the thread of its loop.
 #pragma once
 
 #include "base/address.h"
@@ -23,8 +25,8 @@ class Listener {
   Listener& operator=(const Listener&) = delete;
   ~Listener();  // closed
 
-  // Accepting starts; pauses while the shard is full; starts again.
-  void start();
+  // Accepting starts, and goes on until pause(); `count` may change.
+  void start(io::AcceptCount count);
   void pause() noexcept;
   // No more connections; on_closed follows, in this turn or a later one.
   void close();
@@ -48,6 +50,7 @@ class Listener {
   SocketAddress address_;
   Events events_;
   int fd_;
+  io::AcceptCount count_ = io::AcceptCount::many;
   bool accepting_ = false;
   bool closing_ = false;
 };

@@ -172,8 +172,8 @@ struct ShardMetric {
 constexpr ShardMetric kShardMetrics[] = {
     {"sluice_downstream_connections_total", "counter", "Connections accepted from clients.",
      &ShardCounters::connections_accepted},
-    {"sluice_downstream_connections_refused_total", "counter", "Connections closed because of a limit.",
-     &ShardCounters::connections_refused},
+    {"sluice_admission_pauses_total", "counter", "Times that accepting paused because of a limit.",
+     &ShardCounters::admission_pauses},
     {"sluice_tls_handshakes_total", "counter", "TLS handshakes completed with clients.",
      &ShardCounters::tls_handshakes},
     {"sluice_tls_handshake_failures_total", "counter", "TLS handshakes with clients that failed.",

@@ -153,9 +153,13 @@ void Loop::turn(Duration max_wait) {
   finish_turn();
 }
 
-void Loop::accept(Op& op, int listener_fd) {
+void Loop::accept(Op& op, int listener_fd, AcceptCount count) {
   io_uring_sqe& sqe = ring_->entry();
-  io_uring_prep_multishot_accept(&sqe, listener_fd, nullptr, nullptr, SOCK_CLOEXEC);
+  if (count == AcceptCount::many) {
+    io_uring_prep_multishot_accept(&sqe, listener_fd, nullptr, nullptr, SOCK_CLOEXEC);
+  } else {
+    io_uring_prep_accept(&sqe, listener_fd, nullptr, nullptr, SOCK_CLOEXEC);
+  }
   io_uring_sqe_set_data64(&sqe, arm(op));
 }
 

@@ -47,6 +47,7 @@ struct LoopOptions {
   unsigned completion_entries = limits::completion_entries;
 };
 
+enum class AcceptCount { one, many };
 enum class PollFor { readable, writable };
 
 class Loop {
@@ -63,8 +64,8 @@ class Loop {
 
   // --- operations: each arms an idle Op, whose handler is called with every completion ---
 
-  // Multishot: one completion per connection, result = descriptor (blocking, close-on-exec).
-  void accept(Op& op, int listener_fd);
+  // result = descriptor (blocking, close-on-exec). `many`: multishot, one completion per connection.
+  void accept(Op& op, int listener_fd, AcceptCount count);
   // Multishot, into the receive buffers: result = bytes, 0 at the end; -ENOBUFS: none left.
   void receive(Op& op, int fd);
   void send(Op& op, int fd, const msghdr& message);

@@ -13,7 +13,7 @@ namespace sluice::observe {
 struct ShardCounters {
   Counter connections_accepted;  // downstream
   Counter connections_active;    // gauge
-  Counter connections_refused;   // admission limits
+  Counter admission_pauses;      // accepting stopped because of a limit
   Counter tls_handshakes;        // completed
   Counter tls_handshake_failures;
   Counter tls_handshakes_active;  // gauge

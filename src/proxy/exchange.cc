@@ -63,7 +63,6 @@ Exchange::Outcome Exchange::advance() {
 // --- 3 and 4. The head is there: choose a route ----------------------------------------------------
 
 Exchange::Outcome Exchange::on_request_head() {
-  started_wall_ = services_.loop.wall_now();
   received_path_ = request_.target;
   snapshot_ = &services_.snapshots.pin_current();
   if (request_.method == "CONNECT") return reply_locally(405, "connect_not_enabled", "CONNECT is not enabled on this listener\n");
@@ -404,7 +403,6 @@ Exchange::Outcome Exchange::advance_tunnel() {
 
 Exchange::Outcome Exchange::on_bad_request() {
   flags_.set(ResponseFlag::downstream_protocol_error);
-  if (started_wall_ == WallTime{}) started_wall_ = services_.loop.wall_now();
   switch (request_reader_.error()) {
     case http::ReadError::head_too_large:
     case http::ReadError::too_many_headers:
@@ -421,7 +419,6 @@ Exchange::Outcome Exchange::on_bad_request() {
 }
 
 void Exchange::time_out_head() {
-  started_wall_ = services_.loop.wall_now();
   static_cast<void>(reply_locally(408, "request_header_timeout"));
 }
 
@@ -487,7 +484,6 @@ Exchange::Outcome Exchange::on_client_lost() {
 
 void Exchange::cancel() {
   if (state_ == State::ended) return;
-  if (started_wall_ == WallTime{}) started_wall_ = services_.loop.wall_now();
   tunnel_.reset();
   static_cast<void>(on_client_lost());
 }
@@ -541,9 +537,10 @@ Duration Exchange::client_progress_timeout() const noexcept {
 }
 
 void Exchange::write_record() {
+  const Duration duration = services_.loop.now() - started_at_;
   observe::RequestRecord record{
-      .start = started_wall_,
-      .duration = services_.loop.now() - started_at_,
+      .start = services_.loop.wall_now() - duration,
+      .duration = duration,
       .upstream_service_ms = upstream_service_ms_,
       .method = request_.method,
       .path = received_path_,

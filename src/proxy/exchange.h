@@ -126,7 +126,6 @@ class Exchange {
 
   // For the record.
   Instant started_at_;
-  WallTime started_wall_{};
   std::string_view received_path_;  // path and query as the client sent them
   SocketAddress upstream_address_;
   SocketAddress upstream_local_;

@@ -21,20 +21,24 @@ namespace {
 // Also the pulse that a watchdog looks for.
 constexpr Duration kTurnWaitMax = std::chrono::milliseconds(500);
 
+// Room that a burst may take before accepting one by one takes effect.
+constexpr uint32_t kBurst = 1024;
+
 // How many connections a shard may have: by its own limit, and by its share of the descriptors, of
-// which a connection needs two (its upstream's) or six (spliced both ways).
-uint32_t connections_by_descriptors() {
+// which a connection needs one for itself, one for its upstream and, now and then, more (an idle
+// upstream connection, pipes of a spliced body).
+uint32_t connections_by_descriptors(unsigned shard_count) {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
   if (limit.rlim_cur == RLIM_INFINITY) return limits::connections_per_shard_max;
   const rlim_t usable = limit.rlim_cur > limits::reserved_descriptors ? limit.rlim_cur - limits::reserved_descriptors : 1;
-  return static_cast<uint32_t>(std::clamp<rlim_t>(usable / 2, 1, limits::connections_per_shard_max));
+  return static_cast<uint32_t>(std::clamp<rlim_t>(usable / 3 / shard_count, 1, limits::connections_per_shard_max));
 }
 
 }  // namespace
 
-Shard::Shard(unsigned index, std::optional<unsigned> cpu, snapshot::Cell& cell)
-    : index_(index), cpu_(cpu), cell_(cell), connections_max_(connections_by_descriptors()) {}
+Shard::Shard(unsigned index, unsigned shard_count, std::optional<unsigned> cpu, snapshot::Cell& cell)
+    : index_(index), cpu_(cpu), cell_(cell), connections_max_(connections_by_descriptors(shard_count)) {}
 
 Shard::~Shard() { CHECK(!thread_.joinable()); }
 
@@ -141,7 +145,7 @@ void Shard::follow_listeners(const snapshot::Snapshot& snapshot) {
     const auto described = wanted.find(entry->first);
     if (described != wanted.end()) {
       entry->second.is_tls = described->second->is_tls;
-      if (!is_full_ && !draining_) entry->second.listener->start();
+      if (admission_ != Admission::none && !draining_) entry->second.listener->start(accept_count());
       ++entry;
     } else {
       accept::Listener& closing = *closing_listeners_.emplace_back(std::move(entry->second.listener));
@@ -161,22 +165,30 @@ void Shard::on_accepted(void* self, accept::Listener& listener, int fd) {
     return;
   }
   shard.services_->client_connections.create(*shard.services_, listener.address(), entry->second.is_tls).on_accepted(fd);
+  shard.admit();
 }
 
 // Beyond the limits new connections wait in the kernel's backlog, where they cost no memory of ours.
 void Shard::admit() {
-  const bool full = services_->client_connections.count() >= connections_max_ ||
-                    observer_.counters.tls_handshakes_active.value() >= limits::handshakes_per_shard_max;
-  if (full == is_full_ || draining_) return;
-  is_full_ = full;
-  if (full) observer_.counters.connections_refused.add();
+  const size_t open = services_->client_connections.count();
+  Admission admission = open + kBurst < connections_max_ ? Admission::bursts : Admission::one_by_one;
+  if (open >= connections_max_ || observer_.counters.tls_handshakes_active.value() >= limits::handshakes_per_shard_max) {
+    admission = Admission::none;
+  }
+  if (admission == admission_ || draining_) return;
+  admission_ = admission;
+  if (admission == Admission::none) observer_.counters.admission_pauses.add();
   for (auto& [address, listening] : listening_) {
-    if (full) {
+    if (admission == Admission::none) {
       listening.listener->pause();
     } else {
-      listening.listener->start();
+      listening.listener->start(accept_count());
     }
   }
+}
+
+io::AcceptCount Shard::accept_count() const noexcept {
+  return admission_ == Admission::bursts ? io::AcceptCount::many : io::AcceptCount::one;
 }
 
 void Shard::on_listener_closed(void* self, accept::Listener& listener) {

@@ -30,7 +30,7 @@ struct BoundSocket {
 
 class Shard {
  public:
-  Shard(unsigned index, std::optional<unsigned> cpu, snapshot::Cell& cell);
+  Shard(unsigned index, unsigned shard_count, std::optional<unsigned> cpu, snapshot::Cell& cell);
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
   ~Shard();  // joined
@@ -49,6 +49,9 @@ class Shard {
   [[nodiscard]] observe::ShardObserver& observer() noexcept { return observer_; }
 
  private:
+  // How new connections are taken: as fast as they come, one by one near a limit, not at all beyond it.
+  enum class Admission : uint8_t { bursts, one_by_one, none };
+
   struct Listening {
     std::unique_ptr<accept::Listener> listener;
     bool is_tls = false;
@@ -61,6 +64,7 @@ class Shard {
   void follow_listeners(const snapshot::Snapshot& snapshot);
   void take_given_listeners();
   void admit();
+  [[nodiscard]] io::AcceptCount accept_count() const noexcept;
   void drain();
   void stop_everything();
   void publish_statistics() noexcept;
@@ -89,7 +93,7 @@ class Shard {
   uint32_t connections_max_;
   uint64_t reported_adopted_ = 0;
   uint64_t reported_oldest_ = 0;
-  bool is_full_ = false;    // accepting rests until connections have ended
+  Admission admission_ = Admission::one_by_one;
   bool draining_ = false;
 };
 

@@ -35,7 +35,7 @@ Result<std::unique_ptr<ShardSet>> ShardSet::start(unsigned count, snapshot::Cell
   std::unique_ptr<ShardSet> set(new ShardSet);
   for (unsigned i = 0; i < count; ++i) {
     const std::optional<unsigned> cpu = count == cpus.size() ? std::optional(cpus[i]) : std::nullopt;
-    auto shard = std::make_unique<Shard>(i, cpu, cell);
+    auto shard = std::make_unique<Shard>(i, count, cpu, cell);
     if (Status status = shard->start(); !status) return std::unexpected(status.error());
     set->shards_.push_back(std::move(shard));
   }

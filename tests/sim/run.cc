@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace sluice::sim {
@@ -28,6 +29,7 @@ class Run {
  private:
   void serve_upstreams();
   void schedule_turning_points();
+  void change_admission();
   void check_standstill();
   [[nodiscard]] bool is_over() const;
 
@@ -40,6 +42,7 @@ class Run {
   SimGateway gateway_;
   std::vector<std::unique_ptr<ClientActor>> clients_;
   std::vector<std::unique_ptr<UpstreamActor>> upstreams_;
+  bool is_accepting_ = true;
   bool reload_due_ = false;
   bool drain_due_ = false;
   bool stop_due_ = false;
@@ -82,6 +85,19 @@ bool Run::is_over() const {
   return stop_due_ || std::ranges::all_of(clients_, [](const auto& client) { return client->is_done(); });
 }
 
+// Now and then there is room for one connection, or none, or many again.
+void Run::change_admission() {
+  if (!world_.chance(is_accepting_ ? 5 : 300)) return;
+  std::optional<io::AcceptCount> count;
+  switch (world_.random().below(3)) {
+    case 0: break;
+    case 1: count = io::AcceptCount::one; break;
+    default: count = io::AcceptCount::many;
+  }
+  is_accepting_ = count.has_value();
+  gateway_.admit(count);
+}
+
 void Run::check_standstill() {
   for (const auto& client : clients_) {
     if (client->is_done() || client->is_resting() || world_.now() - client->last_progress() < kStandstillMax) continue;
@@ -96,6 +112,7 @@ Tally Run::operator()() {
     gateway_.turn(kTurnWaitMax);
     check_standstill();
     if (gateway_.loop().statistics().turns > kTurnsMax) world_.fail("the loop has turned {} times: it spins", kTurnsMax);
+    change_admission();
     if (std::exchange(reload_due_, false)) gateway_.adopt(*second_snapshot_);
     if (std::exchange(drain_due_, false)) gateway_.drain();
   }

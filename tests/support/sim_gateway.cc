@@ -24,7 +24,7 @@ SimGateway::SimGateway(World& world, const snapshot::Snapshot& snapshot, uint64_
     auto& added = listeners_.emplace_back(std::make_unique<accept::Listener>(
         *loop_, *fd, listener.address,
         accept::Listener::Events{.on_accepted = on_accepted, .on_closed = on_listener_closed, .owner = this}));
-    added->start();
+    added->start(io::AcceptCount::many);
   }
 }
 
@@ -41,6 +41,17 @@ void SimGateway::on_accepted(void* self, accept::Listener& listener, int fd) {
 
 void SimGateway::on_listener_closed(void* self, accept::Listener& listener) {
   std::erase_if(static_cast<SimGateway*>(self)->listeners_, [&listener](const auto& closed) { return closed.get() == &listener; });
+}
+
+void SimGateway::admit(std::optional<io::AcceptCount> count) {
+  if (services_->draining) return;
+  for (const auto& listener : listeners_) {
+    if (count) {
+      listener->start(*count);
+    } else {
+      listener->pause();
+    }
+  }
 }
 
 void SimGateway::drain() {

@@ -11,6 +11,7 @@
 #include "snapshot/snapshot.h"
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace sluice::sim {
@@ -25,6 +26,8 @@ class SimGateway {
 
   void turn(Duration max_wait) { loop_->turn(max_wait); }
   void adopt(const snapshot::Snapshot& snapshot) { services_->snapshots.adopt(snapshot); }
+  // As Shard when it is full, nearly full, or not: nothing, one by one, many.
+  void admit(std::optional<io::AcceptCount> count);
   // As Shard: no more connections; idle ones end now, busy ones after their response.
   void drain();
   // As Shard: everything ends, then nothing must be left in the world.

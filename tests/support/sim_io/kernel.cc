@@ -155,7 +155,7 @@ void Kernel::attempt_accept(Operation& operation) {
       return post(operation, -ECONNABORTED);
     }
     const int fd = add(Descriptor{.socket = &accepted});
-    post(operation, fd, !world_.chance(world_.weather().multishot_ends));
+    post(operation, fd, operation.entry.is_multishot && !world_.chance(world_.weather().multishot_ends));
   }
 }
 

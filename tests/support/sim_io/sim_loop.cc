@@ -42,8 +42,8 @@ void Loop::turn(Duration max_wait) {
   finish_turn();
 }
 
-void Loop::accept(Op& op, int listener_fd) {
-  ring_->arm({.kind = Kernel::Kind::accept, .name = arm(op), .fd = listener_fd});
+void Loop::accept(Op& op, int listener_fd, AcceptCount count) {
+  ring_->arm({.kind = Kernel::Kind::accept, .name = arm(op), .fd = listener_fd, .is_multishot = count == AcceptCount::many});
 }
 
 void Loop::receive(Op& op, int fd) { ring_->arm({.kind = Kernel::Kind::receive, .name = arm(op), .fd = fd}); }
