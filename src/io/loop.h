@@ -85,6 +85,8 @@ class Loop {
   [[nodiscard]] TimerWheel& timers() noexcept { return timers_; }
 
   // --- deferred work ---
+  // Runs once this turn's completions are all in: a stream that got several says so once.
+  void run_after_completions(Task& task) noexcept { changed_.push_back(task); }
   // Runs after this turn's completions and timers; work that is left while such work runs waits for
   // the next turn, which then does not wait for completions.
   void run_later(Task& task) noexcept { tasks_.push_back(task); }
@@ -125,6 +127,7 @@ class Loop {
   TimerWheel timers_;
   ReceiveBuffers receive_buffers_;
   ChunkPool chunks_;
+  List<Task> changed_;
   List<Task> tasks_;
   List<Task> retired_;
   List<Task> starved_;

@@ -36,14 +36,21 @@ bool ReceiveBuffers::grow() noexcept {
 
 void ReceiveQueue::push(ReceiveBuffers::Id id, size_t size) noexcept {
   DCHECK(size > 0 && size <= limits::receive_buffer_bytes);
-  buffers_->pieces_[id] = {.begin = 0, .end = static_cast<uint32_t>(size), .next = ReceiveBuffers::kNone};
+  size_ += static_cast<uint32_t>(size);
   if (last_ == ReceiveBuffers::kNone) {
     first_ = id;
   } else {
-    buffers_->pieces_[last_].next = id;
+    auto& last = buffers_->pieces_[last_];
+    if (limits::receive_buffer_bytes - last.end >= size) {
+      std::memcpy(buffers_->memory(last_) + last.end, buffers_->memory(id), size);
+      last.end += static_cast<uint32_t>(size);
+      buffers_->release(id);
+      return;
+    }
+    last.next = id;
   }
+  buffers_->pieces_[id] = {.begin = 0, .end = static_cast<uint32_t>(size), .next = ReceiveBuffers::kNone};
   last_ = id;
-  size_ += static_cast<uint32_t>(size);
 }
 
 ConstBytes ReceiveQueue::front() const noexcept {

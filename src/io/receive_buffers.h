@@ -62,6 +62,8 @@ class ReceiveQueue {
   ReceiveQueue& operator=(const ReceiveQueue&) = delete;
   ~ReceiveQueue() { clear(); }
 
+  // Gathers small pieces in one buffer: a peer that sends byte by byte, faster than they are consumed,
+  // would otherwise hold a buffer for each.
   void push(ReceiveBuffers::Id id, size_t size) noexcept;
 
   // The first contiguous bytes; empty exactly when nothing is queued.

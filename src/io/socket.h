@@ -28,7 +28,7 @@ unsigned to_sockaddr(const SocketAddress& address, sockaddr_storage& storage) no
 void prepare_accepted(int fd) noexcept;
 
 [[nodiscard]] SocketAddress local_address(int fd) noexcept;
-[[nodiscard]] SocketAddress peer_address(int fd) noexcept;
+[[nodiscard]] SocketAddress peer_address(int fd) noexcept;  // port 0: the peer is gone
 
 enum class ShutdownHow { write, both };
 void shutdown_socket(int fd, ShutdownHow how) noexcept;

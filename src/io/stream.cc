@@ -23,6 +23,7 @@ Stream::Stream(Loop& loop, ChangeHandler on_change, void* owner) noexcept
       send_op_(on_send_op, this),
       received_(loop.receive_buffers()),
       unsent_(loop.chunks()),
+      change_task_(on_change_task, this),
       task_(on_task, this) {}
 
 Stream::~Stream() { CHECK(state_ == State::closed || state_ == State::unopened); }
@@ -304,6 +305,11 @@ void Stream::close_if_joined() {
   if (fd_ >= 0) close_descriptor(std::exchange(fd_, -1));
   state_ = State::closed;
   change();
+}
+
+void Stream::on_change_task(void* self) {
+  const Stream& stream = *static_cast<Stream*>(self);
+  stream.on_change_(stream.owner_);
 }
 
 void Stream::on_task(void* self) {

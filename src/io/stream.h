@@ -2,7 +2,8 @@
 // nothing of TLS or HTTP.
 //
 // The owner embeds it and is told of every change by one callback (on_change): it then looks at the
-// stream and acts. The callback never runs inside a call of the stream's own functions.
+// stream and acts. The callback comes at most once a turn, when the turn's completions are all in, and
+// never runs inside a call of the stream's own functions.
 //
 // Receiving is multishot and pauses itself while limits::read_high_bytes are unconsumed. Sending: what
 // was written goes out at flush(), at most one send in flight. Reading past a peer's half-close and
@@ -114,6 +115,7 @@ class Stream {
   static void on_receive_op(void* self, const Completion& completion);
   static void on_send_op(void* self, const Completion& completion);
   static void on_task(void* self);
+  static void on_change_task(void* self);
 
   void on_received(const Completion& completion);
   void on_sent(const Completion& completion);
@@ -124,7 +126,9 @@ class Stream {
   void end_receiving(int error) noexcept;
   void fail_sending(int error) noexcept;
   void close_if_joined();
-  void change() { on_change_(owner_); }
+  void change() noexcept {
+    if (!change_task_.is_linked()) loop_.run_after_completions(change_task_);
+  }
 
   Loop& loop_;
   ChangeHandler on_change_;
@@ -133,7 +137,8 @@ class Stream {
   Op send_op_;
   ReceiveQueue received_;
   SendQueue unsent_;
-  Task task_;  // waits for receive buffers; reports a connect that failed at once; reports the close
+  Task change_task_;  // on_change is due in this turn
+  Task task_;         // waits for receive buffers; reports a connect that failed at once; reports the close
   uint64_t bytes_received_ = 0;
   uint64_t bytes_sent_ = 0;
   struct ConnectTarget;

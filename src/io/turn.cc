@@ -8,15 +8,17 @@ namespace sluice::io {
 
 // Not at all while work is left over; not beyond the next timer.
 Duration Loop::bounded_wait(Duration max_wait) const noexcept {
-  if (!tasks_.empty()) return Duration::zero();
+  if (!tasks_.empty() || !changed_.empty()) return Duration::zero();
   if (const auto deadline = timers_.next_deadline()) return std::min(max_wait, std::max(*deadline - now_, Duration::zero()));
   return max_wait;
 }
 
 void Loop::finish_turn() {
+  run_tasks(changed_);
   timers_.advance(now_);
   feed_starved();
   run_tasks(tasks_);
+  run_tasks(changed_);  // of streams that tasks have closed
   while (!retired_.empty()) run_tasks(retired_);
 }
 

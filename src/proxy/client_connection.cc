@@ -79,6 +79,7 @@ void ClientConnection::on_accepted(int fd) {
     set_deadline(limits::first_request_timeout);
   }
   transport_.stream().adopt(fd);
+  if (peer_address_.port == 0) close_at_once(io::Stream::Ending::orderly);  // gone before it was accepted
 }
 
 void ClientConnection::on_stream_change(void* self) { static_cast<ClientConnection*>(self)->on_change(); }

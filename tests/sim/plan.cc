@@ -54,6 +54,7 @@ Weather Planner::weather() {
   }
   weather.latency_max = one_of<Duration>({20us, 500us, 2ms});
   weather.socket_buffer_max = one_of<size_t>({2'000, 16 * 1024, 64 * 1024, 256 * 1024});
+  weather.nonblocking_is_nowait = chance(500);
   weather.queue_entries = one_of<unsigned>({1, 2, 8, 64});
   if (!is_calm_) weather.descriptors_out = one_of<unsigned>({0, 0, 20, 100});
   return weather;

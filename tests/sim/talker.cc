@@ -95,6 +95,7 @@ void Talker::read_some() {
       is_reading_ = false;
       has_read_end_ = true;
       on_end(count == 0 && endpoint_->has_peer_finished());
+      if (endpoint_ != nullptr && write_failed_) on_end(/*is_orderly=*/false);
       return;
     }
     on_bytes(ConstBytes(buffer).first(static_cast<size_t>(count)));

@@ -68,7 +68,7 @@ void Kernel::submit(Entry entry) {
   if (!number_of_.emplace(entry.name, number).second) world_.fail("two operations have the same name: an op was armed twice");
   if (entry.kind == Kind::send) entry.vectors = vectors_of(*entry.message);
   Descriptor& target = descriptor(entry.fd, name_of(entry.kind));
-  operations_.emplace(number, Operation{.number = number, .entry = std::move(entry), .descriptor = &target, .is_nowait = target.is_nonblocking});
+  operations_.emplace(number, Operation{.number = number, .entry = std::move(entry), .descriptor = &target, .is_nowait = target.is_nonblocking && world_.weather().nonblocking_is_nowait});
   if (world_.chance(world_.weather().late_start)) {
     world_.after(world_.delay(world_.weather().latency_max), [this, number] { start(number); });
   } else {

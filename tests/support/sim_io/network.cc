@@ -86,7 +86,10 @@ void Endpoint::send_reset() {
 void Endpoint::on_reset() {
   if (std::exchange(dead_, true)) return;
   unsent_.clear();
-  if (world_.chance(world_.weather().reset_drops_received)) received_.clear();
+  if (!received_.empty() && world_.chance(world_.weather().reset_drops_received)) {
+    received_.clear();
+    fin_received_ = false;  // it came after what is lost
+  }
   error_ = fin_received_ ? EPIPE : ECONNRESET;
   change();
 }

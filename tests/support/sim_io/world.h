@@ -39,6 +39,7 @@ struct Weather {
   Duration latency_max = std::chrono::milliseconds(2);  // of one piece on the wire
   size_t socket_buffer_max = 64 * 1024;
   unsigned queue_entries = 8;       // of the submission queue
+  bool nonblocking_is_nowait = true;  // an operation on a non-blocking socket gives EAGAIN; some kernels wait
 };
 
 class World {

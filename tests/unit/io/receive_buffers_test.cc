@@ -1,0 +1,98 @@
+// On a real ring, since buffers belong to one; the test fills them in the kernel's place.
+#include "io/receive_buffers.h"
+
+#include "real_ring.h"
+
+#include <cstring>
+
+namespace sluice::io {
+namespace {
+
+class ReceiveQueueTest : public testing::Test {
+ protected:
+  // As if the kernel had put `text` into buffer `id`.
+  void arrive(ReceiveQueue& queue, ReceiveBuffers::Id id, std::string_view text) {
+    std::memcpy(buffers().memory(id), text.data(), text.size());
+    buffers().on_filled();
+    queue.push(id, text.size());
+  }
+  ReceiveBuffers& buffers() { return loop_->receive_buffers(); }
+  static std::string whole(size_t size, char letter) { return std::string(size, letter); }
+
+  std::unique_ptr<Loop> loop_ = test::small_loop();
+};
+
+TEST_F(ReceiveQueueTest, GivesBytesInTheOrderOfTheirArrival) {
+  ReceiveQueue queue(buffers());
+  EXPECT_TRUE(queue.front().empty());
+  arrive(queue, 7, whole(4000, 'a'));
+  arrive(queue, 3, whole(200, 'b'));
+  EXPECT_EQ(queue.size(), 4200U);
+  EXPECT_EQ(as_text(queue.front()), whole(4000, 'a'));
+  queue.consume(3999);
+  EXPECT_EQ(as_text(queue.front()), "a");
+  queue.consume(2);
+  EXPECT_EQ(as_text(queue.front()), whole(199, 'b'));
+  queue.consume(199);
+  EXPECT_TRUE(queue.empty());
+  EXPECT_EQ(buffers().held_count(), 0U);
+}
+
+// A peer that sends byte by byte while nobody reads must not hold a buffer of 4 KiB for every byte.
+TEST_F(ReceiveQueueTest, GathersSmallPiecesInOneBuffer) {
+  ReceiveQueue queue(buffers());
+  std::string all;
+  for (unsigned i = 0; i < 500; ++i) {
+    const std::string piece(1 + i % 3, static_cast<char>('a' + i % 26));
+    arrive(queue, static_cast<ReceiveBuffers::Id>(i), piece);
+    all += piece;
+  }
+  EXPECT_EQ(buffers().held_count(), 1U);
+  EXPECT_EQ(as_text(queue.front()), all);
+}
+
+TEST_F(ReceiveQueueTest, HoldsAtMostTwiceTheBuffersThatItsBytesNeed) {
+  ReceiveQueue queue(buffers());
+  std::string all;
+  for (unsigned i = 0; i < 60; ++i) {
+    const std::string piece(i % 2 == 0 ? 1 : limits::receive_buffer_bytes, static_cast<char>('a' + i % 26));
+    arrive(queue, static_cast<ReceiveBuffers::Id>(i), piece);
+    all += piece;
+    EXPECT_LE(buffers().held_count(), 2 * queue.size() / limits::receive_buffer_bytes + 2);
+  }
+  std::string peeked(all.size(), '\0');
+  EXPECT_EQ(queue.peek({reinterpret_cast<std::byte*>(peeked.data()), peeked.size()}), all.size());
+  EXPECT_EQ(peeked, all);
+  queue.clear();
+  EXPECT_EQ(buffers().held_count(), 0U);
+}
+
+TEST_F(ReceiveQueueTest, PeeksOverBuffersWithoutConsuming) {
+  ReceiveQueue queue(buffers());
+  arrive(queue, 1, whole(4096, 'a'));
+  arrive(queue, 2, whole(4096, 'b'));
+  std::array<std::byte, 5000> room;
+  EXPECT_EQ(queue.peek(room), 5000U);
+  EXPECT_EQ(as_text(room), whole(4096, 'a') + whole(904, 'b'));
+  EXPECT_EQ(queue.size(), 8192U);
+}
+
+TEST_F(ReceiveQueueTest, ReleasesItsBuffersWhenItDies) {
+  {
+    ReceiveQueue queue(buffers());
+    arrive(queue, 1, whole(4096, 'a'));
+    arrive(queue, 2, whole(4096, 'b'));
+    EXPECT_EQ(buffers().held_count(), 2U);
+  }
+  EXPECT_EQ(buffers().held_count(), 0U);
+}
+
+TEST_F(ReceiveQueueTest, BuffersGrowToTheMaximumAndNoFurther) {
+  EXPECT_EQ(buffers().count(), limits::receive_buffers_start);
+  while (buffers().grow()) EXPECT_LE(buffers().count(), limits::receive_buffers_max);
+  EXPECT_EQ(buffers().count(), limits::receive_buffers_max);
+  EXPECT_FALSE(buffers().grow());
+}
+
+}  // namespace
+}  // namespace sluice::io

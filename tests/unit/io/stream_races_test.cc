@@ -1,0 +1,134 @@
+// Streams in the simulated world: what happens when events come in an order that a real kernel shows once
+// in a million runs. Each test tells of a bug that the simulation has found.
+#include "io/stream.h"
+
+#include "sim_io/kernel.h"
+#include "sim_io/world.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace sluice::io {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Nothing happens by chance.
+sim::Weather fine_weather() {
+  return {.short_transfer = 0, .multishot_ends = 0, .no_buffers = 0, .delayed_completion = 0, .late_start = 0, .spurious = 0, .reset_drops_received = 0};
+}
+
+// A stream that has connected to the test.
+class StreamInWorld {
+ public:
+  StreamInWorld(uint64_t seed, const sim::Weather& weather) : world_(seed, weather), loop_(std::move(*Loop::create())) {
+    const SocketAddress address = *SocketAddress::parse("192.0.2.1:80");
+    world_.network().serve(address, {.answer = [] { return sim::Network::Answer{}; },
+                                     .on_connection = [this](sim::Endpoint& endpoint) { peer_ = &endpoint; }});
+    stream_ = std::make_unique<Stream>(*loop_, [](void* self) { ++static_cast<StreamInWorld*>(self)->changes; }, this);
+    stream_->connect(address);
+    while (!stream_->is_open()) loop_->turn(1s);
+  }
+  ~StreamInWorld() {
+    stream_->terminate();
+    while (!stream_->is_closed()) loop_->turn(1s);
+    loop_->turn(1ms);
+    stream_.reset();
+    world_.check_nothing_left();
+  }
+
+  // False: it does not come to that.
+  template <typename IsDone>
+  bool turn_until(IsDone is_done) {
+    for (int i = 0; i < 10'000 && !is_done(); ++i) loop_->turn(10ms);
+    return is_done();
+  }
+  Stream& stream() { return *stream_; }
+  sim::Endpoint& peer() { return *peer_; }
+  Loop& loop() { return *loop_; }
+
+  unsigned changes = 0;
+
+ private:
+  sim::World world_;
+  std::unique_ptr<Loop> loop_;
+  std::unique_ptr<Stream> stream_;
+  sim::Endpoint* peer_ = nullptr;
+};
+
+// Linux tells the error of a reset once. A send took it, receiving then ended with 0, and the first half of a
+// body that ends with its connection went on as a whole one.
+TEST(StreamRaces, AResetThatWasToldToASendIsNoOrderlyEnd) {
+  for (uint64_t seed = 1; seed <= 100; ++seed) {
+    sim::Weather weather = fine_weather();
+    weather.late_start = 500;
+    weather.delayed_completion = 300;
+    weather.socket_buffer_max = 2000;
+    StreamInWorld world(seed, weather);
+    Stream& stream = world.stream();
+    world.peer().write(as_bytes("the first half"));
+    stream.write(as_bytes(std::string(100'000, 'x')));
+    stream.flush();
+    world.loop().turn(1ms);
+    world.peer().reset();
+    ASSERT_TRUE(world.turn_until([&] {
+      while (!stream.received().empty()) stream.consume(stream.received().size());
+      return stream.has_receive_ended();
+    }));
+    EXPECT_NE(stream.receive_error(), 0) << "seed " << seed;
+  }
+}
+
+// The stream was asked to become quiet just as its receive ended for want of buffers. It waited for buffers,
+// its owner for word that it was quiet.
+TEST(StreamRaces, AskedToBecomeQuietItTellsSoAlsoWhenItHadNoBuffers) {
+  for (uint64_t seed = 1; seed <= 100; ++seed) {
+    sim::Weather weather = fine_weather();
+    weather.no_buffers = 500;
+    weather.delayed_completion = 500;
+    StreamInWorld world(seed, weather);
+    Stream& stream = world.stream();
+    world.peer().write(as_bytes("hello"));
+    world.loop().turn(100us);
+    stream.request_splice_mode();
+    // The owner looks only when it is told of a change.
+    unsigned seen = world.changes;
+    bool was_found_quiet = stream.is_spliceable();
+    for (int i = 0; i < 1000 && !was_found_quiet; ++i) {
+      world.loop().turn(10ms);
+      if (std::exchange(seen, world.changes) != world.changes) was_found_quiet = stream.is_spliceable();
+    }
+    EXPECT_TRUE(was_found_quiet) << "seed " << seed;
+    stream.leave_splice_mode();
+    EXPECT_TRUE(world.turn_until([&] { return stream.receive_queue().size() == 5; })) << "seed " << seed;
+  }
+}
+
+// Whatever is in the kernel, and however its completions come: the stream closes, once.
+TEST(StreamRaces, ClosesInAnyWeatherAtAnyMoment) {
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    sim::Weather weather;
+    weather.no_buffers = weather.multishot_ends = weather.spurious = 200;
+    weather.late_start = weather.delayed_completion = 500;
+    StreamInWorld world(seed, weather);
+    Random random(seed);
+    world.peer().write(as_bytes(std::string(random.below(100'000), 'y')));
+    world.stream().write(as_bytes(std::string(random.below(200'000) + 1, 'x')));
+    world.stream().flush();
+    if (seed % 3 == 0) world.stream().request_splice_mode();
+    for (uint32_t turn = random.below(6); turn > 0; --turn) world.loop().turn(Duration(random.below(2'000'000)));
+    if (seed % 3 == 0 && world.stream().is_spliceable()) {
+      world.stream().enter_splice_mode();
+      world.stream().await_readable();
+      world.stream().await_writable();
+    }
+    world.stream().terminate(seed % 2 == 0 ? Stream::Ending::orderly : Stream::Ending::reset);
+  }  // the destructor looks at what is left
+}
+
+}  // namespace
+}  // namespace sluice::io
