@@ -87,7 +87,11 @@ std::unique_ptr<snapshot::Snapshot> make_gateway_snapshot(uint64_t version) {
   snapshot->clusters.push_back(cluster(kLight, "light", least_request));
   snapshot->clusters.push_back(cluster(kDead, "dead", random));
   snapshot->clusters.push_back(cluster(kNowhere, "nowhere", random));
-  if (version == 2) std::ranges::reverse(snapshot->clusters[kSeveral].endpoints);
+  if (version == 2) {
+    std::vector<snapshot::Endpoint>& endpoints = snapshot->clusters[kSeveral].endpoints;
+    endpoints.erase(endpoints.begin());
+    std::ranges::reverse(endpoints);
+  }
 
   snapshot::VirtualHost host;
   host.pattern = "*";

@@ -17,7 +17,7 @@ namespace sluice::sim {
 // Whether a request for `place` may come to this upstream.
 [[nodiscard]] bool leads_to(Place place, const SocketAddress& upstream);
 
-// `version` 2 has other weights and another order of the endpoints than 1.
+// `version` 2 has other weights, and one endpoint less, than 1.
 [[nodiscard]] std::unique_ptr<snapshot::Snapshot> make_gateway_snapshot(uint64_t version);
 
 }  // namespace sluice::sim

@@ -75,7 +75,7 @@ size_t Planner::body_size() {
     case 2:
     case 3: return between(4'000, 9'000);
     case 4: return between(15'000, 70'000);
-    case 5: return between(65'000, 300'000);
+    case 5: return chance(900) ? between(65'000, 300'000) : between(300'000, 2'500'000);
     case 6: return one_of<size_t>({4'096, 16'384, 65'535, 65'536, 65'537, 131'072});
     default: return between(1, 3'000);
   }
@@ -164,7 +164,7 @@ ClientPlan Planner::client() {
   client.reading = pace();
   client.start = up_to(30ms);
   client.ending = one_of<ClientPlan::Ending>({ClientPlan::Ending::close, ClientPlan::Ending::close, ClientPlan::Ending::reset, ClientPlan::Ending::wait});
-  const size_t count = between(1, 6);
+  const size_t count = between(1, 10);
   for (size_t i = 0; i < count; ++i) client.requests.push_back(request());
   client.is_pipelined = chance(250);
   if (!is_calm_ && chance(100)) {
@@ -184,8 +184,9 @@ RunPlan Planner::run() {
   plan.weather = weather();
   plan.upstream_reading = pace();
   plan.upstream_writing = pace();
-  const size_t clients = between(1, 8);
+  const size_t clients = chance(700) ? between(1, 8) : between(9, 32);
   for (size_t i = 0; i < clients; ++i) plan.clients.push_back(client());
+  plan.logs_requests = chance(300);
   if (chance(300)) plan.reload_at = up_to(60ms);
   if (!is_calm_ && chance(150)) plan.drain_at = up_to(80ms);
   if (!is_calm_ && chance(100)) plan.stop_at = up_to(100ms);

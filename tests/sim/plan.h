@@ -109,6 +109,7 @@ struct RunPlan {
   Pace upstream_reading;
   Pace upstream_writing;
   std::vector<ClientPlan> clients;
+  bool logs_requests = false;
   std::optional<Duration> reload_at;
   std::optional<Duration> drain_at;
   std::optional<Duration> stop_at;

@@ -51,6 +51,7 @@ class Run {
 Run::Run(uint64_t seed, bool verbose)
     : plan_(make_plan(seed)), world_(seed, plan_.weather), judge_(world_, plan_), gateway_(world_, *first_snapshot_, seed) {
   world_.verbose = verbose;
+  gateway_.services().observer.access_log.set_enabled(plan_.logs_requests);
   serve_upstreams();
   schedule_turning_points();
   for (ClientPlan& client : plan_.clients) clients_.push_back(std::make_unique<ClientActor>(judge_, plan_.is_calm, client));
