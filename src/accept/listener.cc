@@ -15,7 +15,13 @@ constexpr Duration kRetryAfter = std::chrono::milliseconds(100);
 }
 
 Listener::Listener(io::Loop& loop, int fd, const SocketAddress& address, Events events) noexcept
-    : loop_(loop), op_(on_accept, this), task_(on_task, this), retry_(on_retry, *this), address_(address), events_(events), fd_(fd) {}
+    : loop_(loop),
+      op_(on_accept, this),
+      task_(on_task, this),
+      retry_(on_retry, *this),
+      address_(address),
+      events_(events),
+      fd_(fd) {}
 
 Listener::~Listener() { CHECK(fd_ < 0); }
 
@@ -61,7 +67,8 @@ void Listener::on_accept(void* self, const io::Completion& completion) {
       break;
     default:
       if (completion.result >= 0) {
-        listener.events_.on_accepted(listener.events_.owner, listener, completion.result);  // also when closing: it was accepted
+        listener.events_.on_accepted(listener.events_.owner, listener,
+                                     completion.result);  // also when closing: it was accepted
       } else {
         log::warning("accepting on {}: {}", listener.address_.to_string(), errno_text(-completion.result));
         if (!listener.closing_) listener.loop_.timers().arm(listener.retry_, listener.loop_.now() + kRetryAfter);

@@ -25,7 +25,7 @@ struct SocketAddress {
   // "1.2.3.4:80" or "[::1]:80". Nothing when it is neither.
   [[nodiscard]] static std::optional<SocketAddress> parse(std::string_view text);
 
-  [[nodiscard]] std::string ip_text() const;   // "1.2.3.4", "::1"
+  [[nodiscard]] std::string ip_text() const;    // "1.2.3.4", "::1"
   [[nodiscard]] std::string to_string() const;  // "1.2.3.4:80", "[::1]:80"
 
   [[nodiscard]] bool is_any() const noexcept { return ip == std::array<uint8_t, 16>{}; }

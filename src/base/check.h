@@ -11,8 +11,9 @@ namespace sluice {
 
 }  // namespace sluice
 
-#define CHECK(expression) \
-  (__builtin_expect(static_cast<bool>(expression), 1) ? static_cast<void>(0) : ::sluice::check_failed(__FILE__, __LINE__, #expression))
+#define CHECK(expression)                                                    \
+  (__builtin_expect(static_cast<bool>(expression), 1) ? static_cast<void>(0) \
+                                                      : ::sluice::check_failed(__FILE__, __LINE__, #expression))
 
 #ifdef NDEBUG
 #define DCHECK(expression) static_cast<void>(sizeof(static_cast<bool>(expression)))

@@ -9,8 +9,12 @@ namespace sluice {
 class Counter {
  public:
   // Owner only: a plain load and store, no locked instruction.
-  void add(uint64_t amount = 1) noexcept { value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed); }
-  void subtract(uint64_t amount = 1) noexcept { value_.store(value_.load(std::memory_order_relaxed) - amount, std::memory_order_relaxed); }
+  void add(uint64_t amount = 1) noexcept {
+    value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+  }
+  void subtract(uint64_t amount = 1) noexcept {
+    value_.store(value_.load(std::memory_order_relaxed) - amount, std::memory_order_relaxed);
+  }
   void set(uint64_t value) noexcept { value_.store(value, std::memory_order_relaxed); }
 
   // Any thread.

@@ -12,16 +12,16 @@ namespace sluice::limits {
 using namespace std::chrono_literals;
 
 // --- The ring of a shard ---------------------------------------------------------------------------
-inline constexpr unsigned ring_entries = 1024;                    // submission queue
+inline constexpr unsigned ring_entries = 1024;                     // submission queue
 inline constexpr unsigned completion_entries = 16 * ring_entries;  // completion queue; overflow is counted
 inline constexpr size_t receive_buffer_bytes = 16 * 1024;          // one provided buffer
-inline constexpr unsigned receive_buffers_start = 256;            // provided at start, per shard: 4 MiB
-inline constexpr unsigned receive_buffers_max = 4096;             // grown to this on demand: 64 MiB per shard
+inline constexpr unsigned receive_buffers_start = 256;             // provided at start, per shard: 4 MiB
+inline constexpr unsigned receive_buffers_max = 4096;              // grown to this on demand: 64 MiB per shard
 
 // --- One connection --------------------------------------------------------------------------------
 inline constexpr size_t chunk_bytes = 17 * 1024;       // holds one full TLS record
-inline constexpr size_t write_high_bytes = 64 * 1024;       // beyond it the producer of a stream is paused
-inline constexpr size_t read_high_bytes = 64 * 1024;        // received and not consumed: receiving pauses
+inline constexpr size_t write_high_bytes = 64 * 1024;  // beyond it the producer of a stream is paused
+inline constexpr size_t read_high_bytes = 64 * 1024;   // received and not consumed: receiving pauses
 inline constexpr unsigned send_iovecs_max = 8;
 inline constexpr size_t connection_bytes_per_turn = 1024 * 1024;  // then the connection yields to the others
 inline constexpr unsigned requests_per_turn_max = 16;             // pipelined requests of one connection
@@ -40,29 +40,31 @@ inline constexpr uint32_t reserved_descriptors = 64;        // of RLIMIT_NOFILE,
 // --- TLS -------------------------------------------------------------------------------------------
 inline constexpr size_t client_hello_bytes_max = 16 * 1024;
 inline constexpr size_t tls_plaintext_bytes = 16 * 1024;  // RFC 8446 5.1
-inline constexpr size_t tls_silent_bytes_max = 64 * 1024;  // ciphertext in a row that brings no plaintext: handshake, key updates, empty records
+inline constexpr size_t tls_silent_bytes_max =
+    64 * 1024;  // ciphertext in a row that brings no plaintext: handshake, key updates, empty records
 inline constexpr Duration handshake_timeout = 15s;
 
 // --- HTTP heads ------------------------------------------------------------------------------------
-inline constexpr size_t head_bytes_max = 60 * 1024;      // request line and fields; beyond: 431
-inline constexpr size_t target_bytes_max = 16 * 1024;    // beyond: 414
-inline constexpr unsigned header_count_max = 100;        // beyond: 431
+inline constexpr size_t head_bytes_max = 60 * 1024;                       // request line and fields; beyond: 431
+inline constexpr size_t target_bytes_max = 16 * 1024;                     // beyond: 414
+inline constexpr unsigned header_count_max = 100;                         // beyond: 431
 inline constexpr unsigned header_list_count_max = header_count_max + 16;  // what was read and what a proxy adds
-inline constexpr size_t host_bytes_max = 255;            // without port; a DNS name has 253 (RFC 1035 2.3.4)
-inline constexpr unsigned connection_options_max = 32;   // in the Connection fields of one head
-inline constexpr unsigned blank_lines_max = 16;          // before a request line (RFC 9112 2.2)
+inline constexpr size_t host_bytes_max = 255;           // without port; a DNS name has 253 (RFC 1035 2.3.4)
+inline constexpr unsigned connection_options_max = 32;  // in the Connection fields of one head
+inline constexpr unsigned blank_lines_max = 16;         // before a request line (RFC 9112 2.2)
 inline constexpr size_t trailer_bytes_max = 8 * 1024;
 inline constexpr unsigned informational_responses_max = 16;  // 1xx before a final response
 inline constexpr size_t chunk_extension_bytes_max = 1024;    // per message
-inline constexpr size_t chunk_framing_bytes_max = trailer_bytes_max + 2 * chunk_extension_bytes_max;  // between two pieces of content
+inline constexpr size_t chunk_framing_bytes_max =
+    trailer_bytes_max + 2 * chunk_extension_bytes_max;  // between two pieces of content
 inline constexpr size_t exchange_arena_bytes_max = 192 * 1024;
 
 // --- Timeouts at the edge --------------------------------------------------------------------------
-inline constexpr Duration request_head_timeout = 60s;    // from the first byte of a head to its end
-inline constexpr Duration client_idle_timeout = 1h;      // between requests
-inline constexpr Duration first_request_timeout = 60s;   // a connection that never asks for anything
-inline constexpr Duration body_progress_timeout = 60s;   // a request body that stands still
-inline constexpr Duration client_write_timeout = 60s;    // a reader that stands still
+inline constexpr Duration request_head_timeout = 60s;   // from the first byte of a head to its end
+inline constexpr Duration client_idle_timeout = 1h;     // between requests
+inline constexpr Duration first_request_timeout = 60s;  // a connection that never asks for anything
+inline constexpr Duration body_progress_timeout = 60s;  // a request body that stands still
+inline constexpr Duration client_write_timeout = 60s;   // a reader that stands still
 inline constexpr Duration upstream_idle_timeout = 1h;
 inline constexpr Duration upstream_connect_timeout = 10s;
 inline constexpr Duration tunnel_idle_timeout = 1h;
@@ -73,35 +75,37 @@ inline constexpr size_t lingering_close_bytes = 256 * 1024;
 inline constexpr uint32_t idle_upstreams_per_endpoint_max = 1024;
 inline constexpr uint32_t pending_requests_per_cluster_max = 1024 * 1024;
 inline constexpr uint32_t connect_attempts_max = 3;
-inline constexpr Duration dns_ttl_min = 5s;       // an answer is not asked for again sooner, whatever it says
+inline constexpr Duration dns_ttl_min = 5s;  // an answer is not asked for again sooner, whatever it says
 inline constexpr Duration dns_ttl_max = 1h;
-inline constexpr Duration dns_retry = 60s;        // after a failure, while an older answer is there
-inline constexpr Duration dns_round_max = 5s;     // all lookups of one round together
-inline constexpr unsigned dns_lookups_max = 64;   // at a time
+inline constexpr Duration dns_retry = 60s;          // after a failure, while an older answer is there
+inline constexpr Duration dns_round_max = 5s;       // all lookups of one round together
+inline constexpr unsigned dns_lookups_max = 64;     // at a time
 inline constexpr unsigned dns_addresses_max = 256;  // of one name; the rest is ignored
 
 // --- Process ---------------------------------------------------------------------------------------
 inline constexpr Duration drain_timeout = 45s;
 inline constexpr unsigned shards_max = 256;
 inline constexpr size_t access_log_buffer_bytes = 1024 * 1024;  // per shard; lines beyond it are dropped and counted
-inline constexpr size_t metric_label_sets_max = 4096;             // per shard; others are counted together
+inline constexpr size_t metric_label_sets_max = 4096;           // per shard; others are counted together
 inline constexpr size_t config_file_bytes_max = 16 * 1024 * 1024;
 inline constexpr size_t config_total_bytes_max = 256 * 1024 * 1024;
 inline constexpr unsigned config_files_max = 10'000;
 inline constexpr unsigned config_nesting_max = 64;
-inline constexpr size_t config_nodes_max = 2'000'000;           // values of all documents, aliases expanded
-inline constexpr size_t config_alias_nodes_max = 100'000;       // of them, copies that anchors and aliases of a file make
-inline constexpr size_t config_diagnostics_max = 1000;          // kept of each severity; all are counted
-inline constexpr size_t config_host_pairs_max = 10'000'000;     // comparisons of a VirtualService's host with a server's
-inline constexpr size_t config_virtual_hosts_max = 500'000;     // over all route tables
-inline constexpr size_t config_routes_max = 1'000'000;          // over all virtual hosts
-inline constexpr size_t config_endpoints_max = 1'000'000;       // over all clusters
+inline constexpr size_t config_nodes_max = 2'000'000;        // values of all documents, aliases expanded
+inline constexpr size_t config_alias_nodes_max = 100'000;    // of them, copies that anchors and aliases of a file make
+inline constexpr size_t config_diagnostics_max = 1000;       // kept of each severity; all are counted
+inline constexpr size_t config_host_pairs_max = 10'000'000;  // comparisons of a VirtualService's host with a server's
+inline constexpr size_t config_virtual_hosts_max = 500'000;  // over all route tables
+inline constexpr size_t config_routes_max = 1'000'000;       // over all virtual hosts
+inline constexpr size_t config_endpoints_max = 1'000'000;    // over all clusters
 inline constexpr size_t admin_request_bytes_max = 16 * 1024;
 inline constexpr unsigned admin_connections_max = 64;
 
-static_assert(receive_buffers_start <= receive_buffers_max && receive_buffers_max <= 32'768, "a buffer ring has at most 2^15 entries");
+static_assert(receive_buffers_start <= receive_buffers_max && receive_buffers_max <= 32'768,
+              "a buffer ring has at most 2^15 entries");
 static_assert(chunk_bytes >= tls_plaintext_bytes + 5 + 256, "a chunk holds a record with header, padding and tag");
-static_assert(exchange_arena_bytes_max >= 2 * head_bytes_max + trailer_bytes_max, "request and response heads share the arena");
+static_assert(exchange_arena_bytes_max >= 2 * head_bytes_max + trailer_bytes_max,
+              "request and response heads share the arena");
 static_assert(client_hello_bytes_max <= read_high_bytes, "a ClientHello must fit before receiving pauses");
 static_assert(head_bytes_max < read_high_bytes);
 static_assert(request_head_timeout <= client_idle_timeout);

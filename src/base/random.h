@@ -33,7 +33,9 @@ class Random {
   }
 
   // Uniform in [0, bound); bound > 0. Lemire's multiplication, without the negligible bias correction.
-  uint32_t below(uint32_t bound) noexcept { return static_cast<uint32_t>((static_cast<uint64_t>(static_cast<uint32_t>(next() >> 32)) * bound) >> 32); }
+  uint32_t below(uint32_t bound) noexcept {
+    return static_cast<uint32_t>((static_cast<uint64_t>(static_cast<uint32_t>(next() >> 32)) * bound) >> 32);
+  }
 
  private:
   std::array<uint64_t, 4> state_{};

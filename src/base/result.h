@@ -18,7 +18,9 @@ using Result = std::expected<T, Error>;
 // The result of something that yields nothing but may fail.
 using Status = std::expected<void, Error>;
 
-[[nodiscard]] inline std::unexpected<Error> failure(std::string message) { return std::unexpected(Error{std::move(message)}); }
+[[nodiscard]] inline std::unexpected<Error> failure(std::string message) {
+  return std::unexpected(Error{std::move(message)});
+}
 
 // "Permission denied (EACCES)": the text and the symbol of an errno value. Thread-safe.
 [[nodiscard]] std::string errno_text(int error);

@@ -63,7 +63,8 @@ class Slab {
   };
 
   // A chunk is aligned to its size, so that an object's address gives its chunk.
-  static constexpr size_t kChunkBytes = std::max<size_t>(64 * 1024, std::size_t{1} << (64 - __builtin_clzll(sizeof(Slot) * 8 + sizeof(ChunkHeader))));
+  static constexpr size_t kChunkBytes =
+      std::max<size_t>(64 * 1024, std::size_t{1} << (64 - __builtin_clzll(sizeof(Slot) * 8 + sizeof(ChunkHeader))));
   static constexpr size_t kSlotsPerChunk = (kChunkBytes - sizeof(ChunkHeader) - alignof(Slot)) / sizeof(Slot);
 
   struct Chunk : ChunkHeader {

@@ -11,7 +11,9 @@ struct SourcePlace {
   unsigned column = 0;  // from 1
 
   // "gateway.yaml:12:5"
-  [[nodiscard]] std::string to_string() const { return line == 0 ? file : file + ":" + std::to_string(line) + ":" + std::to_string(column); }
+  [[nodiscard]] std::string to_string() const {
+    return line == 0 ? file : file + ":" + std::to_string(line) + ":" + std::to_string(column);
+  }
 };
 
 }  // namespace sluice

@@ -99,9 +99,11 @@ void ModelReader::read_document(const Node& node) {
                                           in_quotes(api_version.version), quoted_list(schema->versions)));
   }
   if (schema->support == Support::planned) {
-    return skip(
-        node, fmt::format("{} ({})", kind, schema->group), Severity::warning,
-        fmt::format("{} ({}) is not supported yet by this version of sluice: it has no effect", kind, schema->doc));
+    // What forbids must not be left out silently: that would be open to everybody.
+    const bool forbids = schema->group == "security.istio.io";
+    return skip(node, fmt::format("{} ({})", kind, schema->group), forbids ? Severity::error : Severity::warning,
+                fmt::format("{} ({}) is not supported yet by this version of sluice: {}", kind, schema->doc,
+                            forbids ? "what it forbids would be allowed" : "it has no effect"));
   }
   read_known(node, *schema);
 }
@@ -175,8 +177,11 @@ void ModelReader::report_skipped() {
   for (const auto& [title, skipped] : skipped_) {
     const std::string count =
         skipped.count == 1 ? "" : fmt::format(" ({} documents, this is the first)", skipped.count);
-    if (skipped.severity == Severity::warning) diagnostics_.warning(skipped.place, skipped.message + count);
-    if (skipped.severity == Severity::info) diagnostics_.info(skipped.place, skipped.message + count);
+    switch (skipped.severity) {
+      case Severity::info: diagnostics_.info(skipped.place, skipped.message + count); break;
+      case Severity::warning: diagnostics_.warning(skipped.place, skipped.message + count); break;
+      case Severity::error: diagnostics_.error(skipped.place, skipped.message + count); break;
+    }
   }
 }
 

@@ -28,7 +28,8 @@ struct BodyWriter {
 
 }  // namespace
 
-CopyResult copy_body(http::Http1Reader& reader, transport::Transport& source, transport::Transport* sink, BodyEncoding encoding) {
+CopyResult copy_body(http::Http1Reader& reader, transport::Transport& source, transport::Transport* sink,
+                     BodyEncoding encoding) {
   BodyWriter writer{.sink = sink, .encoding = encoding};
   const auto result = [&writer](CopyStatus status) { return CopyResult{.status = status, .bytes = writer.bytes}; };
 
@@ -51,11 +52,13 @@ CopyResult copy_body(http::Http1Reader& reader, transport::Transport& source, tr
       }
     }
 
-    const http::ReadStep step = reader.read_body(input.first(std::min(input.size(), room)), {.write = BodyWriter::write, .owner = &writer});
+    const http::ReadStep step =
+        reader.read_body(input.first(std::min(input.size(), room)), {.write = BodyWriter::write, .owner = &writer});
     source.consume(step.consumed);
     if (step.progress == http::Progress::failed) return result(CopyStatus::source_failed);
     if (step.progress == http::Progress::done) {
-      if (sink != nullptr && encoding == BodyEncoding::chunked) http::write_last_chunk(sink->sink(), &reader.trailers());
+      if (sink != nullptr && encoding == BodyEncoding::chunked)
+        http::write_last_chunk(sink->sink(), &reader.trailers());
       return result(CopyStatus::done);
     }
   }

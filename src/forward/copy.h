@@ -32,7 +32,8 @@ enum class BodyEncoding : uint8_t { identity, chunked };
 
 // The content of the message whose head `reader` has read, from `source` to `sink`, ending (chunked)
 // with the last chunk and the trailers. `sink` null: the content is read and dropped.
-[[nodiscard]] CopyResult copy_body(http::Http1Reader& reader, transport::Transport& source, transport::Transport* sink, BodyEncoding encoding);
+[[nodiscard]] CopyResult copy_body(http::Http1Reader& reader, transport::Transport& source, transport::Transport* sink,
+                                   BodyEncoding encoding);
 
 // Everything, as it is. `done`: the source is at its end and all was written.
 [[nodiscard]] CopyResult copy_bytes(transport::Transport& source, transport::Transport& sink);

@@ -69,7 +69,8 @@ void SplicePump::spill() {
 // EAGAIN means "the source is empty" or "the pipe is full"; which, does not matter: drain() comes next.
 SplicePump::Step SplicePump::fill() noexcept {
   if (to_read_ == 0 || in_pipe_ >= pipe_.capacity || source_.has_receive_ended()) return Step::ended;
-  const long moved = io::splice_bytes(source_.fd(), pipe_.write_fd, std::min<uint64_t>(to_read_, pipe_.capacity - in_pipe_));
+  const long moved =
+      io::splice_bytes(source_.fd(), pipe_.write_fd, std::min<uint64_t>(to_read_, pipe_.capacity - in_pipe_));
   if (moved > 0) {
     in_pipe_ += static_cast<uint64_t>(moved);
     bytes_taken_ += static_cast<uint64_t>(moved);
@@ -79,11 +80,8 @@ SplicePump::Step SplicePump::fill() noexcept {
   }
   switch (moved) {
     case -EAGAIN:
-    case -EINTR:
-      return Step::blocked;
-    case 0:
-      source_.note_receive_ended(0);
-      return Step::ended;
+    case -EINTR: return Step::blocked;
+    case 0: source_.note_receive_ended(0); return Step::ended;
     default:  // ECONNRESET, ETIMEDOUT
       source_.note_receive_ended(static_cast<int>(-moved));
       return Step::ended;

@@ -57,7 +57,7 @@ class SplicePump {
   io::Stream& source_;
   io::Stream& sink_;
   io::Pipe pipe_;
-  uint64_t to_read_;           // from the source, still
+  uint64_t to_read_;  // from the source, still
   uint64_t in_pipe_ = 0;
   uint64_t bytes_taken_ = 0;
 };

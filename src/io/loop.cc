@@ -32,21 +32,21 @@ std::string ring_failure(int error) {
   switch (error) {
     case EPERM:
       return what +
-             "io_uring is forbidden here: sysctl kernel.io_uring_disabled must be 0 (or the process in kernel.io_uring_group), and a "
+             "io_uring is forbidden here: sysctl kernel.io_uring_disabled must be 0 (or the process in "
+             "kernel.io_uring_group), and a "
              "container's seccomp profile must allow io_uring_setup, io_uring_enter and io_uring_register";
-    case EACCES:
-      return what + "a security module forbids io_uring: allow it for this process";
+    case EACCES: return what + "a security module forbids io_uring: allow it for this process";
     case ENOSYS:
-      return what + "this kernel (" + kernel.release + ") has no io_uring, or a seccomp profile hides it: allow io_uring_setup, io_uring_enter and io_uring_register";
-    case EINVAL:
-      return what + "this kernel (" + kernel.release + ") is too old: Linux 6.1 or later is needed";
+      return what + "this kernel (" + kernel.release +
+             ") has no io_uring, or a seccomp profile hides it: allow io_uring_setup, io_uring_enter and "
+             "io_uring_register";
+    case EINVAL: return what + "this kernel (" + kernel.release + ") is too old: Linux 6.1 or later is needed";
     case ENOMEM:
       return what + "the limit of locked memory is too low: raise it (LimitMEMLOCK=infinity of the service, ulimit -l)";
     case EMFILE:
     case ENFILE:
       return what + "the limit of open descriptors is too low: raise it (LimitNOFILE= of the service, ulimit -n)";
-    default:
-      return what + "is this kernel (" + kernel.release + ") 6.1 or later?";
+    default: return what + "is this kernel (" + kernel.release + ") 6.1 or later?";
   }
 }
 
@@ -85,13 +85,15 @@ struct Loop::Ring {
 Result<std::unique_ptr<Loop>> Loop::create(const LoopOptions& options) {
   auto ring = std::make_unique<Ring>();
   io_uring_params params{};
-  params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL;
+  params.flags =
+      IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL;
   params.cq_entries = options.completion_entries;
   if (const int result = io_uring_queue_init_params(options.ring_entries, &ring->ring, &params); result < 0) {
     ring->ring.ring_fd = -1;
     return failure(ring_failure(-result));
   }
-  constexpr unsigned kNeeded = IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_EXT_ARG | IORING_FEAT_FAST_POLL;
+  constexpr unsigned kNeeded =
+      IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_EXT_ARG | IORING_FEAT_FAST_POLL;
   if ((params.features & kNeeded) != kNeeded) return failure(ring_failure(EINVAL));
   io_uring_register_ring_fd(&ring->ring);  // saves a descriptor look-up per turn; works without
 
@@ -103,7 +105,8 @@ Result<std::unique_ptr<Loop>> Loop::create(const LoopOptions& options) {
   return std::unique_ptr<Loop>(new Loop(std::move(ring)));
 }
 
-Loop::Loop(std::unique_ptr<Ring> ring) : ring_(std::move(ring)), now_(read_monotonic_clock()), timers_(now_), receive_buffers_(*this) {
+Loop::Loop(std::unique_ptr<Ring> ring)
+    : ring_(std::move(ring)), now_(read_monotonic_clock()), timers_(now_), receive_buffers_(*this) {
   receive_buffers_.grow();
 }
 
@@ -208,7 +211,8 @@ void Loop::cancel(Op& op) {
 }
 
 void Loop::provide_buffer(ReceiveBuffers::Id id) noexcept {
-  io_uring_buf_ring_add(ring_->buffers, receive_buffers_.memory(id), limits::receive_buffer_bytes, id, static_cast<int>(ring_->buffer_mask), 0);
+  io_uring_buf_ring_add(ring_->buffers, receive_buffers_.memory(id), limits::receive_buffer_bytes, id,
+                        static_cast<int>(ring_->buffer_mask), 0);
   io_uring_buf_ring_advance(ring_->buffers, 1);
 }
 

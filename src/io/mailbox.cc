@@ -7,7 +7,8 @@
 
 namespace sluice::io {
 
-Mailbox::Mailbox(Loop& loop, WakeHandler on_wake, void* owner) noexcept : loop_(loop), on_wake_(on_wake), owner_(owner), op_(on_read, this) {}
+Mailbox::Mailbox(Loop& loop, WakeHandler on_wake, void* owner) noexcept
+    : loop_(loop), on_wake_(on_wake), owner_(owner), op_(on_read, this) {}
 
 Mailbox::~Mailbox() {
   if (fd_ >= 0) close(fd_);
@@ -15,7 +16,8 @@ Mailbox::~Mailbox() {
 
 Status Mailbox::start() {
   fd_ = eventfd(0, EFD_CLOEXEC);
-  if (fd_ < 0) return failure("cannot create an eventfd: " + errno_text(errno) + "; raise the descriptor limit (ulimit -n)");
+  if (fd_ < 0)
+    return failure("cannot create an eventfd: " + errno_text(errno) + "; raise the descriptor limit (ulimit -n)");
   loop_.read(op_, fd_, count_);
   return {};
 }

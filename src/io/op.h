@@ -13,8 +13,8 @@ namespace sluice::io {
 
 // What a completion says, in words that do not need liburing.
 struct Completion {
-  int result = 0;         // >= 0: as the system call; < 0: negative errno
-  bool more = false;      // multishot: the operation stays armed. Absent, it has ended, whatever `result` says
+  int result = 0;           // >= 0: as the system call; < 0: negative errno
+  bool more = false;        // multishot: the operation stays armed. Absent, it has ended, whatever `result` says
   bool has_buffer = false;  // a provided buffer was used
   uint16_t buffer = 0;      // which one (io/receive_buffers.h)
 };

@@ -13,8 +13,10 @@ namespace {
 constexpr size_t kMappedBytes = size_t{limits::receive_buffers_max} * limits::receive_buffer_bytes;
 }
 
-ReceiveBuffers::ReceiveBuffers(Loop& loop) : loop_(loop), pieces_(std::make_unique_for_overwrite<Piece[]>(limits::receive_buffers_max)) {
-  void* mapped = mmap(nullptr, kMappedBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+ReceiveBuffers::ReceiveBuffers(Loop& loop)
+    : loop_(loop), pieces_(std::make_unique_for_overwrite<Piece[]>(limits::receive_buffers_max)) {
+  void* mapped =
+      mmap(nullptr, kMappedBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   CHECK(mapped != MAP_FAILED);
   memory_ = static_cast<std::byte*>(mapped);
 }
@@ -28,7 +30,8 @@ void ReceiveBuffers::release(Id id) noexcept {
 }
 
 bool ReceiveBuffers::grow() noexcept {
-  const unsigned target = std::min(limits::receive_buffers_max, count_ == 0 ? limits::receive_buffers_start : count_ * 2);
+  const unsigned target =
+      std::min(limits::receive_buffers_max, count_ == 0 ? limits::receive_buffers_start : count_ * 2);
   if (target == count_) return false;
   for (; count_ < target; ++count_) loop_.provide_buffer(static_cast<Id>(count_));
   return true;
@@ -77,7 +80,8 @@ void ReceiveQueue::consume(size_t size) noexcept {
 
 size_t ReceiveQueue::peek(MutableBytes destination) const noexcept {
   size_t copied = 0;
-  for (ReceiveBuffers::Id id = first_; id != ReceiveBuffers::kNone && copied < destination.size(); id = buffers_->pieces_[id].next) {
+  for (ReceiveBuffers::Id id = first_; id != ReceiveBuffers::kNone && copied < destination.size();
+       id = buffers_->pieces_[id].next) {
     const auto& piece = buffers_->pieces_[id];
     const size_t step = std::min<size_t>(destination.size() - copied, piece.end - piece.begin);
     std::memcpy(destination.data() + copied, buffers_->memory(id) + piece.begin, step);

@@ -34,7 +34,7 @@ class ReceiveBuffers {
   // Provides more buffers; false at the maximum.
   bool grow() noexcept;
 
-  [[nodiscard]] unsigned count() const noexcept { return count_; }         // provided so far
+  [[nodiscard]] unsigned count() const noexcept { return count_; }            // provided so far
   [[nodiscard]] unsigned held_count() const noexcept { return held_count_; }  // filled and not released
   void on_filled() noexcept { ++held_count_; }
 

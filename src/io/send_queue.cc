@@ -40,7 +40,8 @@ const msghdr& SendQueue::message() noexcept {
   message.msg_iov = first_->vectors;
   for (Chunk* chunk = first_; chunk != nullptr && message.msg_iovlen < limits::send_iovecs_max; chunk = chunk->next) {
     if (chunk->begin == chunk->end) continue;
-    first_->vectors[message.msg_iovlen++] = {.iov_base = chunk->bytes() + chunk->begin, .iov_len = chunk->end - chunk->begin};
+    first_->vectors[message.msg_iovlen++] = {.iov_base = chunk->bytes() + chunk->begin,
+                                             .iov_len = chunk->end - chunk->begin};
   }
   return message;
 }

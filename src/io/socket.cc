@@ -50,24 +50,28 @@ SocketAddress from_sockaddr(const sockaddr_storage& storage) noexcept {
 
 namespace {
 
-int family_of(SocketAddress::Family family) noexcept { return family == SocketAddress::Family::ipv4 ? AF_INET : AF_INET6; }
+int family_of(SocketAddress::Family family) noexcept {
+  return family == SocketAddress::Family::ipv4 ? AF_INET : AF_INET6;
+}
 
-void set_option(int fd, int level, int option, int value) noexcept { setsockopt(fd, level, option, &value, sizeof value); }
+void set_option(int fd, int level, int option, int value) noexcept {
+  setsockopt(fd, level, option, &value, sizeof value);
+}
 
 std::string listen_failure(const SocketAddress& address, int error) {
   std::string message = "cannot listen on " + address.to_string() + ": " + errno_text(error);
   switch (error) {
     case EADDRINUSE:
-      return message + "; another process has this port: stop it (ss -ltnp shows which), or choose another port in the Gateway or in the Service's targetPort";
+      return message +
+             "; another process has this port: stop it (ss -ltnp shows which), or choose another port in the Gateway "
+             "or in the Service's targetPort";
     case EACCES:
-      return message + "; ports below 1024 need CAP_NET_BIND_SERVICE: grant it, or map the port with the Service's targetPort";
-    case EADDRNOTAVAIL:
-      return message + "; no interface of this machine has this address: correct the server's bind";
+      return message +
+             "; ports below 1024 need CAP_NET_BIND_SERVICE: grant it, or map the port with the Service's targetPort";
+    case EADDRNOTAVAIL: return message + "; no interface of this machine has this address: correct the server's bind";
     case EMFILE:
-    case ENFILE:
-      return message + "; raise the descriptor limit (LimitNOFILE= of the service, ulimit -n)";
-    default:
-      return message;
+    case ENFILE: return message + "; raise the descriptor limit (LimitNOFILE= of the service, ulimit -n)";
+    default: return message;
   }
 }
 
@@ -85,7 +89,8 @@ Result<int> open_listener(const SocketAddress& address) {
   if (fd < 0) return failure(listen_failure(address, errno));
   set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-  if (address.family == SocketAddress::Family::ipv6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, address.is_any() ? 0 : 1);
+  if (address.family == SocketAddress::Family::ipv6)
+    set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, address.is_any() ? 0 : 1);
 
   sockaddr_storage storage;
   const unsigned length = to_sockaddr(address, storage);
@@ -113,7 +118,9 @@ SocketAddress peer_address(int fd) noexcept {
   return from_sockaddr(storage);
 }
 
-void shutdown_socket(int fd, ShutdownHow how) noexcept { shutdown(fd, how == ShutdownHow::write ? SHUT_WR : SHUT_RDWR); }
+void shutdown_socket(int fd, ShutdownHow how) noexcept {
+  shutdown(fd, how == ShutdownHow::write ? SHUT_WR : SHUT_RDWR);
+}
 
 void reset_on_close(int fd) noexcept {
   const linger at_once{.l_onoff = 1, .l_linger = 0};

@@ -74,7 +74,8 @@ void Stream::open() {
 // --- receiving -------------------------------------------------------------------------------------
 
 void Stream::resume_receiving() {
-  if (state_ != State::open || receive_ended_ || splice_requested_ || !receive_op_.is_idle() || task_.is_linked()) return;
+  if (state_ != State::open || receive_ended_ || splice_requested_ || !receive_op_.is_idle() || task_.is_linked())
+    return;
   if (received_.size() > limits::read_high_bytes / 2) return;
   receive_use_ = Use::transfer;
   loop_.receive(receive_op_, fd_);
@@ -120,17 +121,14 @@ void Stream::on_received(const Completion& completion) {
   }
 
   switch (completion.result) {
-    case 0:
-      end_receiving(0);
-      break;
+    case 0: end_receiving(0); break;
     case -ENOBUFS:
       if (splice_requested_) break;  // it was to end anyway, and the owner waits to hear of it
       if (!task_.is_linked()) loop_.wait_for_buffers(task_);
       return;
     case -ECANCELED:  // stop_receiving()
     case -EINTR:
-    case -EAGAIN:
-      break;
+    case -EAGAIN: break;
     default:  // ECONNRESET, ETIMEDOUT, EHOSTUNREACH, EPIPE: the connection is broken
       if (completion.result < 0) end_receiving(-completion.result);
   }
@@ -187,12 +185,8 @@ void Stream::finish_writing() {
 void Stream::on_send_op(void* self, const Completion& completion) {
   Stream& stream = *static_cast<Stream*>(self);
   switch (std::exchange(stream.send_use_, Use::none)) {
-    case Use::connect:
-      stream.on_connected(completion);
-      break;
-    case Use::transfer:
-      stream.on_sent(completion);
-      break;
+    case Use::connect: stream.on_connected(completion); break;
+    case Use::transfer: stream.on_sent(completion); break;
     case Use::poll:
       if (stream.state_ == State::terminating) {
         stream.close_if_joined();
@@ -201,8 +195,7 @@ void Stream::on_send_op(void* self, const Completion& completion) {
         stream.change();
       }
       break;
-    case Use::none:
-      UNREACHABLE();
+    case Use::none: UNREACHABLE();
   }
 }
 
@@ -295,7 +288,8 @@ void Stream::terminate(Ending ending) {
   if (!send_op_.is_idle()) loop_.cancel(send_op_);
   received_.clear();
   if (send_op_.is_idle()) unsent_.clear();
-  if (receive_op_.is_idle() && send_op_.is_idle()) loop_.run_later(task_);  // reports the close, not from within this call
+  if (receive_op_.is_idle() && send_op_.is_idle())
+    loop_.run_later(task_);  // reports the close, not from within this call
 }
 
 void Stream::close_if_joined() {

@@ -151,12 +151,12 @@ class Stream {
   Use receive_use_ = Use::none;
   Use send_use_ = Use::none;
   bool receive_ended_ = false;
-  bool receive_stopping_ = false;   // the multishot receive was asked to end
-  bool finish_wanted_ = false;      // FIN goes out once unsent_ is empty
+  bool receive_stopping_ = false;  // the multishot receive was asked to end
+  bool finish_wanted_ = false;     // FIN goes out once unsent_ is empty
   bool finish_sent_ = false;
-  bool splice_requested_ = false;   // from request_splice_mode() until leave_splice_mode(): no new transfers
-  bool splice_mode_ = false;        // the descriptor is non-blocking
-  bool readable_noted_ = false;     // a poll has said so, and nobody has asked since
+  bool splice_requested_ = false;  // from request_splice_mode() until leave_splice_mode(): no new transfers
+  bool splice_mode_ = false;       // the descriptor is non-blocking
+  bool readable_noted_ = false;    // a poll has said so, and nobody has asked since
 };
 
 }  // namespace sluice::io

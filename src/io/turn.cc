@@ -9,7 +9,8 @@ namespace sluice::io {
 // Not at all while work is left over; not beyond the next timer.
 Duration Loop::bounded_wait(Duration max_wait) const noexcept {
   if (!tasks_.empty() || !changed_.empty()) return Duration::zero();
-  if (const auto deadline = timers_.next_deadline()) return std::min(max_wait, std::max(*deadline - now_, Duration::zero()));
+  if (const auto deadline = timers_.next_deadline())
+    return std::min(max_wait, std::max(*deadline - now_, Duration::zero()));
   return max_wait;
 }
 
@@ -31,7 +32,9 @@ uint64_t Loop::arm(Op& op) noexcept {
   return name_of(op);
 }
 
-uint64_t Loop::name_of(const Op& op) noexcept { return reinterpret_cast<uint64_t>(&op) | (static_cast<uint64_t>(op.generation_) << 48); }
+uint64_t Loop::name_of(const Op& op) noexcept {
+  return reinterpret_cast<uint64_t>(&op) | (static_cast<uint64_t>(op.generation_) << 48);
+}
 
 void Loop::run_completion(uint64_t name, const Completion& completion) {
   if (name == 0) return;

@@ -41,12 +41,14 @@ ClientConnection::~ClientConnection() = default;
 
 void ClientConnection::set_state(State next) noexcept {
   CHECK((kNextStates[static_cast<size_t>(state_)] & bit(next)) != 0);
-  if (is_tls_ && state_ <= State::tls_handshake && next > State::tls_handshake) services_.observer.counters.tls_handshakes_active.subtract();
+  if (is_tls_ && state_ <= State::tls_handshake && next > State::tls_handshake)
+    services_.observer.counters.tls_handshakes_active.subtract();
   state_ = next;
 }
 
 SocketAddress ClientConnection::local_address() const noexcept {
-  return listen_address_.is_any() && transport_.stream().is_open() ? io::local_address(transport_.stream().fd()) : listen_address_;
+  return listen_address_.is_any() && transport_.stream().is_open() ? io::local_address(transport_.stream().fd())
+                                                                   : listen_address_;
 }
 
 const snapshot::RouteTable* ClientConnection::routes_in(const AdoptedSnapshot& snapshot) const {
@@ -86,21 +88,13 @@ void ClientConnection::on_stream_change(void* self) { static_cast<ClientConnecti
 
 void ClientConnection::on_change() {
   switch (state_) {
-    case State::accepted:
-      on_hello_bytes();
-      break;
-    case State::tls_handshake:
-      on_handshake_bytes();
-      break;
-    case State::open:
-      serve();
-      break;
+    case State::accepted: on_hello_bytes(); break;
+    case State::tls_handshake: on_handshake_bytes(); break;
+    case State::open: serve(); break;
     case State::finishing:
       if (transport_.has_sent_all() || transport_.has_send_failed()) linger();
       break;
-    case State::lingering:
-      linger();
-      break;
+    case State::lingering: linger(); break;
     case State::closing:
       if (transport_.stream().is_closed() && !retire_task_.is_linked()) services_.loop.retire(retire_task_);
       break;
@@ -125,8 +119,7 @@ void ClientConnection::on_hello_bytes() {
       services_.observer.counters.tls_handshake_failures.add();
       close_at_once(io::Stream::Ending::orderly);
       return;
-    case tls::HelloStatus::complete:
-      break;
+    case tls::HelloStatus::complete: break;
   }
 
   // As Istio: a name that no server has is answered by closing, without a certificate.
@@ -135,7 +128,8 @@ void ClientConnection::on_hello_bytes() {
   const AdoptedSnapshot& snapshot = *services_.snapshots.current();
   if (const auto found = snapshot.listeners.find(listen_address_); found != snapshot.listeners.end()) {
     const snapshot::Listener& listener = snapshot.tables.listeners[found->second];
-    if (const auto server = listener.server_names.find(server_name_)) context = listener.tls_servers[*server].context.get();
+    if (const auto server = listener.server_names.find(server_name_))
+      context = listener.tls_servers[*server].context.get();
   }
   std::unique_ptr<tls::Session> session = context == nullptr ? nullptr : tls::Session::accept(*context);
   if (session == nullptr) {
@@ -188,9 +182,7 @@ void ClientConnection::serve() {
     }
     const bool was_reading_head = exchange_->is_reading_head();
     switch (exchange_->advance()) {
-      case Exchange::Outcome::yield:
-        yield();
-        [[fallthrough]];
+      case Exchange::Outcome::yield: yield(); [[fallthrough]];
       case Exchange::Outcome::pending:
         transport_.flush();
         if (exchange_->is_reading_head()) {
@@ -199,9 +191,7 @@ void ClientConnection::serve() {
           set_deadline(limits::body_progress_timeout);
         }
         return;
-      case Exchange::Outcome::reuse_client:
-        end_exchange();
-        break;
+      case Exchange::Outcome::reuse_client: end_exchange(); break;
       case Exchange::Outcome::close_client:
         end_exchange();
         finish();
@@ -235,6 +225,7 @@ void ClientConnection::rest() {
 
 void ClientConnection::end_exchange() {
   services_.exchanges.destroy(*std::exchange(exchange_, nullptr));
+  count_bytes();
   set_deadline(limits::client_idle_timeout);
 }
 
@@ -294,6 +285,7 @@ void ClientConnection::on_retire(void* self) {
   auto& connection = *static_cast<ClientConnection*>(self);
   Services& services = connection.services_;
   static_cast<ListNode<ClientConnection>&>(connection).unlink();
+  connection.count_bytes();
   services.observer.counters.connections_active.subtract();
   services.client_connections.destroy(connection);
 }
@@ -310,7 +302,18 @@ void ClientConnection::set_deadline(Duration from_now) {
   services_.loop.timers().arm(timer_, deadline_);
 }
 
-uint64_t ClientConnection::bytes_moved() const noexcept { return transport_.stream().bytes_received() + transport_.stream().bytes_sent(); }
+uint64_t ClientConnection::bytes_moved() const noexcept {
+  return transport_.stream().bytes_received() + transport_.stream().bytes_sent();
+}
+
+// At the end of each exchange, and at the end.
+void ClientConnection::count_bytes() noexcept {
+  const io::Stream& stream = transport_.stream();
+  observe::ShardCounters& counters = services_.observer.counters;
+  counters.downstream_bytes_received.add(stream.bytes_received() -
+                                         std::exchange(counted_received_, stream.bytes_received()));
+  counters.downstream_bytes_sent.add(stream.bytes_sent() - std::exchange(counted_sent_, stream.bytes_sent()));
+}
 
 void ClientConnection::on_timer(Timer& timer) {
   ClientConnection& connection = static_cast<OwnedTimer&>(timer).owner;
@@ -349,11 +352,8 @@ void ClientConnection::on_expired() {
         close_at_once(io::Stream::Ending::reset);
       }
       break;
-    case State::lingering:
-      close_at_once(io::Stream::Ending::orderly);
-      break;
-    case State::closing:
-      break;
+    case State::lingering: close_at_once(io::Stream::Ending::orderly); break;
+    case State::closing: break;
   }
 }
 

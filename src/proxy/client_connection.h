@@ -20,12 +20,12 @@ class Exchange;
 class ClientConnection : public ListNode<ClientConnection> {
  public:
   enum class State : uint8_t {
-    accepted,       // TLS: waiting for the ClientHello
+    accepted,  // TLS: waiting for the ClientHello
     tls_handshake,
-    open,           // requests; exchange_ is set while one is under way
-    finishing,      // no more requests: what was written goes out
-    lingering,      // FIN is out: the client's last bytes are read off, so that no RST overtakes the response
-    closing,        // terminate() was called: the kernel's last completions are awaited
+    open,       // requests; exchange_ is set while one is under way
+    finishing,  // no more requests: what was written goes out
+    lingering,  // FIN is out: the client's last bytes are read off, so that no RST overtakes the response
+    closing,    // terminate() was called: the kernel's last completions are awaited
   };
 
   ClientConnection(Services& services, const SocketAddress& listen_address, bool is_tls) noexcept;
@@ -71,6 +71,7 @@ class ClientConnection : public ListNode<ClientConnection> {
   void set_state(State next) noexcept;
   void set_deadline(Duration from_now);
   [[nodiscard]] uint64_t bytes_moved() const noexcept;
+  void count_bytes() noexcept;
 
   Services& services_;
   transport::Transport transport_;
@@ -79,8 +80,10 @@ class ClientConnection : public ListNode<ClientConnection> {
     OwnedTimer(Handler handler, ClientConnection& connection) noexcept : Timer(handler), owner(connection) {}
     ClientConnection& owner;
   } timer_;
-  Instant deadline_{};   // when on_expired() is due; the timer may be armed for earlier, never for later
-  Instant armed_for_{};  // while timer_ is armed
+  Instant deadline_{};             // when on_expired() is due; the timer may be armed for earlier, never for later
+  Instant armed_for_{};            // while timer_ is armed
+  uint64_t counted_received_ = 0;  // of the stream's totals, what the shard's counters have
+  uint64_t counted_sent_ = 0;
   uint64_t moved_at_last_look_ = 0;  // bytes_moved() when the present deadline was set
   io::Task yield_task_;
   io::Task retire_task_;

@@ -50,12 +50,9 @@ Exchange::Outcome Exchange::advance() {
       if (client_.transport().stream().has_receive_ended() && client_.transport().is_at_end()) return on_client_lost();
       if (upstream_->connect_error() != 0) return on_connect_failed();
       return upstream_->is_ready() ? on_upstream_ready() : Outcome::pending;
-    case State::forwarding:
-      return forward_both_ways();
-    case State::tunnelling:
-      return advance_tunnel();
-    case State::ended:
-      break;
+    case State::forwarding: return forward_both_ways();
+    case State::tunnelling: return advance_tunnel();
+    case State::ended: break;
   }
   UNREACHABLE();
 }
@@ -65,15 +62,15 @@ Exchange::Outcome Exchange::advance() {
 Exchange::Outcome Exchange::on_request_head() {
   received_path_ = request_.target;
   snapshot_ = &services_.snapshots.pin_current();
-  if (request_.method == "CONNECT") return reply_locally(405, "connect_not_enabled", "CONNECT is not enabled on this listener\n");
+  if (request_.method == "CONNECT")
+    return reply_locally(405, "connect_not_enabled", "CONNECT is not enabled on this listener\n");
 
   const uint64_t random = services_.random.next();
   const http::ForwardingFacts facts{.peer = client_.peer_address(),
                                     .is_tls = client_.is_tls(),
                                     .request_id = {services_.random.next(), services_.random.next()}};
   switch (http::prepare_request(request_, facts)) {
-    case http::Prepared::ok:
-      break;
+    case http::Prepared::ok: break;
     case http::Prepared::too_large:
       flags_.set(ResponseFlag::downstream_protocol_error);
       return reply_locally(431, "request_headers_too_large");
@@ -82,20 +79,20 @@ Exchange::Outcome Exchange::on_request_head() {
       return reply_locally(400, "path_normalization_failed");
   }
 
-  if (const snapshot::RouteTable* routes = client_.routes_in(*snapshot_)) decision_ = route::choose_route(*routes, request_, random);
+  if (const snapshot::RouteTable* routes = client_.routes_in(*snapshot_))
+    decision_ = route::choose_route(*routes, request_, random);
   switch (decision_.outcome) {
-    case route::Outcome::https_redirect:
-      return redirect_to_https();
+    case route::Outcome::https_redirect: return redirect_to_https();
     case route::Outcome::not_found:
       flags_.set(ResponseFlag::no_route_found);
       return reply_locally(404, "route_not_found");
     case route::Outcome::no_cluster:
       flags_.set(ResponseFlag::no_cluster_found);
       return reply_locally(503, "cluster_not_found");
-    case route::Outcome::forward:
-      break;
+    case route::Outcome::forward: break;
   }
-  if (decision_.route->timeout > Duration::zero()) services_.loop.timers().arm(timer_, services_.loop.now() + decision_.route->timeout);
+  if (decision_.route->timeout > Duration::zero())
+    services_.loop.timers().arm(timer_, services_.loop.now() + decision_.route->timeout);
   return borrow_upstream(/*fresh=*/false);
 }
 
@@ -111,7 +108,8 @@ Exchange::Outcome Exchange::borrow_upstream(bool fresh) {
   ++connect_attempts_;
   ++endpoint_->active_requests;
   upstream_address_ = endpoint_->address();
-  upstream_ = &services_.upstreams.borrow(*endpoint_, cluster.connect_timeout, fresh, {.on_change = on_upstream_change, .owner = this});
+  upstream_ = &services_.upstreams.borrow(*endpoint_, cluster.connect_timeout, fresh,
+                                          {.on_change = on_upstream_change, .owner = this});
   state_ = State::connecting;
   return upstream_->is_ready() ? on_upstream_ready() : Outcome::pending;
 }
@@ -136,7 +134,8 @@ Exchange::Outcome Exchange::on_upstream_ready() {
   request_encoding_ = request_.framing == BodyFraming::chunked ? BodyEncoding::chunked : BodyEncoding::identity;
   http::MessageFraming framing{.body = request_.framing, .content_length = request_.content_length};
   if (request_.wants_upgrade) framing.upgrade = request_.upgrade;
-  http::write_request_head(upstream_->transport().sink(), request_.method, http::upstream_target(request_), request_.headers, framing);
+  http::write_request_head(upstream_->transport().sink(), request_.method, http::upstream_target(request_),
+                           request_.headers, framing);
   request_done_ = request_reader_.is_body_done() && request_encoding_ == BodyEncoding::identity;
   if (request_.expects_continue && !request_done_ && client_.transport().readable().empty()) {
     client_.transport().write(as_bytes("HTTP/1.1 100 Continue\r\n\r\n"));
@@ -156,7 +155,8 @@ Exchange::Outcome Exchange::forward_both_ways() {
       continue;
     }
     if (!request_done_) outcome = forward_request_body(moved);
-    if (outcome == Outcome::pending && response_state_ == ResponseState::awaiting_head) outcome = await_response_head(moved);
+    if (outcome == Outcome::pending && response_state_ == ResponseState::awaiting_head)
+      outcome = await_response_head(moved);
     if (outcome == Outcome::pending && state_ == State::tunnelling) return advance_tunnel();
     if (outcome == Outcome::pending && response_state_ == ResponseState::body) outcome = forward_response_body(moved);
     if (outcome == Outcome::yield) upstream_->transport().flush();
@@ -170,29 +170,26 @@ Exchange::Outcome Exchange::forward_both_ways() {
     return moved && outcome == Outcome::pending ? forward_both_ways() : outcome;
   }
   // A client that has gone away while nothing of it is due: the upstream need not go on.
-  if (request_done_ && client_.transport().stream().has_receive_ended() && client_.transport().is_at_end()) return on_client_lost();
+  if (request_done_ && client_.transport().stream().has_receive_ended() && client_.transport().is_at_end())
+    return on_client_lost();
   if (client_.transport().has_send_failed()) return on_client_lost();
   return Outcome::pending;
 }
 
 Exchange::Outcome Exchange::forward_request_body(bool& moved) {
-  const forward::CopyResult copied = forward::copy_body(request_reader_, client_.transport(), &upstream_->transport(), request_encoding_);
+  const forward::CopyResult copied =
+      forward::copy_body(request_reader_, client_.transport(), &upstream_->transport(), request_encoding_);
   request_bytes_ += copied.bytes;
   moved |= copied.bytes > 0;
   switch (copied.status) {
-    case CopyStatus::blocked:
-      consider_splice(SpliceDirection::request);
-      return Outcome::pending;
-    case CopyStatus::yield:
-      return Outcome::yield;
+    case CopyStatus::blocked: consider_splice(SpliceDirection::request); return Outcome::pending;
+    case CopyStatus::yield: return Outcome::yield;
     case CopyStatus::done:
       request_done_ = true;
       moved = true;
       return Outcome::pending;
-    case CopyStatus::source_ended:
-      return on_client_lost();
-    case CopyStatus::source_failed:
-      return on_bad_request();
+    case CopyStatus::source_ended: return on_client_lost();
+    case CopyStatus::source_failed: return on_bad_request();
     case CopyStatus::sink_failed:
       // It may have answered before it stopped reading: the response, or its absence, decides.
       return Outcome::pending;
@@ -227,7 +224,8 @@ Exchange::Outcome Exchange::on_response_head() {
 
   // A body whose length is not known is chunked for an HTTP/1.1 client; for an older one its end is
   // the connection's.
-  const bool length_unknown = response_.framing == BodyFraming::chunked || response_.framing == BodyFraming::until_close;
+  const bool length_unknown =
+      response_.framing == BodyFraming::chunked || response_.framing == BodyFraming::until_close;
   const bool client_takes_chunks = request_.version == http::Version::http_1_1;
   response_encoding_ = length_unknown && client_takes_chunks ? BodyEncoding::chunked : BodyEncoding::identity;
   client_keep_alive_ = may_keep_client() && (!length_unknown || client_takes_chunks);
@@ -247,7 +245,8 @@ Exchange::Outcome Exchange::on_response_head() {
 Exchange::Outcome Exchange::forward_informational() {
   if (++informational_count_ > limits::informational_responses_max) return on_bad_response();
   if (response_.status != 100 && request_.version == http::Version::http_1_1) {
-    if (!http::prepare_response(response_, services_.loop.now() - started_at_, services_.loop.wall_now())) return on_bad_response();
+    if (!http::prepare_response(response_, services_.loop.now() - started_at_, services_.loop.wall_now()))
+      return on_bad_response();
     http::write_response_head(client_.transport().sink(), response_.status, response_.reason, response_.headers, {});
   }
   response_ = http::ResponseHead(arena_);
@@ -261,19 +260,12 @@ Exchange::Outcome Exchange::forward_response_body(bool& moved) {
   response_bytes_ += copied.bytes;
   moved |= copied.bytes > 0;
   switch (copied.status) {
-    case CopyStatus::blocked:
-      consider_splice(SpliceDirection::response);
-      return Outcome::pending;
-    case CopyStatus::yield:
-      return Outcome::yield;
-    case CopyStatus::done:
-      return on_response_done();
-    case CopyStatus::source_ended:
-      return on_upstream_lost();
-    case CopyStatus::source_failed:
-      return on_bad_response();
-    case CopyStatus::sink_failed:
-      return on_client_lost();
+    case CopyStatus::blocked: consider_splice(SpliceDirection::response); return Outcome::pending;
+    case CopyStatus::yield: return Outcome::yield;
+    case CopyStatus::done: return on_response_done();
+    case CopyStatus::source_ended: return on_upstream_lost();
+    case CopyStatus::source_failed: return on_bad_response();
+    case CopyStatus::sink_failed: return on_client_lost();
   }
   UNREACHABLE();
 }
@@ -339,10 +331,8 @@ Exchange::Outcome Exchange::advance_splice(bool& moved) {
   (is_request ? request_bytes_ : response_bytes_) += count;
   services_.observer.counters.spliced_bytes.add(count);
   switch (status) {
-    case SpliceStatus::waiting:
-      return Outcome::pending;
-    case SpliceStatus::yield:
-      return Outcome::yield;
+    case SpliceStatus::waiting: return Outcome::pending;
+    case SpliceStatus::yield: return Outcome::yield;
     case SpliceStatus::interrupted:
       // The sink has something to say: an early response, a client that leaves or pipelines. Copying
       // listens to both sides.
@@ -383,10 +373,8 @@ Exchange::Outcome Exchange::advance_tunnel() {
   request_bytes_ = tunnel_->bytes_to_upstream();
   response_bytes_ = tunnel_->bytes_to_client();
   switch (status) {
-    case Tunnel::Status::open:
-      return Outcome::pending;
-    case Tunnel::Status::yield:
-      return Outcome::yield;
+    case Tunnel::Status::open: return Outcome::pending;
+    case Tunnel::Status::yield: return Outcome::yield;
     case Tunnel::Status::done:
       tunnel_.reset();
       release_upstream(/*reusable=*/false, io::Stream::Ending::orderly);
@@ -405,26 +393,20 @@ Exchange::Outcome Exchange::on_bad_request() {
   flags_.set(ResponseFlag::downstream_protocol_error);
   switch (request_reader_.error()) {
     case http::ReadError::head_too_large:
-    case http::ReadError::too_many_headers:
-      return reply_locally(431, "request_headers_too_large");
-    case http::ReadError::target_too_long:
-      return reply_locally(414, request_reader_.error_text());
-    case http::ReadError::version_not_supported:
-      return reply_locally(505, request_reader_.error_text());
-    case http::ReadError::not_implemented:
-      return reply_locally(501, request_reader_.error_text());
-    default:
-      return reply_locally(400, request_reader_.error_text());
+    case http::ReadError::too_many_headers: return reply_locally(431, "request_headers_too_large");
+    case http::ReadError::target_too_long: return reply_locally(414, request_reader_.error_text());
+    case http::ReadError::version_not_supported: return reply_locally(505, request_reader_.error_text());
+    case http::ReadError::not_implemented: return reply_locally(501, request_reader_.error_text());
+    default: return reply_locally(400, request_reader_.error_text());
   }
 }
 
-void Exchange::time_out_head() {
-  static_cast<void>(reply_locally(408, "request_header_timeout"));
-}
+void Exchange::time_out_head() { static_cast<void>(reply_locally(408, "request_header_timeout")); }
 
 // The upstream's connection ended before the response did.
 Exchange::Outcome Exchange::on_upstream_lost() {
-  const bool was_reset = upstream_->transport().stream().receive_error() != 0 || upstream_->transport().has_send_failed();
+  const bool was_reset =
+      upstream_->transport().stream().receive_error() != 0 || upstream_->transport().has_send_failed();
   if (response_started_) {
     flags_.set(was_reset ? ResponseFlag::upstream_remote_reset : ResponseFlag::upstream_connection_termination);
     details_ = "upstream_reset_after_response_started{connection_termination}";
@@ -441,8 +423,9 @@ Exchange::Outcome Exchange::on_upstream_lost() {
   }
   flags_.set(was_reset ? ResponseFlag::upstream_remote_reset : ResponseFlag::upstream_connection_termination);
   upstream_failure_ = was_reset ? "remote_reset" : "connection_termination";
-  return reply_locally(503, "upstream_reset_before_response_started{connection_termination}",
-                       "upstream connect error or disconnect/reset before headers. reset reason: connection termination");
+  return reply_locally(
+      503, "upstream_reset_before_response_started{connection_termination}",
+      "upstream connect error or disconnect/reset before headers. reset reason: connection termination");
 }
 
 // A pooled connection that its upstream closed just as it was taken: once more, on a new one, when the
@@ -514,7 +497,8 @@ void Exchange::release_upstream(bool reusable, io::Stream::Ending ending) {
   leave_splice_mode();
   if (upstream_ == nullptr) return;
   --endpoint_->active_requests;
-  if (upstream_->is_ready() && upstream_local_.port == 0 && services_.observer.access_log.is_enabled()) upstream_local_ = upstream_->local_address();
+  if (upstream_->is_ready() && upstream_local_.port == 0 && services_.observer.access_log.is_enabled())
+    upstream_local_ = upstream_->local_address();
   upstream::Connection& upstream = *std::exchange(upstream_, nullptr);
   if (reusable) {
     upstream.give_back();
@@ -529,7 +513,8 @@ bool Exchange::is_waiting_for_client() const noexcept {
   if (tunnel_) return true;
   const io::Stream& stream = client_.transport().stream();
   if (stream.unsent_bytes() > 0 || splice_direction_ == SpliceDirection::response) return true;
-  return state_ == State::forwarding && !request_done_ && (upstream_ == nullptr || upstream_->transport().writable_bytes() > 0);
+  return state_ == State::forwarding && !request_done_ &&
+         (upstream_ == nullptr || upstream_->transport().writable_bytes() > 0);
 }
 
 Duration Exchange::client_progress_timeout() const noexcept {
@@ -556,7 +541,9 @@ void Exchange::write_record() {
       .upstream_failure_reason = upstream_failure_,
       .bytes_received = request_bytes_,
       .bytes_sent = response_bytes_,
-      .cluster = decision_.outcome == route::Outcome::forward && snapshot_ != nullptr ? &snapshot_->tables.clusters[decision_.cluster] : nullptr,
+      .cluster = decision_.outcome == route::Outcome::forward && snapshot_ != nullptr
+                     ? &snapshot_->tables.clusters[decision_.cluster]
+                     : nullptr,
       .route = decision_.route,
       .upstream_host = upstream_address_.port != 0 ? &upstream_address_ : nullptr,
       .upstream_local = upstream_local_.port != 0 ? &upstream_local_ : nullptr,

@@ -57,10 +57,10 @@ class Exchange {
  private:
   enum class State : uint8_t {
     reading_head,
-    connecting,   // to the upstream; is followed by itself when another endpoint is tried
+    connecting,  // to the upstream; is followed by itself when another endpoint is tried
     forwarding,
-    tunnelling,   // after 101: bytes both ways
-    ended,        // the outcome is known, the record is written
+    tunnelling,  // after 101: bytes both ways
+    ended,       // the outcome is known, the record is written
   };
   enum class ResponseState : uint8_t { awaiting_head, body, done };
   enum class SpliceDirection : uint8_t { none, request, response };
@@ -88,7 +88,8 @@ class Exchange {
   Outcome on_bad_response();
   Outcome on_timed_out();
   Outcome on_client_lost();
-  Outcome reply_locally(uint16_t status, std::string_view details, std::string_view body = {}, std::string_view location = {});
+  Outcome reply_locally(uint16_t status, std::string_view details, std::string_view body = {},
+                        std::string_view location = {});
   Outcome redirect_to_https();
 
   Outcome end(Outcome outcome);
@@ -110,10 +111,10 @@ class Exchange {
   http::Http1Reader request_reader_;
   http::RequestHead request_;
   http::ResponseHead response_;
-  AdoptedSnapshot* snapshot_ = nullptr;            // pinned from routing to the end
+  AdoptedSnapshot* snapshot_ = nullptr;  // pinned from routing to the end
   route::Decision decision_;
-  upstream::Endpoint* endpoint_ = nullptr;         // the last one that was tried
-  upstream::Connection* upstream_ = nullptr;       // borrowed: from connecting to the end
+  upstream::Endpoint* endpoint_ = nullptr;    // the last one that was tried
+  upstream::Connection* upstream_ = nullptr;  // borrowed: from connecting to the end
   forward::BodyEncoding request_encoding_ = forward::BodyEncoding::identity;
   forward::BodyEncoding response_encoding_ = forward::BodyEncoding::identity;
   SpliceDirection splice_direction_ = SpliceDirection::none;  // both streams were asked for splice mode
@@ -139,13 +140,13 @@ class Exchange {
 
   State state_ = State::reading_head;
   ResponseState response_state_ = ResponseState::awaiting_head;
-  bool head_begun_ = false;          // the reader was given this request
-  bool response_head_begun_ = false; // the upstream's reader was given a response
-  bool request_done_ = false;        // the whole request has been written to the upstream
-  bool response_started_ = false;    // bytes of a final response were written to the client
-  bool splice_refused_ = false;      // this exchange stays with copying
-  bool timed_out_ = false;           // the route's timeout has passed
-  bool client_keep_alive_ = false;   // decided with the response's head
+  bool head_begun_ = false;           // the reader was given this request
+  bool response_head_begun_ = false;  // the upstream's reader was given a response
+  bool request_done_ = false;         // the whole request has been written to the upstream
+  bool response_started_ = false;     // bytes of a final response were written to the client
+  bool splice_refused_ = false;       // this exchange stays with copying
+  bool timed_out_ = false;            // the route's timeout has passed
+  bool client_keep_alive_ = false;    // decided with the response's head
   uint8_t connect_attempts_ = 0;
   uint8_t informational_count_ = 0;
 };

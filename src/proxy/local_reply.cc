@@ -8,7 +8,8 @@ namespace sluice::proxy {
 
 using http::BodyFraming;
 
-Exchange::Outcome Exchange::reply_locally(uint16_t status, std::string_view details, std::string_view body, std::string_view location) {
+Exchange::Outcome Exchange::reply_locally(uint16_t status, std::string_view details, std::string_view body,
+                                          std::string_view location) {
   release_upstream(/*reusable=*/false);
   status_ = status;
   details_ = details;
@@ -17,7 +18,8 @@ Exchange::Outcome Exchange::reply_locally(uint16_t status, std::string_view deta
   // The connection goes on when the request is understood and all of it is here; what has not arrived
   // yet might never, so the client is asked to come again on a new connection.
   const bool head_understood = snapshot_ != nullptr;
-  const bool keep = head_understood && may_keep_client() && request_reader_.error() == http::ReadError::none && drain_buffered_request_body();
+  const bool keep = head_understood && may_keep_client() && request_reader_.error() == http::ReadError::none &&
+                    drain_buffered_request_body();
 
   http::HeaderList headers(arena_);
   bool fits = true;
@@ -28,7 +30,8 @@ Exchange::Outcome Exchange::reply_locally(uint16_t status, std::string_view deta
   if (!fits) return end(Outcome::abort_client);  // the request has filled the arena to the last byte
 
   const bool is_head = request_.method == "HEAD";
-  http::MessageFraming framing{.body = is_head ? BodyFraming::none : BodyFraming::content_length, .content_length = body.size()};
+  http::MessageFraming framing{.body = is_head ? BodyFraming::none : BodyFraming::content_length,
+                               .content_length = body.size()};
   framing.show_content_length = true;
   framing.close = !keep;
   framing.keep_alive = keep && request_.version == http::Version::http_1_0;

@@ -11,7 +11,9 @@ using forward::CopyStatus;
 using forward::SpliceStatus;
 
 Tunnel::Tunnel(Services& services, transport::Transport& client, transport::Transport& upstream) noexcept
-    : services_(services), to_upstream_{.source = client, .sink = upstream}, to_client_{.source = upstream, .sink = client} {
+    : services_(services),
+      to_upstream_{.source = client, .sink = upstream},
+      to_client_{.source = upstream, .sink = client} {
   services_.observer.counters.tunnels_active.add();
 }
 
@@ -23,18 +25,16 @@ Tunnel::Status Tunnel::advance() {
   for (Direction* direction : {&to_upstream_, &to_client_}) {
     if (direction->ended) continue;
     switch (direction->pump ? advance_spliced(*direction) : advance(*direction)) {
-      case Status::failed:
-        return Status::failed;
-      case Status::yield:
-        yields = true;
-        break;
+      case Status::failed: return Status::failed;
+      case Status::yield: yields = true; break;
       case Status::open:
-      case Status::done:
-        break;
+      case Status::done: break;
     }
   }
   // The client's connection sees to its last bytes itself, the upstream's ends with the tunnel.
-  if (to_upstream_.ended && to_client_.ended && (to_upstream_.sink.has_sent_all() || to_upstream_.sink.has_send_failed())) return Status::done;
+  if (to_upstream_.ended && to_client_.ended &&
+      (to_upstream_.sink.has_sent_all() || to_upstream_.sink.has_send_failed()))
+    return Status::done;
   return yields ? Status::yield : Status::open;
 }
 
@@ -48,7 +48,9 @@ void Tunnel::consider_splice() {
     return;
   }
   if (!splice_requested_) {
-    if (to_upstream_.bytes + to_client_.bytes < limits::splice_threshold_bytes || to_upstream_.source.is_tls() || to_upstream_.sink.is_tls()) return;
+    if (to_upstream_.bytes + to_client_.bytes < limits::splice_threshold_bytes || to_upstream_.source.is_tls() ||
+        to_upstream_.sink.is_tls())
+      return;
     splice_requested_ = true;
     client.request_splice_mode();
     upstream.request_splice_mode();
@@ -75,16 +77,13 @@ Tunnel::Status Tunnel::advance(Direction& direction) {
   direction.bytes += copied.bytes;
   direction.sink.flush();
   switch (copied.status) {
-    case CopyStatus::blocked:
-      return Status::open;
-    case CopyStatus::yield:
-      return Status::yield;
+    case CopyStatus::blocked: return Status::open;
+    case CopyStatus::yield: return Status::yield;
     case CopyStatus::done:
       if (direction.source.stream().receive_error() != 0) return Status::failed;
       end(direction);
       return Status::done;
-    default:
-      return Status::failed;
+    default: return Status::failed;
   }
 }
 
@@ -95,18 +94,13 @@ Tunnel::Status Tunnel::advance_spliced(Direction& direction) {
   direction.bytes += moved;
   services_.observer.counters.spliced_bytes.add(moved);
   switch (status) {
-    case SpliceStatus::waiting:
-      return Status::open;
-    case SpliceStatus::yield:
-      return Status::yield;
-    case SpliceStatus::source_ended:
-      end(direction);
-      return Status::done;
+    case SpliceStatus::waiting: return Status::open;
+    case SpliceStatus::yield: return Status::yield;
+    case SpliceStatus::source_ended: end(direction); return Status::done;
     case SpliceStatus::done:
     case SpliceStatus::interrupted:
     case SpliceStatus::source_failed:
-    case SpliceStatus::sink_failed:
-      return Status::failed;
+    case SpliceStatus::sink_failed: return Status::failed;
   }
   UNREACHABLE();
 }

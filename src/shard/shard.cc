@@ -31,7 +31,8 @@ uint32_t connections_by_descriptors(unsigned shard_count) {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
   if (limit.rlim_cur == RLIM_INFINITY) return limits::connections_per_shard_max;
-  const rlim_t usable = limit.rlim_cur > limits::reserved_descriptors ? limit.rlim_cur - limits::reserved_descriptors : 1;
+  const rlim_t usable =
+      limit.rlim_cur > limits::reserved_descriptors ? limit.rlim_cur - limits::reserved_descriptors : 1;
   return static_cast<uint32_t>(std::clamp<rlim_t>(usable / 3 / shard_count, 1, limits::connections_per_shard_max));
 }
 
@@ -73,7 +74,8 @@ void Shard::run(std::promise<Status>& started) {
     started.set_value(std::move(status));
     return;
   }
-  services_ = std::make_unique<proxy::Services>(*loop_, observer_, std::random_device{}() * uint64_t{0x1'0000'0001} + index_);
+  services_ =
+      std::make_unique<proxy::Services>(*loop_, observer_, std::random_device{}() * uint64_t{0x1'0000'0001} + index_);
   started.set_value({});
 
   turn_until_stopped();
@@ -91,7 +93,8 @@ void Shard::turn_until_stopped() {
     publish_statistics();
   }
   stop_everything();
-  while (services_->client_connections.count() > 0 || !closing_listeners_.empty() || !mailbox_->is_idle()) loop_->turn(kTurnWaitMax);
+  while (services_->client_connections.count() > 0 || !closing_listeners_.empty() || !mailbox_->is_idle())
+    loop_->turn(kTurnWaitMax);
   services_->snapshots.clear();  // and with the tables, the idle upstream connections
   while (services_->upstreams.connection_count() > 0) loop_->turn(kTurnWaitMax);
 }
@@ -133,7 +136,8 @@ void Shard::take_given_listeners() {
   }
   for (const auto& [address, fd] : sockets) {
     listening_[address].listener = std::make_unique<accept::Listener>(
-        *loop_, fd, address, accept::Listener::Events{.on_accepted = on_accepted, .on_closed = on_listener_closed, .owner = this});
+        *loop_, fd, address,
+        accept::Listener::Events{.on_accepted = on_accepted, .on_closed = on_listener_closed, .owner = this});
   }
 }
 
@@ -164,7 +168,8 @@ void Shard::on_accepted(void* self, accept::Listener& listener, int fd) {
     io::close_descriptor(fd);
     return;
   }
-  shard.services_->client_connections.create(*shard.services_, listener.address(), entry->second.is_tls).on_accepted(fd);
+  shard.services_->client_connections.create(*shard.services_, listener.address(), entry->second.is_tls)
+      .on_accepted(fd);
   shard.admit();
 }
 
@@ -172,7 +177,8 @@ void Shard::on_accepted(void* self, accept::Listener& listener, int fd) {
 void Shard::admit() {
   const size_t open = services_->client_connections.count();
   Admission admission = open + kBurst < connections_max_ ? Admission::bursts : Admission::one_by_one;
-  if (open >= connections_max_ || observer_.counters.tls_handshakes_active.value() >= limits::handshakes_per_shard_max) {
+  if (open >= connections_max_ ||
+      observer_.counters.tls_handshakes_active.value() >= limits::handshakes_per_shard_max) {
     admission = Admission::none;
   }
   if (admission == admission_ || draining_) return;
@@ -239,6 +245,8 @@ void Shard::publish_statistics() noexcept {
   counters.upstream_connections_opened.set(upstreams.opened_count);
   counters.upstream_connect_failures.set(upstreams.connect_failure_count);
   counters.upstream_reuses.set(upstreams.reuse_count);
+  counters.upstream_bytes_received.set(upstreams.bytes_received);
+  counters.upstream_bytes_sent.set(upstreams.bytes_sent);
   counters.upstream_connections_active.set(upstreams.connection_count());
 }
 

@@ -88,6 +88,8 @@ void ShardSet::stop() noexcept {
 
 observe::ShardObserver& ShardSet::observer(unsigned index) noexcept { return shards_[index]->observer(); }
 
-uint64_t ShardSet::turns(unsigned index) const noexcept { return shards_[index]->observer().counters.loop_turns.value(); }
+uint64_t ShardSet::turns(unsigned index) const noexcept {
+  return shards_[index]->observer().counters.loop_turns.value();
+}
 
 }  // namespace sluice::shard

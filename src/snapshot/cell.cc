@@ -8,7 +8,9 @@
 
 namespace sluice::snapshot {
 
-Cell::Cell(unsigned shard_count) noexcept : shard_count_(shard_count) { CHECK(shard_count >= 1 && shard_count <= limits::shards_max); }
+Cell::Cell(unsigned shard_count) noexcept : shard_count_(shard_count) {
+  CHECK(shard_count >= 1 && shard_count <= limits::shards_max);
+}
 
 void Cell::publish(std::unique_ptr<Snapshot> snapshot) {
   snapshot->version = ++last_version_;
@@ -21,7 +23,8 @@ void Cell::publish(std::unique_ptr<Snapshot> snapshot) {
 // adopt any snapshot it has seen as current.
 void Cell::collect() {
   uint64_t oldest = last_version_;
-  for (unsigned i = 0; i < shard_count_; ++i) oldest = std::min(oldest, shards_[i].oldest_in_use.load(std::memory_order_acquire));
+  for (unsigned i = 0; i < shard_count_; ++i)
+    oldest = std::min(oldest, shards_[i].oldest_in_use.load(std::memory_order_acquire));
   std::erase_if(snapshots_, [oldest](const auto& snapshot) { return snapshot->version < oldest; });
 }
 

@@ -29,7 +29,9 @@ class Cell {
   // Frees every snapshot that no shard uses.
   void collect();
   // The newest snapshot, which cannot be freed before the next publish().
-  [[nodiscard]] const Snapshot* newest() const noexcept { return snapshots_.empty() ? nullptr : snapshots_.back().get(); }
+  [[nodiscard]] const Snapshot* newest() const noexcept {
+    return snapshots_.empty() ? nullptr : snapshots_.back().get();
+  }
   // True when every shard has adopted `version` or a later one.
   [[nodiscard]] bool adopted_by_all(uint64_t version) const noexcept;
   // How many snapshots are alive.

@@ -4,8 +4,8 @@
 #pragma once
 
 #include "base/address.h"
-#include "base/source_place.h"
 #include "base/durations.h"
+#include "base/source_place.h"
 #include "snapshot/host_map.h"
 
 #include <cstdint>
@@ -63,8 +63,8 @@ struct WeightedDestination {
 };
 
 struct Route {
-  std::string name;                // for %ROUTE_NAME%; may be empty
-  std::vector<PathMatch> matches;  // OR; never empty
+  std::string name;                               // for %ROUTE_NAME%; may be empty
+  std::vector<PathMatch> matches;                 // OR; never empty
   std::vector<WeightedDestination> destinations;  // empty: a destination that is not known, 503 NC
   uint64_t total_weight = 0;                      // sum over destinations
   Duration timeout{};                             // of the whole response, 504 UT beyond it; zero: none
@@ -72,7 +72,7 @@ struct Route {
 };
 
 struct VirtualHost {
-  std::string pattern;         // as written: "httpbin.local.kyma.dev", "*.local.kyma.dev", "*"
+  std::string pattern;          // as written: "httpbin.local.kyma.dev", "*.local.kyma.dev", "*"
   bool https_redirect = false;  // 301 to https for every path; the routes are ignored
   std::vector<Route> routes;    // first match wins
   SourcePlace place;
@@ -116,8 +116,8 @@ struct TlsServer {
   std::vector<std::string> hosts;
   TlsSettings settings;
   uint32_t route_table = 0;
-  std::shared_ptr<const KeyPair> key_pair;           // until control/ has made `context`, then null
-  std::shared_ptr<tls::ServerContext> context;       // set by control/; null: no usable certificate, connections are closed
+  std::shared_ptr<const KeyPair> key_pair;      // until control/ has made `context`, then null
+  std::shared_ptr<tls::ServerContext> context;  // set by control/; null: no usable certificate, connections are closed
   SourcePlace place;
 };
 
@@ -139,7 +139,7 @@ struct Listener {
   uint16_t service_port = 0;  // the Gateway's port number, which `targetPort` may map to address.port
   bool is_tls = false;
 
-  uint32_t route_table = 0;             // plain
+  uint32_t route_table = 0;            // plain
   std::vector<TlsServer> tls_servers;  // TLS
   HostMap server_names;                // TLS: SNI -> index into tls_servers; "*" also serves no SNI
 };

@@ -10,7 +10,8 @@ namespace sluice::transport {
 
 using tls::SessionStatus;
 
-Transport::Transport(io::Loop& loop, io::Stream::ChangeHandler on_change, void* owner) noexcept : stream_(loop, on_change, owner) {}
+Transport::Transport(io::Loop& loop, io::Stream::ChangeHandler on_change, void* owner) noexcept
+    : stream_(loop, on_change, owner) {}
 
 Transport::~Transport() {
   release(decrypted_);
@@ -139,7 +140,8 @@ void Transport::write(ConstBytes bytes) {
 }
 
 void Transport::encrypt_gathered() {
-  if (!write_failed_ && gathered_->end > 0 && !session_->write({gathered_->bytes(), gathered_->end}, stream_.sink())) write_failed_ = true;
+  if (!write_failed_ && gathered_->end > 0 && !session_->write({gathered_->bytes(), gathered_->end}, stream_.sink()))
+    write_failed_ = true;
   release(gathered_);
 }
 

@@ -68,9 +68,9 @@ class Transport {
   std::unique_ptr<tls::Session> session_;
   io::Chunk* decrypted_ = nullptr;  // exactly while it holds plaintext that was not consumed
   io::Chunk* gathered_ = nullptr;   // exactly while it holds plaintext that was not encrypted
-  bool read_closed_ = false;         // close_notify was received
-  bool read_failed_ = false;         // a record was bad
-  bool write_failed_ = false;        // the session cannot encrypt any more
+  bool read_closed_ = false;        // close_notify was received
+  bool read_failed_ = false;        // a record was bad
+  bool write_failed_ = false;       // the session cannot encrypt any more
 };
 
 }  // namespace sluice::transport

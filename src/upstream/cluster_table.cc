@@ -15,11 +15,13 @@ ClusterTable::ClusterTable(const snapshot::Snapshot& snapshot, const ClusterTabl
     std::unordered_map<SocketAddress, std::shared_ptr<Endpoint>, SocketAddressHash> known;
     if (previous != nullptr) {
       if (const auto found = previous->by_name_.find(described.name); found != previous->by_name_.end()) {
-        for (const auto& endpoint : previous->clusters_[found->second].endpoints) known.emplace(endpoint->address(), endpoint);
+        for (const auto& endpoint : previous->clusters_[found->second].endpoints)
+          known.emplace(endpoint->address(), endpoint);
       }
     }
 
-    const bool weighted = std::ranges::any_of(described.endpoints, [&](const auto& endpoint) { return endpoint.weight != described.endpoints[0].weight; });
+    const bool weighted = std::ranges::any_of(
+        described.endpoints, [&](const auto& endpoint) { return endpoint.weight != described.endpoints[0].weight; });
     uint64_t sum = 0;
     for (const snapshot::Endpoint& endpoint : described.endpoints) {
       const auto found = known.find(endpoint.address);
@@ -45,8 +47,7 @@ Endpoint* ClusterTable::pick(Cluster& cluster, Random& random) noexcept {
     case snapshot::LoadBalancing::round_robin:
       if (cluster.cumulative_weights.empty()) return cluster.endpoints[cluster.next++ % cluster.endpoints.size()].get();
       return pick_any(cluster, random);
-    case snapshot::LoadBalancing::random:
-      return pick_any(cluster, random);
+    case snapshot::LoadBalancing::random: return pick_any(cluster, random);
     case snapshot::LoadBalancing::least_request: {  // the less busy of two (Mitzenmacher, power of two choices)
       Endpoint* first = pick_any(cluster, random);
       Endpoint* second = pick_any(cluster, random);
@@ -57,7 +58,8 @@ Endpoint* ClusterTable::pick(Cluster& cluster, Random& random) noexcept {
 }
 
 Endpoint* ClusterTable::pick_any(const Cluster& cluster, Random& random) noexcept {
-  if (cluster.cumulative_weights.empty()) return cluster.endpoints[random.below(static_cast<uint32_t>(cluster.endpoints.size()))].get();
+  if (cluster.cumulative_weights.empty())
+    return cluster.endpoints[random.below(static_cast<uint32_t>(cluster.endpoints.size()))].get();
   const uint64_t total = cluster.cumulative_weights.back();
   const uint64_t point = random.next() % total;
   const auto place = std::ranges::upper_bound(cluster.cumulative_weights, point);

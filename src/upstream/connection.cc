@@ -38,8 +38,10 @@ void Connection::lend(Borrower borrower) noexcept {
 
 void Connection::give_back() noexcept {
   CHECK(state_ == State::lent);
+  count_bytes();
   const io::Stream& stream = transport_.stream();
-  const bool is_clean = stream.is_open() && !stream.has_receive_ended() && transport_.has_sent_all() && stream.receive_queue().empty();
+  const bool is_clean =
+      stream.is_open() && !stream.has_receive_ended() && transport_.has_sent_all() && stream.receive_queue().empty();
   if (!is_clean || !endpoint_->keep_idle(*this)) {
     discard();
     return;
@@ -75,9 +77,7 @@ void Connection::on_change() {
       ++(connect_error_ == 0 ? pool_.opened_count : pool_.connect_failure_count);
       borrower_.on_change(borrower_.owner);
       break;
-    case State::lent:
-      borrower_.on_change(borrower_.owner);
-      break;
+    case State::lent: borrower_.on_change(borrower_.owner); break;
     case State::idle:
       // Nothing may come while no request is under way: a close, or bytes that belong to nobody.
       if (transport_.stream().has_receive_ended() || !transport_.stream().received().empty()) discard();
@@ -100,8 +100,16 @@ void Connection::on_timeout(Timer& timer) {
   }
 }
 
+// When a request is over, and at the end.
+void Connection::count_bytes() noexcept {
+  const io::Stream& stream = transport_.stream();
+  pool_.bytes_received += stream.bytes_received() - std::exchange(counted_received_, stream.bytes_received());
+  pool_.bytes_sent += stream.bytes_sent() - std::exchange(counted_sent_, stream.bytes_sent());
+}
+
 void Connection::on_retire(void* self) {
   auto& connection = *static_cast<Connection*>(self);
+  connection.count_bytes();
   connection.pool_.destroy(connection);
 }
 

@@ -59,6 +59,7 @@ class Connection : public ListNode<Connection> {
   static void on_retire(void* self);
 
   void on_change();
+  void count_bytes() noexcept;
 
   ConnectionPool& pool_;
   Endpoint* endpoint_;  // null once closing: the endpoint may be gone before the close is complete
@@ -72,6 +73,8 @@ class Connection : public ListNode<Connection> {
   Borrower borrower_;  // set exactly while connecting or lent
   SocketAddress local_address_;
   uint64_t sent_before_ = 0;
+  uint64_t counted_received_ = 0;  // of the stream's totals, what the pool's counters have
+  uint64_t counted_sent_ = 0;
   int connect_error_ = 0;
   State state_ = State::idle;
   bool is_reused_ = false;

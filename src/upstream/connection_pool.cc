@@ -2,7 +2,8 @@
 
 namespace sluice::upstream {
 
-Connection& ConnectionPool::borrow(Endpoint& endpoint, Duration connect_timeout, bool fresh, Connection::Borrower borrower) {
+Connection& ConnectionPool::borrow(Endpoint& endpoint, Duration connect_timeout, bool fresh,
+                                   Connection::Borrower borrower) {
   Connection* idle = fresh ? nullptr : endpoint.take_idle();
   if (idle != nullptr) {
     ++reuse_count;

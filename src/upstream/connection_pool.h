@@ -17,7 +17,8 @@ class ConnectionPool {
 
   // An idle connection of the endpoint if there is one and `fresh` was not asked for, else a new one
   // that is connecting. Ends with give_back() or discard().
-  [[nodiscard]] Connection& borrow(Endpoint& endpoint, Duration connect_timeout, bool fresh, Connection::Borrower borrower);
+  [[nodiscard]] Connection& borrow(Endpoint& endpoint, Duration connect_timeout, bool fresh,
+                                   Connection::Borrower borrower);
 
   [[nodiscard]] io::Loop& loop() const noexcept { return loop_; }
   [[nodiscard]] size_t connection_count() const noexcept { return connections_.count(); }
@@ -25,6 +26,8 @@ class ConnectionPool {
   uint64_t opened_count = 0;
   uint64_t connect_failure_count = 0;
   uint64_t reuse_count = 0;
+  uint64_t bytes_received = 0;
+  uint64_t bytes_sent = 0;
 
  private:
   friend class Connection;

@@ -66,6 +66,9 @@ def test_sizes_and_durations_are_counted(gateway, upstream):
 
     assert wait_until(lambda: value("istio_request_bytes_sum") == 1000)
     assert value("istio_response_bytes_sum") == 5
+    for side in ("downstream", "upstream"):
+        assert wait_until(lambda side=side: gateway.metric(f"sluice_{side}_received_bytes_total") > 0)
+        assert gateway.metric(f"sluice_{side}_sent_bytes_total") > 0
     assert value("istio_request_duration_milliseconds_count") == 1
     buckets = [
         (labels["le"], sample)

@@ -159,7 +159,8 @@ TEST(Routes, HaveTheTimeoutThatIsWritten) {
                                               std::string(to_app) + "}]") +
                     std::string(app_entry));
   ASSERT_NE(loaded.snapshot, nullptr);
-  EXPECT_EQ(loaded.snapshot->route_tables.at(0).virtual_hosts.at(0).routes.at(0).timeout, std::chrono::milliseconds(1500));
+  EXPECT_EQ(loaded.snapshot->route_tables.at(0).virtual_hosts.at(0).routes.at(0).timeout,
+            std::chrono::milliseconds(1500));
 }
 
 // The matches before the one that takes everything keep their place when other VirtualServices follow.

@@ -42,7 +42,8 @@ TEST(Loop, ReceivesIntoItsBuffersAgainAndAgain) {
     const Completion& completion = receive.completions.back();
     EXPECT_TRUE(completion.more);
     ASSERT_TRUE(completion.has_buffer);
-    EXPECT_EQ(as_text({loop->receive_buffers().memory(completion.buffer), static_cast<size_t>(completion.result)}), text);
+    EXPECT_EQ(as_text({loop->receive_buffers().memory(completion.buffer), static_cast<size_t>(completion.result)}),
+              text);
   }
   receive.release_buffers(*loop);
   EXPECT_EQ(loop->receive_buffers().held_count(), 0U);
@@ -170,7 +171,8 @@ TEST(Loop, AMultishotReceiveMayEndWithASuccess) {
   ASSERT_TRUE(turn_until(*loop, [&] {
     for (; seen < receive.completions.size(); ++seen) {
       const Completion& completion = receive.completions[seen];
-      if (completion.result > 0) heard += as_text({loop->receive_buffers().memory(completion.buffer), static_cast<size_t>(completion.result)});
+      if (completion.result > 0)
+        heard += as_text({loop->receive_buffers().memory(completion.buffer), static_cast<size_t>(completion.result)});
       if (completion.result > 0 && !completion.more) ++silent_ends;
     }
     receive.release_buffers(*loop);
@@ -212,7 +214,8 @@ TEST(Loop, RunningOutOfBuffersIsFlowControl) {
   loop->wait_for_buffers(waiter);
   size_t received = 0;
   const auto take = [&](RecordedOp& receive) {
-    for (const Completion& completion : receive.completions) received += completion.result > 0 ? static_cast<size_t>(completion.result) : 0;
+    for (const Completion& completion : receive.completions)
+      received += completion.result > 0 ? static_cast<size_t>(completion.result) : 0;
     receive.release_buffers(*loop);
     receive.completions.clear();
   };
@@ -236,7 +239,9 @@ TEST(Loop, RunningOutOfBuffersIsFlowControl) {
 TEST(Loop, WhatIsRetiredDiesOnlyAfterTheBatch) {
   struct Victim {
     Op op{[](void* self, const Completion&) { static_cast<Victim*>(self)->was_told = true; }, this};
-    Task retire{[](void* self) { static_cast<Victim*>(self)->was_told_before_its_end = static_cast<Victim*>(self)->was_told; }, this};
+    Task retire{
+        [](void* self) { static_cast<Victim*>(self)->was_told_before_its_end = static_cast<Victim*>(self)->was_told; },
+        this};
     bool was_told = false;
     bool was_told_before_its_end = false;
   };
@@ -265,9 +270,8 @@ TEST(Loop, MoreOperationsThanBothQueuesHoldAllComplete) {
   TcpPair pair;
   std::deque<RecordedOp> polls(100);
   for (RecordedOp& poll : polls) loop->poll(poll.op, pair.ours.get(), PollFor::writable);
-  EXPECT_TRUE(turn_until(*loop, [&] {
-    return std::ranges::all_of(polls, [](const RecordedOp& poll) { return poll.is_idle(); });
-  }));
+  EXPECT_TRUE(turn_until(
+      *loop, [&] { return std::ranges::all_of(polls, [](const RecordedOp& poll) { return poll.is_idle(); }); }));
   for (const RecordedOp& poll : polls) EXPECT_GT(poll.last_result(), 0);
 }
 
@@ -328,7 +332,8 @@ TEST(Loop, SendsAMessageOfSeveralPieces) {
   RecordedOp send;
   std::string first = "hello, ";
   std::string second = "world";
-  iovec vectors[] = {{.iov_base = first.data(), .iov_len = first.size()}, {.iov_base = second.data(), .iov_len = second.size()}};
+  iovec vectors[] = {{.iov_base = first.data(), .iov_len = first.size()},
+                     {.iov_base = second.data(), .iov_len = second.size()}};
   msghdr message{};
   message.msg_iov = vectors;
   message.msg_iovlen = 2;

@@ -40,7 +40,8 @@ TEST(Mailbox, LosesNoWakeUpWhateverTheMoment) {
     std::atomic<unsigned> written{0};
     unsigned read = 0;
   } seen;
-  Mailbox mailbox(*loop, [](void* self) { static_cast<Seen*>(self)->read = static_cast<Seen*>(self)->written.load(); }, &seen);
+  Mailbox mailbox(
+      *loop, [](void* self) { static_cast<Seen*>(self)->read = static_cast<Seen*>(self)->written.load(); }, &seen);
   ASSERT_TRUE(mailbox.start());
   constexpr unsigned kMessages = 2000;
   std::thread sender([&] {

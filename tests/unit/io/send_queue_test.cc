@@ -12,7 +12,8 @@ namespace {
 
 std::string text_of(const msghdr& message) {
   std::string text;
-  for (size_t i = 0; i < message.msg_iovlen; ++i) text.append(static_cast<const char*>(message.msg_iov[i].iov_base), message.msg_iov[i].iov_len);
+  for (size_t i = 0; i < message.msg_iovlen; ++i)
+    text.append(static_cast<const char*>(message.msg_iov[i].iov_base), message.msg_iov[i].iov_len);
   return text;
 }
 

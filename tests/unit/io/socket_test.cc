@@ -17,7 +17,8 @@ TEST(Socket, ConvertsAddressesToTheKernelsFormAndBack) {
   }
   sockaddr_storage storage;
   static_cast<void>(to_sockaddr(*SocketAddress::parse("[::ffff:1.2.3.4]:80"), storage));
-  EXPECT_EQ(from_sockaddr(storage).to_string(), "1.2.3.4:80") << "a client of a dual-stack listener is known by its IPv4 address";
+  EXPECT_EQ(from_sockaddr(storage).to_string(), "1.2.3.4:80")
+      << "a client of a dual-stack listener is known by its IPv4 address";
 }
 
 TEST(Socket, ListenersShareAPort) {
@@ -37,14 +38,17 @@ TEST(Socket, APortThatIsTakenIsToldWithTheRemedy) {
   const SocketAddress address = local_address(taken.get());
   const auto listener = open_listener(address);
   ASSERT_FALSE(listener.has_value());
-  EXPECT_NE(listener.error().message.find("cannot listen on " + address.to_string()), std::string::npos) << listener.error().message;
-  EXPECT_NE(listener.error().message.find("another process has this port"), std::string::npos) << listener.error().message;
+  EXPECT_NE(listener.error().message.find("cannot listen on " + address.to_string()), std::string::npos)
+      << listener.error().message;
+  EXPECT_NE(listener.error().message.find("another process has this port"), std::string::npos)
+      << listener.error().message;
 }
 
 TEST(Socket, AnAddressOfAnotherMachineIsToldAsSuch) {
   const auto listener = open_listener(*SocketAddress::parse("192.0.2.1:0"));
   ASSERT_FALSE(listener.has_value());
-  EXPECT_NE(listener.error().message.find("no interface of this machine has this address"), std::string::npos) << listener.error().message;
+  EXPECT_NE(listener.error().message.find("no interface of this machine has this address"), std::string::npos)
+      << listener.error().message;
 }
 
 TEST(Socket, KnowsBothEndsOfAConnection) {

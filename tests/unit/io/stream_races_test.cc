@@ -19,7 +19,13 @@ using namespace std::chrono_literals;
 
 // Nothing happens by chance.
 sim::Weather fine_weather() {
-  return {.short_transfer = 0, .multishot_ends = 0, .no_buffers = 0, .delayed_completion = 0, .late_start = 0, .spurious = 0, .reset_drops_received = 0};
+  return {.short_transfer = 0,
+          .multishot_ends = 0,
+          .no_buffers = 0,
+          .delayed_completion = 0,
+          .late_start = 0,
+          .spurious = 0,
+          .reset_drops_received = 0};
 }
 
 // A stream that has connected to the test.

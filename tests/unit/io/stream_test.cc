@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 struct Owned {
   explicit Owned(Loop& loop) : stream(loop, on_change, this) {}
   ~Owned() {
+    act = nullptr;
     stream.terminate();
     EXPECT_TRUE(turn_until(stream.loop(), [&] { return stream.is_closed() || !was_opened; }));
   }
@@ -100,7 +101,8 @@ TEST_F(StreamTest, StopsReceivingWhileNobodyConsumes) {
     return count <= 0;
   };
   unsigned stuck = 0;
-  ASSERT_TRUE(turn_until(*loop_, [&] { return (stuck = send_on() ? stuck + 1 : 0) > 20; })) << "the peer is never slowed down";
+  ASSERT_TRUE(turn_until(*loop_, [&] { return (stuck = send_on() ? stuck + 1 : 0) > 20; }))
+      << "the peer is never slowed down";
   // What one round of the kernel may bring beyond the mark.
   EXPECT_LE(owned.stream.receive_queue().size(), limits::read_high_bytes + 64 * limits::receive_buffer_bytes);
   size_t taken = 0;
