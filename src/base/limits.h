@@ -34,8 +34,8 @@ inline constexpr unsigned idle_pipes_max = 16;               // empty pipes kept
 // --- Accepting -------------------------------------------------------------------------------------
 inline constexpr int listen_backlog = 4096;
 inline constexpr uint32_t connections_per_shard_max = 100'000;
-inline constexpr uint32_t handshakes_per_shard_max = 4096;  // beyond it, new connections wait in the backlog
-inline constexpr uint32_t reserved_descriptors = 64;        // of RLIMIT_NOFILE, for everything but connections
+inline constexpr uint32_t handshakes_per_shard_max = 512;  // beyond it, new connections wait in the backlog
+inline constexpr uint32_t reserved_descriptors = 64;       // of RLIMIT_NOFILE, for everything but connections
 
 // --- TLS -------------------------------------------------------------------------------------------
 inline constexpr size_t client_hello_bytes_max = 16 * 1024;
@@ -107,6 +107,8 @@ static_assert(chunk_bytes >= tls_plaintext_bytes + 5 + 256, "a chunk holds a rec
 static_assert(exchange_arena_bytes_max >= 2 * head_bytes_max + trailer_bytes_max,
               "request and response heads share the arena");
 static_assert(client_hello_bytes_max <= read_high_bytes, "a ClientHello must fit before receiving pauses");
+static_assert(handshakes_per_shard_max * (client_hello_bytes_max / receive_buffer_bytes + 1) <= receive_buffers_max / 4,
+              "unfinished ClientHellos hold receive buffers");
 static_assert(head_bytes_max < read_high_bytes);
 static_assert(request_head_timeout <= client_idle_timeout);
 

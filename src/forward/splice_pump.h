@@ -44,6 +44,9 @@ class SplicePump {
   enum class WatchSink : bool { no, yes };
   [[nodiscard]] SpliceStatus advance(WatchSink watch_sink);
 
+  // Bytes wait in the pipe: it is the sink that does not take more, not the source that has none.
+  [[nodiscard]] bool is_sink_blocked() const noexcept { return in_pipe_ > 0; }
+
   // Taken from the source so far: the sink has them, or gets them, unless it fails.
   [[nodiscard]] uint64_t bytes_taken() const noexcept { return bytes_taken_; }
 

@@ -9,6 +9,7 @@ namespace sluice::io {
 // Not at all while work is left over; not beyond the next timer.
 Duration Loop::bounded_wait(Duration max_wait) const noexcept {
   if (!tasks_.empty() || !changed_.empty()) return Duration::zero();
+  if (!starved_.empty() && receive_buffers_.held_count() < receive_buffers_.count()) return Duration::zero();
   if (const auto deadline = timers_.next_deadline())
     return std::min(max_wait, std::max(*deadline - now_, Duration::zero()));
   return max_wait;
@@ -17,8 +18,8 @@ Duration Loop::bounded_wait(Duration max_wait) const noexcept {
 void Loop::finish_turn() {
   run_tasks(changed_);
   timers_.advance(now_);
-  feed_starved();
   run_tasks(tasks_);
+  feed_starved();
   run_tasks(changed_);  // of streams that tasks have closed
   while (!retired_.empty()) run_tasks(retired_);
 }
@@ -54,12 +55,17 @@ void Loop::run_tasks(List<Task>& tasks) {
   }
 }
 
+// As many as there are free buffers; the others keep waiting, in the order in which they came.
 void Loop::feed_starved() {
   if (starved_.empty()) return;
   ++statistics_.buffers_exhausted;
-  // A quarter free, or more of them: otherwise waking the waiters would only let them starve again.
-  if (receive_buffers_.held_count() > receive_buffers_.count() / 4 * 3 && !receive_buffers_.grow()) return;
-  run_tasks(starved_);
+  if (receive_buffers_.held_count() == receive_buffers_.count()) receive_buffers_.grow();
+  List<Task> fed;
+  for (unsigned free = receive_buffers_.count() - receive_buffers_.held_count(); free > 0 && !starved_.empty();
+       --free) {
+    fed.push_back(starved_.pop_front());
+  }
+  run_tasks(fed);
 }
 
 }  // namespace sluice::io

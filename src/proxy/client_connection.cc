@@ -174,6 +174,11 @@ void ClientConnection::serve() {
         rest();
         return;
       }
+      // A client that asks and does not read: its next request waits until it has taken its answers.
+      if (transport_.writable_bytes() == 0) {
+        transport_.flush();
+        return;
+      }
       if (requests == limits::requests_per_turn_max) {
         yield();
         return;
@@ -302,8 +307,10 @@ void ClientConnection::set_deadline(Duration from_now) {
   services_.loop.timers().arm(timer_, deadline_);
 }
 
+// While something is to be sent, only what the client takes is progress.
 uint64_t ClientConnection::bytes_moved() const noexcept {
-  return transport_.stream().bytes_received() + transport_.stream().bytes_sent();
+  const io::Stream& stream = transport_.stream();
+  return stream.unsent_bytes() > 0 ? stream.bytes_sent() : stream.bytes_received() + stream.bytes_sent();
 }
 
 // At the end of each exchange, and at the end.

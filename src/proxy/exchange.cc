@@ -91,8 +91,6 @@ Exchange::Outcome Exchange::on_request_head() {
       return reply_locally(503, "cluster_not_found");
     case route::Outcome::forward: break;
   }
-  if (decision_.route->timeout > Duration::zero())
-    services_.loop.timers().arm(timer_, services_.loop.now() + decision_.route->timeout);
   return borrow_upstream(/*fresh=*/false);
 }
 
@@ -134,13 +132,21 @@ Exchange::Outcome Exchange::on_upstream_ready() {
   request_encoding_ = request_.framing == BodyFraming::chunked ? BodyEncoding::chunked : BodyEncoding::identity;
   http::MessageFraming framing{.body = request_.framing, .content_length = request_.content_length};
   if (request_.wants_upgrade) framing.upgrade = request_.upgrade;
-  http::write_request_head(upstream_->transport().sink(), request_.method, http::upstream_target(request_),
-                           request_.headers, framing);
-  request_done_ = request_reader_.is_body_done() && request_encoding_ == BodyEncoding::identity;
+  const std::string_view target = http::upstream_target(request_);
+  if (target.empty()) return reply_locally(431, "request_headers_too_large");  // the head has filled the arena
+  http::write_request_head(upstream_->transport().sink(), request_.method, target, request_.headers, framing);
+  if (request_reader_.is_body_done() && request_encoding_ == BodyEncoding::identity) on_request_done();
   if (request_.expects_continue && !request_done_ && client_.transport().readable().empty()) {
     client_.transport().write(as_bytes("HTTP/1.1 100 Continue\r\n\r\n"));
   }
   return forward_both_ways();
+}
+
+// The route's timeout is for the response: it begins when the request is complete, as in Envoy.
+void Exchange::on_request_done() {
+  request_done_ = true;
+  const Duration timeout = decision_.route->timeout;
+  if (timeout > Duration::zero()) services_.loop.timers().arm(timer_, services_.loop.now() + timeout);
 }
 
 // --- 6. Forwarding ---------------------------------------------------------------------------------
@@ -185,7 +191,7 @@ Exchange::Outcome Exchange::forward_request_body(bool& moved) {
     case CopyStatus::blocked: consider_splice(SpliceDirection::request); return Outcome::pending;
     case CopyStatus::yield: return Outcome::yield;
     case CopyStatus::done:
-      request_done_ = true;
+      on_request_done();
       moved = true;
       return Outcome::pending;
     case CopyStatus::source_ended: return on_client_lost();
@@ -232,7 +238,9 @@ Exchange::Outcome Exchange::on_response_head() {
 
   http::MessageFraming framing{.body = response_.framing, .content_length = response_.content_length};
   if (length_unknown) framing.body = client_takes_chunks ? BodyFraming::chunked : BodyFraming::until_close;
-  framing.show_content_length = response_.framing == BodyFraming::none && response_.has_content_length;
+  // RFC 9110 8.6: of a response without content, only these may tell the length it would have.
+  const bool may_tell_length = request_.method == "HEAD" || response_.status == 304;
+  framing.show_content_length = may_tell_length && response_.has_content_length;
   framing.close = !client_keep_alive_;
   framing.keep_alive = client_keep_alive_ && request_.version == http::Version::http_1_0;
   http::write_response_head(client_.transport().sink(), response_.status, response_.reason, response_.headers, framing);
@@ -512,7 +520,8 @@ bool Exchange::may_keep_client() const noexcept { return request_.keep_alive && 
 bool Exchange::is_waiting_for_client() const noexcept {
   if (tunnel_) return true;
   const io::Stream& stream = client_.transport().stream();
-  if (stream.unsent_bytes() > 0 || splice_direction_ == SpliceDirection::response) return true;
+  if (splice_) return (splice_direction_ == SpliceDirection::response) == splice_->is_sink_blocked();
+  if (stream.unsent_bytes() > 0) return true;
   return state_ == State::forwarding && !request_done_ &&
          (upstream_ == nullptr || upstream_->transport().writable_bytes() > 0);
 }

@@ -70,6 +70,7 @@ class Exchange {
   Outcome forward_to(uint32_t cluster);
   Outcome borrow_upstream(bool fresh);
   Outcome on_upstream_ready();
+  void on_request_done();
   Outcome on_connect_failed();
   Outcome forward_both_ways();
   Outcome forward_request_body(bool& moved);

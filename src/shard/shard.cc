@@ -135,6 +135,11 @@ void Shard::take_given_listeners() {
     sockets.swap(given_);
   }
   for (const auto& [address, fd] : sockets) {
+    // A shard that slept through a snapshot without this address still has the socket of before.
+    if (std::unique_ptr<accept::Listener>& before = listening_[address].listener; before != nullptr) {
+      accept::Listener& closing = *closing_listeners_.emplace_back(std::move(before));
+      closing.close();
+    }
     listening_[address].listener = std::make_unique<accept::Listener>(
         *loop_, fd, address,
         accept::Listener::Events{.on_accepted = on_accepted, .on_closed = on_listener_closed, .owner = this});

@@ -36,13 +36,15 @@ void Connection::lend(Borrower borrower) noexcept {
   timer_.cancel();
 }
 
+bool Connection::is_clean() const noexcept {
+  const io::Stream& stream = transport_.stream();
+  return stream.is_open() && !stream.has_receive_ended() && transport_.has_sent_all() && stream.receive_queue().empty();
+}
+
 void Connection::give_back() noexcept {
   CHECK(state_ == State::lent);
   count_bytes();
-  const io::Stream& stream = transport_.stream();
-  const bool is_clean =
-      stream.is_open() && !stream.has_receive_ended() && transport_.has_sent_all() && stream.receive_queue().empty();
-  if (!is_clean || !endpoint_->keep_idle(*this)) {
+  if (!is_clean() || !endpoint_->keep_idle(*this)) {
     discard();
     return;
   }

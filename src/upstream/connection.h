@@ -39,6 +39,8 @@ class Connection : public ListNode<Connection> {
   [[nodiscard]] bool is_ready() const noexcept { return transport_.stream().is_open(); }
   // errno of a connect that failed, ETIMEDOUT when its time was up; 0: none.
   [[nodiscard]] int connect_error() const noexcept { return connect_error_; }
+  // Open, with nothing that was received or not yet sent: what an idle connection must be.
+  [[nodiscard]] bool is_clean() const noexcept;
   // It has served a request before, so it may have been closed by the upstream just now.
   [[nodiscard]] bool is_reused() const noexcept { return is_reused_; }
   // Since it was lent, not a byte can have reached the upstream; a send that the kernel has may have.

@@ -9,9 +9,17 @@ Endpoint::~Endpoint() {
 }
 
 Connection* Endpoint::take_idle() noexcept {
-  if (idle_.empty()) return nullptr;
-  --idle_count_;
-  return &idle_.pop_front();
+  while (!idle_.empty()) {
+    Connection& connection = idle_.front();
+    // Its change may be known and not yet told: this turn's completions are all in.
+    if (!connection.is_clean()) {
+      connection.discard();
+      continue;
+    }
+    --idle_count_;
+    return &idle_.pop_front();
+  }
+  return nullptr;
 }
 
 bool Endpoint::keep_idle(Connection& connection) noexcept {
