@@ -1,10 +1,12 @@
 #include "sim/client_actor.h"
 
+#include "openssl_client.h"
 #include "sim/gateway_snapshot.h"
 #include "sim/pattern.h"
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <utility>
 
 namespace sluice::sim {
@@ -21,7 +23,8 @@ constexpr Duration kContinueWaitMax = 1s;
 constexpr Duration kRudePatience = 300s;
 
 std::string head_of(const RequestPlan& request) {
-  std::string text = fmt::format("{} /{}/{} HTTP/{}\r\n", request.method, name_of(request.place), request.id, request.is_http_1_0 ? "1.0" : "1.1");
+  std::string text = fmt::format("{} /{}/{} HTTP/{}\r\n", request.method, name_of(request.place), request.id,
+                                 request.is_http_1_0 ? "1.0" : "1.1");
   text += request.place == Place::redirected ? "Host: redirected.test\r\n" : "Host: sim.test\r\n";
   text += fmt::format("X-Id: {}\r\n", request.id);
   if (request.body == Body::length) text += fmt::format("Content-Length: {}\r\n", request.body_size);
@@ -52,9 +55,10 @@ ClientActor::ClientActor(Judge& judge, bool is_calm, ClientPlan& plan)
 
 std::string ClientActor::state() const {
   const uint64_t id = awaited_index_ < plan_.requests.size() ? plan_.requests[awaited_index_].id : 0;
-  return fmt::format("sending {} ({}, {} bytes), awaiting {} of {} (request {}, {} bytes), manners {}, tunnel {}, from {}", sending_index_,
-                     static_cast<int>(sending_), body_sent_, awaited_index_, plan_.requests.size(), id, body_received_,
-                     static_cast<int>(plan_.manners), is_in_tunnel_, is_talking() ? endpoint().local().to_string() : "-");
+  return fmt::format(
+      "sending {} ({}, {} bytes), awaiting {} of {} (request {}, {} bytes), manners {}, tunnel {}, from {}",
+      sending_index_, static_cast<int>(sending_), body_sent_, awaited_index_, plan_.requests.size(), id, body_received_,
+      static_cast<int>(plan_.manners), is_in_tunnel_, is_talking() ? endpoint().local().to_string() : "-");
 }
 
 void ClientActor::connect() {
@@ -63,7 +67,7 @@ void ClientActor::connect() {
     finish();
     return;
   }
-  Endpoint* endpoint = world_.network().connect(listen_address());
+  Endpoint* endpoint = world_.network().connect(listen_address(plan_.is_tls));
   if (endpoint == nullptr) {
     if (is_calm_) world_.fail("a client was refused in calm weather");
     finish();
@@ -73,7 +77,10 @@ void ClientActor::connect() {
   sending_ = Sending::between;
   server_closes_ = is_in_tunnel_ = tunnel_read_ended_ = tunnel_write_ended_ = false;
   tunnel_sent_ = tunnel_received_ = 0;
-  talk_over(*endpoint);
+  const bool speaks_tls = plan_.is_tls && plan_.manners != Manners::silent && plan_.manners != Manners::garbage;
+  test::ClientOptions options;
+  if (world_.chance(500)) options.max_version = TLS1_2_VERSION;
+  talk_over(*endpoint, speaks_tls ? std::make_unique<test::OpensslClient>(options) : nullptr);
   begin_response();
 }
 
@@ -131,7 +138,8 @@ void ClientActor::give_up_later() {
   if (plan_.manners == Manners::stops_reading && std::exchange(has_misbehaved_, true)) return;
   world_.after(kRudePatience, [this] {
     // Who stops reading may have been served from buffers and now be idle; all others must have been cut off.
-    if (!is_done_ && !is_resting_ && plan_.manners != Manners::stops_reading) world_.fail("a client with bad manners is still there: {}", state());
+    if (!is_done_ && !is_resting_ && plan_.manners != Manners::stops_reading)
+      world_.fail("a client with bad manners is still there: {}", state());
     finish(true);
   });
 }
@@ -150,8 +158,9 @@ bool ClientActor::send_head() {
   ++begun_count_;
   body_sent_ = 0;
   ++judge_.tally().requests;
-  world_.trace("client {}: request {} {} /{}/ body {}{}{}", endpoint().local().to_string(), request.id, request.method, name_of(request.place), request.body_size,
-               request.is_http_1_0 ? " 1.0" : "", request.is_upgrade ? " upgrade" : "");
+  world_.trace("client {}: request {} {} /{}/ body {}{}{}", endpoint().local().to_string(), request.id, request.method,
+               name_of(request.place), request.body_size, request.is_http_1_0 ? " 1.0" : "",
+               request.is_upgrade ? " upgrade" : "");
   out().push(as_bytes(head_of(request)));
   if (request.expects_continue && request.body_size > 0) {
     sending_ = Sending::await_continue;
@@ -173,7 +182,9 @@ bool ClientActor::send_head() {
 }
 
 bool ClientActor::leaves(bool while_sending, uint64_t bytes, RequestPlan& request) {
-  if (request.leave == Leave::stay || request.leaves_while_sending != while_sending || bytes < request.leave_at || has_left_) return false;
+  if (request.leave == Leave::stay || request.leaves_while_sending != while_sending || bytes < request.leave_at ||
+      has_left_)
+    return false;
   world_.trace("client: leaves request {} after {} bytes", request.id, bytes);
   has_left_ = true;
   if (request.leave == Leave::half_close) {
@@ -189,7 +200,8 @@ bool ClientActor::send_body() {
   RequestPlan& request = sent();
   if (leaves(/*while_sending=*/true, body_sent_, request)) return false;
   size_t count = std::min<size_t>(request.body_size - body_sent_, world_.between(1, kPieceMax));
-  if (request.leaves_while_sending && body_sent_ < request.leave_at) count = std::min<size_t>(count, request.leave_at - body_sent_);
+  if (request.leaves_while_sending && body_sent_ < request.leave_at)
+    count = std::min<size_t>(count, request.leave_at - body_sent_);
   if (count == 0) {
     request.client_sent_all = true;
     sending_ = Sending::end;
@@ -242,7 +254,8 @@ void ClientActor::begin_response() {
 }
 
 void ClientActor::on_bytes(ConstBytes bytes) {
-  if (plan_.manners == Manners::garbage || plan_.manners == Manners::slow_head || plan_.manners == Manners::silent) return;
+  if (plan_.manners == Manners::garbage || plan_.manners == Manners::slow_head || plan_.manners == Manners::silent)
+    return;
   while (!bytes.empty() && is_talking()) {
     if (is_in_tunnel_) {
       judge_.on_tunnel_down(awaited(), tunnel_received_, bytes);
@@ -274,7 +287,8 @@ void ClientActor::on_head() {
     }
   } else {
     judge_.on_response_head(request, reader_);
-    if (request.body_size == 0 || !request.leaves_while_sending) static_cast<void>(leaves(/*while_sending=*/false, 0, request));
+    if (request.body_size == 0 || !request.leaves_while_sending)
+      static_cast<void>(leaves(/*while_sending=*/false, 0, request));
   }
 }
 
@@ -292,7 +306,8 @@ void ClientActor::on_response_complete() {
   }
   RequestPlan& request = awaited();
   judge_.on_response_complete(request, reader_, body_received_);
-  server_closes_ = reader_.says_close() || (request.is_http_1_0 && !request.keep_alive) || !request.keep_alive || reader_.is_until_close();
+  server_closes_ = reader_.says_close() || (request.is_http_1_0 && !request.keep_alive) || !request.keep_alive ||
+                   reader_.is_until_close();
   const bool was_sent = request.client_sent_all;
   if (was_sent && sending_index_ == awaited_index_) on_request_sent();
   ++awaited_index_;
@@ -324,7 +339,8 @@ void ClientActor::on_end(bool is_orderly) {
     on_tunnel_end(is_orderly);
     return;
   }
-  if (plan_.manners == Manners::garbage || plan_.manners == Manners::slow_head || plan_.manners == Manners::silent || is_resting_) {
+  if (plan_.manners == Manners::garbage || plan_.manners == Manners::slow_head || plan_.manners == Manners::silent ||
+      is_resting_) {
     finish();
     return;
   }
@@ -335,7 +351,8 @@ void ClientActor::on_end(bool is_orderly) {
     return;
   }
   if (is_awaiting()) {
-    judge_.on_lost(awaited(), /*may_be_lost=*/has_left_ || server_closes_ || plan_.manners != Manners::good || awaited_index_ + 1 < begun_count_);
+    judge_.on_lost(awaited(), /*may_be_lost=*/has_left_ || server_closes_ || plan_.manners != Manners::good ||
+                                  awaited_index_ + 1 < begun_count_);
   }
   hang_up(false);
   if (has_left_ || begun_count_ == plan_.requests.size()) {

@@ -64,12 +64,11 @@ class ClientActor : public Talker {
   uint64_t body_received_ = 0;
   uint64_t tunnel_sent_ = 0;
   uint64_t tunnel_received_ = 0;
-  uint64_t received_total_ = 0;  // of this response's body
   bool is_in_tunnel_ = false;
   bool tunnel_read_ended_ = false;
   bool tunnel_write_ended_ = false;
-  bool server_closes_ = false;   // the last response said so
-  bool has_left_ = false;        // on its own, in the middle of something
+  bool server_closes_ = false;  // the last response said so
+  bool has_left_ = false;       // on its own, in the middle of something
   bool has_misbehaved_ = false;
   bool is_resting_ = false;
   bool is_done_ = false;

@@ -1,5 +1,7 @@
 #include "sim/gateway_snapshot.h"
 
+#include "connection.h"
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -57,9 +59,18 @@ snapshot::Route route(Place place, std::vector<snapshot::WeightedDestination> de
   return route;
 }
 
+void add_tls_listener(snapshot::Snapshot& snapshot) {
+  static const std::shared_ptr<tls::ServerContext> context = test::make_context(test::five_suites());
+  snapshot::Listener& listener = snapshot.listeners.emplace_back();
+  listener.address = listen_address(/*is_tls=*/true);
+  listener.is_tls = true;
+  listener.tls_servers.emplace_back().context = context;
+  listener.server_names.add("*", 0);
+}
+
 }  // namespace
 
-SocketAddress listen_address() { return address(100, 80); }
+SocketAddress listen_address(bool is_tls) { return address(100, is_tls ? 443 : 80); }
 SocketAddress dead_address() { return address(200, 9999); }
 std::span<const SocketAddress> upstream_addresses() { return all_upstreams(); }
 
@@ -97,7 +108,8 @@ std::unique_ptr<snapshot::Snapshot> make_gateway_snapshot(uint64_t version) {
   host.pattern = "*";
   host.routes.push_back(route(Place::one, {{.cluster = kOne}}));
   host.routes.push_back(route(Place::several, {{.cluster = kSeveral}}));
-  host.routes.push_back(route(Place::weighted, {{.cluster = kHeavy, .weight = version == 1 ? 3U : 1U}, {.cluster = kLight, .weight = 1}}));
+  host.routes.push_back(route(
+      Place::weighted, {{.cluster = kHeavy, .weight = version == 1 ? 3U : 1U}, {.cluster = kLight, .weight = 1}}));
   host.routes.push_back(route(Place::timed, {{.cluster = kOne}}, 5s));
   host.routes.push_back(route(Place::dead, {{.cluster = kDead}}));
   host.routes.push_back(route(Place::nowhere, {{.cluster = kNowhere}}));
@@ -113,7 +125,8 @@ std::unique_ptr<snapshot::Snapshot> make_gateway_snapshot(uint64_t version) {
   table.virtual_hosts.push_back(std::move(host));
   table.virtual_hosts.push_back(std::move(redirected));
 
-  snapshot->listeners.emplace_back().address = listen_address();
+  snapshot->listeners.emplace_back().address = listen_address(/*is_tls=*/false);
+  add_tls_listener(*snapshot);
   return snapshot;
 }
 

@@ -10,7 +10,7 @@
 
 namespace sluice::sim {
 
-[[nodiscard]] SocketAddress listen_address();
+[[nodiscard]] SocketAddress listen_address(bool is_tls);
 // Where upstreams answer, and one where nobody does.
 [[nodiscard]] std::span<const SocketAddress> upstream_addresses();
 [[nodiscard]] SocketAddress dead_address();

@@ -39,6 +39,7 @@ void Tally::add(const Tally& other) {
   executions += other.executions;
   body_bytes += other.body_bytes;
   spliced_bytes += other.spliced_bytes;
+  tls_handshakes += other.tls_handshakes;
   retries += other.retries;
   upstream_reuses += other.upstream_reuses;
   turns += other.turns;
@@ -49,11 +50,14 @@ void Tally::add(const Tally& other) {
 RequestPlan& Judge::on_execution(const MessageReader& reader, const SocketAddress& upstream) {
   const uint64_t id = id_of(reader.field("x-id"));
   RequestPlan* request = plan_.find(id);
-  if (request == nullptr) world_.fail("an upstream got a request that no client has sent: {} {}", reader.method(), reader.target());
-  if (reader.method() != request->method) world_.fail("request {}: method {} became {}", id, request->method, reader.method());
+  if (request == nullptr)
+    world_.fail("an upstream got a request that no client has sent: {} {}", reader.method(), reader.target());
+  if (reader.method() != request->method)
+    world_.fail("request {}: method {} became {}", id, request->method, reader.method());
   const std::string target = fmt::format("/{}/{}", name_of(request->place), id);
   if (reader.target() != target) world_.fail("request {}: target {} became {}", id, target, reader.target());
-  if (!leads_to(request->place, upstream)) world_.fail("request {} for {} came to {}", id, target, upstream.to_string());
+  if (!leads_to(request->place, upstream))
+    world_.fail("request {} for {} came to {}", id, target, upstream.to_string());
   ++tally_.executions;
   if (++request->executions > 1 && (request->method == "POST" || request->executions > limits::connect_attempts_max)) {
     world_.fail("request {}: a {} was executed {} times", id, request->method, request->executions);
@@ -62,22 +66,28 @@ RequestPlan& Judge::on_execution(const MessageReader& reader, const SocketAddres
 }
 
 void Judge::on_request_content(const RequestPlan& request, uint64_t offset, ConstBytes content) {
-  if (offset + content.size() > request.body_size) world_.fail("request {}: the upstream got more than the body", request.id);
-  if (!is_pattern(request_body_key(request.id), offset, content)) world_.fail("request {}: wrong bytes in the body, from {} on", request.id, offset);
+  if (offset + content.size() > request.body_size)
+    world_.fail("request {}: the upstream got more than the body", request.id);
+  if (!is_pattern(request_body_key(request.id), offset, content))
+    world_.fail("request {}: wrong bytes in the body, from {} on", request.id, offset);
 }
 
 void Judge::on_request_complete(const RequestPlan& request, uint64_t body_bytes) {
-  if (body_bytes != request.body_size) world_.fail("request {}: the upstream takes {} bytes for the whole body of {}", request.id, body_bytes, request.body_size);
+  if (body_bytes != request.body_size)
+    world_.fail("request {}: the upstream takes {} bytes for the whole body of {}", request.id, body_bytes,
+                request.body_size);
   if (!request.client_sent_all) world_.fail("request {}: complete at the upstream, but not sent in full", request.id);
 }
 
 void Judge::on_tunnel_up(const RequestPlan& request, uint64_t offset, ConstBytes bytes) {
-  if (!is_pattern(tunnel_up_key(request.id), offset, bytes)) world_.fail("request {}: wrong bytes up the tunnel, from {} on", request.id, offset);
+  if (!is_pattern(tunnel_up_key(request.id), offset, bytes))
+    world_.fail("request {}: wrong bytes up the tunnel, from {} on", request.id, offset);
 }
 
 void Judge::on_tunnel_up_end(const RequestPlan& request, uint64_t bytes) {
   if (!request.client_tunnel_finished || bytes != request.tunnel_up) {
-    world_.fail("request {}: the tunnel's upper end closed in order after {} of {} bytes, but the client had not", request.id, bytes, request.tunnel_up);
+    world_.fail("request {}: the tunnel's upper end closed in order after {} of {} bytes, but the client had not",
+                request.id, bytes, request.tunnel_up);
   }
 }
 
@@ -97,17 +107,21 @@ bool Judge::may_be_local(const RequestPlan& request, unsigned status) const {
 void Judge::on_response_head(const RequestPlan& request, const MessageReader& reader) {
   const std::string* id = reader.field("x-id");
   if (id == nullptr) {
-    if (!may_be_local(request, reader.status())) world_.fail("request {}: sluice answered {} by itself", request.id, reader.status());
+    if (!may_be_local(request, reader.status()))
+      world_.fail("request {}: sluice answered {} by itself", request.id, reader.status());
     return;
   }
   if (id_of(id) != request.id) world_.fail("request {} was answered with the response to {}", request.id, *id);
   const unsigned expected = request.is_upgrade && !request.upgrade_is_refused ? 101 : request.response.status;
-  if (reader.status() != expected) world_.fail("request {}: status {} became {}", request.id, expected, reader.status());
+  if (reader.status() != expected)
+    world_.fail("request {}: status {} became {}", request.id, expected, reader.status());
 }
 
-void Judge::on_response_content(const RequestPlan& request, const MessageReader& reader, uint64_t offset, ConstBytes content) {
+void Judge::on_response_content(const RequestPlan& request, const MessageReader& reader, uint64_t offset,
+                                ConstBytes content) {
   if (reader.field("x-id") == nullptr) return;
-  if (!is_pattern(response_body_key(request.id), offset, content)) world_.fail("request {}: wrong bytes in the response, from {} on", request.id, offset);
+  if (!is_pattern(response_body_key(request.id), offset, content))
+    world_.fail("request {}: wrong bytes in the response, from {} on", request.id, offset);
   tally_.body_bytes += content.size();
 }
 
@@ -119,22 +133,28 @@ void Judge::on_response_complete(const RequestPlan& request, const MessageReader
   ++tally_.answered;
   const unsigned status = reader.status();
   const size_t expected = request.method == "HEAD" || status == 204 || status == 304 ? 0 : request.response.size;
-  if (body_bytes != expected) world_.fail("request {}: the client takes {} bytes for the whole response of {}", request.id, body_bytes, expected);
-  if (!request.response_was_said) world_.fail("request {}: the response is complete, but the upstream had not ended it", request.id);
+  if (body_bytes != expected)
+    world_.fail("request {}: the client takes {} bytes for the whole response of {}", request.id, body_bytes, expected);
+  if (!request.response_was_said)
+    world_.fail("request {}: the response is complete, but the upstream had not ended it", request.id);
 }
 
 void Judge::on_tunnel_down(const RequestPlan& request, uint64_t offset, ConstBytes bytes) {
-  if (!is_pattern(tunnel_down_key(request.id), offset, bytes)) world_.fail("request {}: wrong bytes down the tunnel, from {} on", request.id, offset);
+  if (!is_pattern(tunnel_down_key(request.id), offset, bytes))
+    world_.fail("request {}: wrong bytes down the tunnel, from {} on", request.id, offset);
 }
 
 void Judge::on_tunnel_down_end(const RequestPlan& request, uint64_t bytes) {
   if (!request.upstream_tunnel_finished || bytes != request.tunnel_down) {
-    world_.fail("request {}: the tunnel's lower end closed in order after {} of {} bytes, but the upstream had not", request.id, bytes, request.tunnel_down);
+    world_.fail("request {}: the tunnel's lower end closed in order after {} of {} bytes, but the upstream had not",
+                request.id, bytes, request.tunnel_down);
   }
 }
 
 void Judge::on_lost(const RequestPlan& request, bool may_be_lost) {
   ++tally_.lost;
+  // The answer that sluice gives by itself may go under in a long body that nobody reads to its end.
+  may_be_lost |= always_local(request.place) != 0 && request.body_size > limits::lingering_close_bytes;
   if (plan_.is_calm && !may_be_lost) world_.fail("request {} was lost in calm weather", request.id);
 }
 

@@ -20,6 +20,7 @@ struct Tally {
   uint64_t executions = 0;
   uint64_t body_bytes = 0;
   uint64_t spliced_bytes = 0;
+  uint64_t tls_handshakes = 0;
   uint64_t retries = 0;
   uint64_t upstream_reuses = 0;
   uint64_t turns = 0;
@@ -42,7 +43,8 @@ class Judge {
   // --- what a client sees ---
   void on_informational(const RequestPlan& request, unsigned status);
   void on_response_head(const RequestPlan& request, const MessageReader& reader);
-  void on_response_content(const RequestPlan& request, const MessageReader& reader, uint64_t offset, ConstBytes content);
+  void on_response_content(const RequestPlan& request, const MessageReader& reader, uint64_t offset,
+                           ConstBytes content);
   void on_response_complete(const RequestPlan& request, const MessageReader& reader, uint64_t body_bytes);
   void on_tunnel_down(const RequestPlan& request, uint64_t offset, ConstBytes bytes);
   void on_tunnel_down_end(const RequestPlan& request, uint64_t bytes);

@@ -10,7 +10,8 @@ namespace {
 
 std::string lower(std::string_view text) {
   std::string result(text);
-  std::ranges::transform(result, result.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::ranges::transform(result, result.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   return result;
 }
 
@@ -41,22 +42,15 @@ size_t MessageReader::read(ConstBytes bytes) {
       case Phase::head:
       case Phase::chunk_size:
       case Phase::chunk_end:
-      case Phase::trailers:
-        taken += read_line(rest);
-        break;
-      case Phase::counted:
-        taken += read_content(rest, Phase::complete);
-        break;
-      case Phase::chunk:
-        taken += read_content(rest, Phase::chunk_end);
-        break;
+      case Phase::trailers: taken += read_line(rest); break;
+      case Phase::counted: taken += read_content(rest, Phase::complete); break;
+      case Phase::chunk: taken += read_content(rest, Phase::chunk_end); break;
       case Phase::until_close:
         on_content_(rest);
         taken = bytes.size();
         break;
       case Phase::complete:
-      case Phase::broken:
-        break;
+      case Phase::broken: break;
     }
   }
   return taken;
@@ -114,15 +108,15 @@ void MessageReader::on_line(std::string_view line) {
     case Phase::trailers:
       if (line.empty()) phase_ = Phase::complete;
       break;
-    default:
-      break_with("a line where none was expected");
+    default: break_with("a line where none was expected");
   }
 }
 
 void MessageReader::on_head() {
   if (role_ == Role::responses) {
     uint64_t status = 0;
-    if (!start_line_.starts_with("HTTP/1.1 ") || start_line_.size() < 13 || !to_number(std::string_view(start_line_).substr(9, 3), 10, status)) {
+    if (!start_line_.starts_with("HTTP/1.1 ") || start_line_.size() < 13 ||
+        !to_number(std::string_view(start_line_).substr(9, 3), 10, status)) {
       return break_with("no status line: " + start_line_);
     }
     status_ = static_cast<unsigned>(status);

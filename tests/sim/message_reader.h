@@ -27,7 +27,9 @@ class MessageReader {
   // The sender has ended in order: a message that goes on until then is complete.
   void end_of_input();
 
-  [[nodiscard]] bool has_begun() const noexcept { return phase_ != Phase::head || !line_.empty() || !start_line_.empty(); }
+  [[nodiscard]] bool has_begun() const noexcept {
+    return phase_ != Phase::head || !line_.empty() || !start_line_.empty();
+  }
   [[nodiscard]] bool has_head() const noexcept { return phase_ != Phase::head && phase_ != Phase::broken; }
   [[nodiscard]] bool is_complete() const noexcept { return phase_ == Phase::complete; }
   [[nodiscard]] bool is_broken() const noexcept { return phase_ == Phase::broken; }
@@ -35,7 +37,9 @@ class MessageReader {
   [[nodiscard]] const std::string& error() const noexcept { return error_; }
 
   // --- of the head, once it is there ---
-  [[nodiscard]] std::string_view method() const { return std::string_view(start_line_).substr(0, start_line_.find(' ')); }
+  [[nodiscard]] std::string_view method() const {
+    return std::string_view(start_line_).substr(0, start_line_.find(' '));
+  }
   [[nodiscard]] std::string_view target() const;
   [[nodiscard]] unsigned status() const { return status_; }
   [[nodiscard]] const std::string* field(const std::string& lower_name) const;

@@ -22,7 +22,9 @@ class Planner {
  private:
   bool chance(unsigned thousandths) { return random_.below(1000) < thousandths; }
   size_t between(size_t least, size_t most) { return least + random_.below(static_cast<uint32_t>(most - least + 1)); }
-  Duration up_to(Duration most) { return Duration(static_cast<int64_t>(random_.next() % static_cast<uint64_t>(most.count() + 1))); }
+  Duration up_to(Duration most) {
+    return Duration(static_cast<int64_t>(random_.next() % static_cast<uint64_t>(most.count() + 1)));
+  }
   template <typename T, size_t kCount>
   T one_of(const T (&choices)[kCount]) {
     return choices[random_.below(kCount)];
@@ -39,13 +41,15 @@ class Planner {
 
   Random random_;
   bool is_calm_ = false;
+  bool has_tls_ = false;
   uint64_t next_id_ = 1;
 };
 
 Weather Planner::weather() {
   Weather weather;
   if (chance(200)) {  // a fine day
-    weather.short_transfer = weather.multishot_ends = weather.no_buffers = weather.delayed_completion = weather.late_start = weather.spurious = 0;
+    weather.short_transfer = weather.multishot_ends = weather.no_buffers = weather.delayed_completion =
+        weather.late_start = weather.spurious = 0;
   } else if (chance(200)) {
     weather.short_transfer = 700;
     weather.multishot_ends = 200;
@@ -84,7 +88,9 @@ size_t Planner::body_size() {
 ResponsePlan Planner::response(const RequestPlan& request) {
   ResponsePlan response;
   response.status = chance(850) ? 200 : one_of<unsigned>({201, 204, 304, 404, 500, 503});
-  response.framing = chance(550) ? ResponsePlan::Framing::length : chance(700) ? ResponsePlan::Framing::chunked : ResponsePlan::Framing::until_close;
+  response.framing = chance(550)   ? ResponsePlan::Framing::length
+                     : chance(700) ? ResponsePlan::Framing::chunked
+                                   : ResponsePlan::Framing::until_close;
   response.size = body_size();
   if (chance(80)) response.informational = static_cast<unsigned>(between(1, 3));
   response.says_close = chance(60);
@@ -142,17 +148,20 @@ RequestPlan Planner::request() {
 void Planner::add_faults(RequestPlan& request) {
   ResponsePlan& response = request.response;
   if (chance(120)) {
-    response.fault = one_of<Fault>({Fault::end_early, Fault::reset_early, Fault::no_answer, Fault::no_reading, Fault::close_before, Fault::garbage});
+    response.fault = one_of<Fault>({Fault::end_early, Fault::reset_early, Fault::no_answer, Fault::no_reading,
+                                    Fault::close_before, Fault::garbage});
     response.fault_at = between(0, response.size);
     // An end that is the body's own end is no fault.
-    if (response.fault == Fault::end_early && response.framing == ResponsePlan::Framing::until_close) response.fault = Fault::reset_early;
+    if (response.fault == Fault::end_early && response.framing == ResponsePlan::Framing::until_close)
+      response.fault = Fault::reset_early;
   }
   if (chance(120)) {
     using enum ResponsePlan::Afterwards;
     response.afterwards = one_of<ResponsePlan::Afterwards>({close, close_later, close_later, reset_later, surplus});
   }
   if (chance(80)) {
-    request.leave = one_of<RequestPlan::Leave>({RequestPlan::Leave::close, RequestPlan::Leave::reset, RequestPlan::Leave::half_close});
+    request.leave = one_of<RequestPlan::Leave>(
+        {RequestPlan::Leave::close, RequestPlan::Leave::reset, RequestPlan::Leave::half_close});
     request.leaves_while_sending = request.body_size > 0 && chance(500);
     request.leave_at = between(0, request.leaves_while_sending ? request.body_size : response.size);
   }
@@ -163,12 +172,15 @@ ClientPlan Planner::client() {
   client.writing = pace();
   client.reading = pace();
   client.start = up_to(30ms);
-  client.ending = one_of<ClientPlan::Ending>({ClientPlan::Ending::close, ClientPlan::Ending::close, ClientPlan::Ending::reset, ClientPlan::Ending::wait});
+  client.ending = one_of<ClientPlan::Ending>(
+      {ClientPlan::Ending::close, ClientPlan::Ending::close, ClientPlan::Ending::reset, ClientPlan::Ending::wait});
   const size_t count = between(1, 10);
   for (size_t i = 0; i < count; ++i) client.requests.push_back(request());
   client.is_pipelined = chance(250);
+  client.is_tls = has_tls_ && chance(500);
   if (!is_calm_ && chance(100)) {
-    client.manners = one_of<Manners>({Manners::silent, Manners::slow_head, Manners::garbage, Manners::stops_reading, Manners::stops_sending});
+    client.manners = one_of<Manners>(
+        {Manners::silent, Manners::slow_head, Manners::garbage, Manners::stops_reading, Manners::stops_sending});
   }
   // Somebody who waits for what will never come loses patience.
   const bool is_hopeless = std::ranges::any_of(client.requests, [](const RequestPlan& request) {
@@ -181,10 +193,11 @@ ClientPlan Planner::client() {
 RunPlan Planner::run() {
   RunPlan plan;
   plan.is_calm = is_calm_ = chance(250);
+  has_tls_ = chance(80);  // handshakes cost real time
   plan.weather = weather();
   plan.upstream_reading = pace();
   plan.upstream_writing = pace();
-  const size_t clients = chance(700) ? between(1, 8) : between(9, 32);
+  const size_t clients = has_tls_ || chance(700) ? between(1, 8) : between(9, 32);
   for (size_t i = 0; i < clients; ++i) plan.clients.push_back(client());
   plan.logs_requests = chance(300);
   if (chance(300)) plan.reload_at = up_to(60ms);

@@ -31,12 +31,12 @@ struct ResponsePlan {
   enum class When : uint8_t { after_request, with_head, within_body };
   enum class Fault : uint8_t {
     none,
-    end_early,    // FIN in mid-response
-    reset_early,  // RST in mid-response
-    no_answer,    // reads, and never says anything
-    no_reading,   // does not even read the body
+    end_early,     // FIN in mid-response
+    reset_early,   // RST in mid-response
+    no_answer,     // reads, and never says anything
+    no_reading,    // does not even read the body
     close_before,  // ends without a word when it has read the head
-    garbage,      // what it says is no HTTP
+    garbage,       // what it says is no HTTP
   };
   unsigned status = 200;
   Framing framing = Framing::length;
@@ -75,8 +75,8 @@ struct RequestPlan {
   ResponsePlan response;
 
   // --- what happened, for the judge ---
-  unsigned executions = 0;           // heads that an upstream has read
-  bool response_was_said = false;    // all of it, by an upstream
+  unsigned executions = 0;         // heads that an upstream has read
+  bool response_was_said = false;  // all of it, by an upstream
   bool client_sent_all = false;
   bool upstream_tunnel_finished = false;  // it had sent everything and then FIN
   bool client_tunnel_finished = false;
@@ -85,9 +85,9 @@ struct RequestPlan {
 struct ClientPlan {
   enum class Manners : uint8_t {
     good,
-    silent,        // connects and says nothing
-    slow_head,     // begins a head and never ends it
-    garbage,       // sends what is no HTTP
+    silent,         // connects and says nothing
+    slow_head,      // begins a head and never ends it
+    garbage,        // sends what is no HTTP
     stops_reading,  // asks, and takes nothing
     stops_sending,  // promises a body and does not send it
   };
@@ -95,6 +95,7 @@ struct ClientPlan {
   Manners manners = Manners::good;
   Ending ending = Ending::close;
   bool is_pipelined = false;
+  bool is_tls = false;
   Pace writing;
   Pace reading;
   Duration start{};

@@ -49,29 +49,35 @@ class Run {
 };
 
 Run::Run(uint64_t seed, bool verbose)
-    : plan_(make_plan(seed)), world_(seed, plan_.weather), judge_(world_, plan_), gateway_(world_, *first_snapshot_, seed) {
+    : plan_(make_plan(seed)),
+      world_(seed, plan_.weather),
+      judge_(world_, plan_),
+      gateway_(world_, *first_snapshot_, seed) {
   world_.verbose = verbose;
   gateway_.services().observer.access_log.set_enabled(plan_.logs_requests);
   serve_upstreams();
   schedule_turning_points();
-  for (ClientPlan& client : plan_.clients) clients_.push_back(std::make_unique<ClientActor>(judge_, plan_.is_calm, client));
+  for (ClientPlan& client : plan_.clients)
+    clients_.push_back(std::make_unique<ClientActor>(judge_, plan_.is_calm, client));
 }
 
 void Run::serve_upstreams() {
   for (const SocketAddress& address : upstream_addresses()) {
-    world_.network().serve(address, {.answer =
-                                         [this] {
-                                           if (plan_.is_calm || !world_.chance(50)) return Network::Answer{.delay = world_.delay(3ms)};
-                                           switch (world_.random().below(3)) {
-                                             case 0: return Network::Answer{.error = ECONNREFUSED, .delay = world_.delay(1ms)};
-                                             case 1: return Network::Answer{.error = EHOSTUNREACH, .delay = world_.delay(2s)};
-                                             default: return Network::Answer{.delay = -1s};
-                                           }
-                                         },
-                                     .on_connection =
-                                         [this](Endpoint& endpoint) {
-                                           upstreams_.push_back(std::make_unique<UpstreamActor>(judge_, plan_, endpoint));
-                                         }});
+    world_.network().serve(address,
+                           {.answer =
+                                [this] {
+                                  if (plan_.is_calm || !world_.chance(50))
+                                    return Network::Answer{.delay = world_.delay(3ms)};
+                                  switch (world_.random().below(3)) {
+                                    case 0: return Network::Answer{.error = ECONNREFUSED, .delay = world_.delay(1ms)};
+                                    case 1: return Network::Answer{.error = EHOSTUNREACH, .delay = world_.delay(2s)};
+                                    default: return Network::Answer{.delay = -1s};
+                                  }
+                                },
+                            .on_connection =
+                                [this](Endpoint& endpoint) {
+                                  upstreams_.push_back(std::make_unique<UpstreamActor>(judge_, plan_, endpoint));
+                                }});
   }
 }
 
@@ -112,7 +118,8 @@ Tally Run::operator()() {
   while (!is_over()) {
     gateway_.turn(kTurnWaitMax);
     check_standstill();
-    if (gateway_.loop().statistics().turns > kTurnsMax) world_.fail("the loop has turned {} times: it spins", kTurnsMax);
+    if (gateway_.loop().statistics().turns > kTurnsMax)
+      world_.fail("the loop has turned {} times: it spins", kTurnsMax);
     change_admission();
     if (std::exchange(reload_due_, false)) gateway_.adopt(*second_snapshot_);
     if (std::exchange(drain_due_, false)) gateway_.drain();
@@ -121,6 +128,7 @@ Tally Run::operator()() {
   tally.turns = gateway_.loop().statistics().turns;
   tally.upstream_reuses = gateway_.services().upstreams.reuse_count;
   tally.spliced_bytes = gateway_.counters().spliced_bytes.value();
+  tally.tls_handshakes = gateway_.counters().tls_handshakes.value();
   tally.retries = gateway_.counters().upstream_retries.value();
   gateway_.end();
   world_.advance_to(world_.now() + 10s);  // what clients and upstreams still make of the end

@@ -7,12 +7,12 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
-#include <unistd.h>
 
 namespace {
 
@@ -22,7 +22,9 @@ volatile uint64_t running_seed = 0;
 // Every violation ends in abort(): sim::World::fail, CHECK, a sanitizer.
 void tell_how_to_replay(int signal) {
   char text[96];
-  const auto size = fmt::format_to_n(text, sizeof text, "sim: replay with: sim_proxy --seed {} --verbose\n", static_cast<uint64_t>(running_seed)).size;
+  const auto size = fmt::format_to_n(text, sizeof text, "sim: replay with: sim_proxy --seed {} --verbose\n",
+                                     static_cast<uint64_t>(running_seed))
+                        .size;
   if (write(STDERR_FILENO, text, size) < 0) _exit(1);
   std::signal(signal, SIG_DFL);
   std::raise(signal);
@@ -53,7 +55,9 @@ bool read_options(int count, char** arguments, Options& options) {
       options.last = options.first;
     } else if (name == "--seeds") {
       const size_t dash = value.find('-');
-      if (dash == std::string_view::npos || !to_number(value.substr(0, dash), options.first) || !to_number(value.substr(dash + 1), options.last)) return false;
+      if (dash == std::string_view::npos || !to_number(value.substr(0, dash), options.first) ||
+          !to_number(value.substr(dash + 1), options.last))
+        return false;
     } else {
       return false;
     }
@@ -63,8 +67,8 @@ bool read_options(int count, char** arguments, Options& options) {
 
 // A simulation in which nothing happens any more would succeed, too.
 bool was_everything_exercised(const sluice::sim::Tally& tally) {
-  return tally.answered > tally.requests / 3 && tally.local > 0 && tally.lost > 0 && tally.tunnels > 0 && tally.spliced_bytes > 0 &&
-         tally.retries > 0 && tally.upstream_reuses > 0;
+  return tally.answered > tally.requests / 3 && tally.local > 0 && tally.lost > 0 && tally.tunnels > 0 &&
+         tally.spliced_bytes > 0 && tally.tls_handshakes > 0 && tally.retries > 0 && tally.upstream_reuses > 0;
 }
 
 }  // namespace
@@ -82,12 +86,15 @@ int main(int count, char** arguments) {
     running_seed = seed;
     total.add(sluice::sim::run_seed(seed, options.is_verbose));
   }
-  fmt::print("seeds {} to {}: {} requests: {} answered, {} local, {} lost, {} tunnels; {} executions, {} body bytes, {} spliced bytes, {} retries, "
-             "{} reuses; {} turns\n",
-             options.first, options.last, total.requests, total.answered, total.local, total.lost, total.tunnels, total.executions, total.body_bytes,
-             total.spliced_bytes, total.retries, total.upstream_reuses, total.turns);
+  fmt::print(
+      "seeds {} to {}: {} requests: {} answered, {} local, {} lost, {} tunnels; {} executions, {} body bytes, {} "
+      "spliced bytes, {} handshakes, {} retries, {} reuses; {} turns\n",
+      options.first, options.last, total.requests, total.answered, total.local, total.lost, total.tunnels,
+      total.executions, total.body_bytes, total.spliced_bytes, total.tls_handshakes, total.retries,
+      total.upstream_reuses, total.turns);
   if (options.last - options.first >= 500 && !was_everything_exercised(total)) {
-    std::fputs("sim: something of the above did not happen at all, or too rarely: the plans must be made better\n", stderr);
+    std::fputs("sim: something of the above did not happen at all, or too rarely: the plans must be made better\n",
+               stderr);
     return 1;
   }
   return 0;

@@ -7,6 +7,12 @@
 #include "sim_io/network.h"
 #include "sim_io/world.h"
 
+#include <memory>
+
+namespace sluice::test {
+class OpensslClient;
+}
+
 namespace sluice::sim {
 
 struct Pace {
@@ -17,10 +23,10 @@ struct Pace {
 
 class Talker {
  public:
-  explicit Talker(World& world) noexcept : world_(world) {}
+  explicit Talker(World& world) noexcept;
   Talker(const Talker&) = delete;
   Talker& operator=(const Talker&) = delete;
-  virtual ~Talker() = default;
+  virtual ~Talker();
 
   [[nodiscard]] Instant last_progress() const noexcept { return last_progress_; }
 
@@ -32,6 +38,8 @@ class Talker {
   virtual void on_end(bool is_orderly) = 0;
 
   void talk_over(Endpoint& endpoint);
+  // What is said and heard goes through `tls`.
+  void talk_over(Endpoint& endpoint, std::unique_ptr<test::OpensslClient> tls);
   // Looks soon whether something can be written or read.
   void pump_later();
   // What is in out() goes first.
@@ -43,7 +51,6 @@ class Talker {
   void stop_writing() noexcept { is_writing_ = false; }
 
   [[nodiscard]] bool is_talking() const noexcept { return endpoint_ != nullptr; }
-  [[nodiscard]] bool has_written_all() const noexcept { return out_.empty(); }
   [[nodiscard]] Endpoint& endpoint() const noexcept { return *endpoint_; }
   [[nodiscard]] ByteQueue& out() noexcept { return out_; }
 
@@ -54,13 +61,19 @@ class Talker {
  private:
   void pump();
   void write_some();
+  // Puts the next piece into wire_; false: there is none now.
+  bool fill_wire();
+  bool shake_hands();
+  void hear(ConstBytes bytes);
   void read_some();
   // True: pauses, and goes on after it.
   bool pauses(const Pace& pace, bool& is_pausing);
 
   Endpoint* endpoint_ = nullptr;  // while the connection lasts
   uint64_t call_ = 0;             // counts connections: what was scheduled for an older one is void
-  ByteQueue out_;
+  std::unique_ptr<test::OpensslClient> tls_;
+  ByteQueue out_;   // plaintext
+  ByteQueue wire_;  // what goes into the socket next
   Instant last_progress_{};
   bool pump_pending_ = false;
   bool is_reading_ = true;
@@ -70,6 +83,8 @@ class Talker {
   bool finish_wanted_ = false;
   bool write_failed_ = false;
   bool has_read_end_ = false;
+  bool is_secure_ = false;  // the handshake is done
+  bool close_notified_ = false;
 };
 
 }  // namespace sluice::sim

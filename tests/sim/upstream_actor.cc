@@ -38,7 +38,8 @@ void UpstreamActor::on_bytes(ConstBytes bytes) {
       return;
     }
     if (reader_.is_complete()) {
-      if (request_ != nullptr) world_.fail("request {}: the upstream got more bytes before it had answered", request_->id);
+      if (request_ != nullptr)
+        world_.fail("request {}: the upstream got more bytes before it had answered", request_->id);
       reader_.begin();
     }
     const bool had_head = reader_.has_head();
@@ -55,14 +56,9 @@ void UpstreamActor::on_head() {
   body_received_ = body_said_ = 0;
   is_answering_ = is_answered_ = false;
   switch (request_->response.fault) {
-    case Fault::close_before:
-      hang_up(false);
-      return;
-    case Fault::no_reading:
-      stop_reading();
-      return;
-    default:
-      break;
+    case Fault::close_before: hang_up(false); return;
+    case Fault::no_reading: stop_reading(); return;
+    default: break;
   }
   if (request_->response.when == When::with_head) answer_after(request_->response.delay);
 }
@@ -70,7 +66,8 @@ void UpstreamActor::on_head() {
 void UpstreamActor::on_content(ConstBytes content) {
   judge_.on_request_content(*request_, body_received_, content);
   body_received_ += content.size();
-  if (request_->response.when == When::within_body && body_received_ >= request_->body_size / 2) answer_after(Duration::zero());
+  if (request_->response.when == When::within_body && body_received_ >= request_->body_size / 2)
+    answer_after(Duration::zero());
 }
 
 void UpstreamActor::on_request_complete() {
@@ -97,7 +94,8 @@ void UpstreamActor::on_end(bool is_orderly) {
 // --- answering -------------------------------------------------------------------------------------
 
 void UpstreamActor::answer_after(Duration delay) {
-  if (is_answering_ || request_->response.fault == Fault::no_answer || request_->response.fault == Fault::no_reading) return;
+  if (is_answering_ || request_->response.fault == Fault::no_answer || request_->response.fault == Fault::no_reading)
+    return;
   is_answering_ = true;
   world_.after(delay, [this, request = request_] {
     if (!is_talking() || request != request_) return;
@@ -124,14 +122,16 @@ void UpstreamActor::say_head() {
   const ResponsePlan& plan = request_->response;
   std::string text;
   if (plan.fault == Fault::garbage) {
-    out().push(as_bytes(world_.chance(500) ? "hello, this is no HTTP\r\n\r\n" : "HTTP/1.1 2OO OK\r\ncontent-length: 0\r\n\r\n"));
+    out().push(as_bytes(world_.chance(500) ? "hello, this is no HTTP\r\n\r\n"
+                                           : "HTTP/1.1 2OO OK\r\ncontent-length: 0\r\n\r\n"));
     finish_writing();
     saying_ = Saying::nothing;
     return;
   }
   for (unsigned i = 0; i < plan.informational; ++i) text += "HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n";
   if (switches_protocols()) {
-    text += fmt::format("HTTP/1.1 101 Switching Protocols\r\nx-id: {}\r\nConnection: Upgrade\r\nUpgrade: sim\r\n\r\n", request_->id);
+    text += fmt::format("HTTP/1.1 101 Switching Protocols\r\nx-id: {}\r\nConnection: Upgrade\r\nUpgrade: sim\r\n\r\n",
+                        request_->id);
     saying_ = Saying::tunnel;
   } else {
     text += fmt::format("HTTP/1.1 {} Planned\r\nX-Id: {}\r\n", plan.status, request_->id);
@@ -143,7 +143,8 @@ void UpstreamActor::say_head() {
     saying_ = Saying::body;
   }
   out().push(as_bytes(text));
-  if (saying_ == Saying::body && (!has_response_body() || (plan.framing == Framing::length && plan.size == 0))) say_end();
+  if (saying_ == Saying::body && (!has_response_body() || (plan.framing == Framing::length && plan.size == 0)))
+    say_end();
 }
 
 bool UpstreamActor::stops_here() {
@@ -159,7 +160,8 @@ void UpstreamActor::say_body() {
   const ResponsePlan& plan = request_->response;
   if (stops_here()) return;
   size_t count = std::min<size_t>(plan.size - body_said_, world_.between(1, kPieceMax));
-  if (plan.fault != Fault::none && body_said_ < plan.fault_at) count = std::min<size_t>(count, plan.fault_at - body_said_);
+  if (plan.fault != Fault::none && body_said_ < plan.fault_at)
+    count = std::min<size_t>(count, plan.fault_at - body_said_);
   if (count == 0) {
     say_end();
     return;
@@ -198,15 +200,13 @@ void UpstreamActor::on_said() {
 void UpstreamActor::do_afterwards(ResponsePlan::Afterwards afterwards) {
   using enum ResponsePlan::Afterwards;
   switch (afterwards) {
-    case keep:
-      return;
-    case close:
-      finish_writing();
-      return;
+    case keep: return;
+    case close: finish_writing(); return;
     case close_later:
     case reset_later:
       // Perhaps in the middle of the next answer, whose end an orderly close might then be.
-      world_.after(world_.delay(10ms), [this, afterwards] { hang_up(afterwards == reset_later || saying_ != Saying::nothing); });
+      world_.after(world_.delay(10ms),
+                   [this, afterwards] { hang_up(afterwards == reset_later || saying_ != Saying::nothing); });
       return;
     case surplus:
       world_.after(world_.delay(3ms), [this] {

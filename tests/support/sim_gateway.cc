@@ -32,15 +32,18 @@ SimGateway::~SimGateway() = default;
 
 void SimGateway::on_accepted(void* self, accept::Listener& listener, int fd) {
   proxy::Services& services = *static_cast<SimGateway*>(self)->services_;
-  if (services.draining) {  // accepted just before the listener was closed
+  const auto& described = services.snapshots.current()->tables.listeners;
+  const auto found = std::ranges::find(described, listener.address(), &snapshot::Listener::address);
+  if (services.draining || found == described.end()) {  // accepted just before the listener was closed
     io::close_descriptor(fd);
     return;
   }
-  services.client_connections.create(services, listener.address(), /*is_tls=*/false).on_accepted(fd);
+  services.client_connections.create(services, listener.address(), found->is_tls).on_accepted(fd);
 }
 
 void SimGateway::on_listener_closed(void* self, accept::Listener& listener) {
-  std::erase_if(static_cast<SimGateway*>(self)->listeners_, [&listener](const auto& closed) { return closed.get() == &listener; });
+  std::erase_if(static_cast<SimGateway*>(self)->listeners_,
+                [&listener](const auto& closed) { return closed.get() == &listener; });
 }
 
 void SimGateway::admit(std::optional<io::AcceptCount> count) {
@@ -61,18 +64,20 @@ void SimGateway::drain() {
 }
 
 void SimGateway::end() {
+  if (services_ == nullptr) return;
   drain();
   services_->open_connections.for_each([](proxy::ClientConnection& connection) { connection.terminate(); });
   unsigned turns = 0;
   const auto turn_once = [&] {
     loop_->turn(kTurnWaitMax);
     if (++turns > kTurnsToEndMax) {
-      world_.fail("the gateway does not end: {} client connections, {} upstream connections, {} listeners", services_->client_connections.count(),
-                  services_->upstreams.connection_count(), listeners_.size());
+      world_.fail("the gateway does not end: {} client connections, {} upstream connections, {} listeners",
+                  services_->client_connections.count(), services_->upstreams.connection_count(), listeners_.size());
     }
   };
   while (services_->client_connections.count() > 0 || !listeners_.empty()) turn_once();
-  if (services_->exchanges.count() > 0) world_.fail("{} exchanges are left without a client", services_->exchanges.count());
+  if (services_->exchanges.count() > 0)
+    world_.fail("{} exchanges are left without a client", services_->exchanges.count());
   services_->snapshots.clear();
   while (services_->upstreams.connection_count() > 0) turn_once();
   for (int i = 0; i < 3; ++i) turn_once();  // late completions of cancellations
@@ -82,9 +87,10 @@ void SimGateway::end() {
   if (loop_->chunks().taken_count() > 0) world_.fail("{} chunks were not given back", loop_->chunks().taken_count());
   if (loop_->timers().armed_count() > 0) world_.fail("{} timers are still armed", loop_->timers().armed_count());
   const observe::ShardCounters& counters = observer_->counters;
-  if (counters.connections_active.value() != 0 || counters.requests_active.value() != 0 || counters.tunnels_active.value() != 0) {
-    world_.fail("gauges do not return to zero: {} connections, {} requests, {} tunnels", counters.connections_active.value(),
-                counters.requests_active.value(), counters.tunnels_active.value());
+  if (counters.connections_active.value() != 0 || counters.requests_active.value() != 0 ||
+      counters.tunnels_active.value() != 0) {
+    world_.fail("gauges do not return to zero: {} connections, {} requests, {} tunnels",
+                counters.connections_active.value(), counters.requests_active.value(), counters.tunnels_active.value());
   }
   loop_.reset();
 }

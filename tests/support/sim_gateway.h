@@ -18,7 +18,7 @@ namespace sluice::sim {
 
 class SimGateway {
  public:
-  // Listens on every plain listener of `snapshot`, which must outlive the gateway.
+  // Listens on every listener of `snapshot`, which must outlive the gateway.
   SimGateway(World& world, const snapshot::Snapshot& snapshot, uint64_t seed);
   SimGateway(const SimGateway&) = delete;
   SimGateway& operator=(const SimGateway&) = delete;
@@ -30,7 +30,7 @@ class SimGateway {
   void admit(std::optional<io::AcceptCount> count);
   // As Shard: no more connections; idle ones end now, busy ones after their response.
   void drain();
-  // As Shard: everything ends, then nothing must be left in the world.
+  // As Shard: everything ends, then nothing must be left in the world. Idempotent.
   void end();
 
   [[nodiscard]] proxy::Services& services() noexcept { return *services_; }

@@ -88,7 +88,8 @@ void Kernel::close(int fd) {
   world_.trace("kernel: close {}", fd);
   if (closing.socket != nullptr) closing.socket->close();
   if (closing.listener != nullptr) world_.network().stop_listening(*closing.listener);
-  if (closing.pipe != nullptr) (closing.is_write_end ? closing.pipe->is_write_open : closing.pipe->is_read_open) = false;
+  if (closing.pipe != nullptr)
+    (closing.is_write_end ? closing.pipe->is_write_open : closing.pipe->is_read_open) = false;
   table_.erase(fd);
 }
 
@@ -99,7 +100,8 @@ void Kernel::set_nonblocking(int fd, bool nonblocking) { descriptor(fd, "fcntl")
 long Kernel::splice(int from_fd, int to_fd, size_t max) {
   Descriptor& from = descriptor(from_fd, "splice from");
   Descriptor& to = descriptor(to_fd, "splice to");
-  if (!from.is_nonblocking || !to.is_nonblocking) world_.fail("splice({}, {}) with a blocking descriptor: the shard would stand still", from_fd, to_fd);
+  if (!from.is_nonblocking || !to.is_nonblocking)
+    world_.fail("splice({}, {}) with a blocking descriptor: the shard would stand still", from_fd, to_fd);
   const long result = splice_now(from, to, max);
   world_.trace("kernel: splice {} to {} -> {}", from_fd, to_fd, result);
   return result;

@@ -65,10 +65,14 @@ void Kernel::submit(Entry entry) {
     return;
   }
   const uint64_t number = ++last_number_;
-  if (!number_of_.emplace(entry.name, number).second) world_.fail("two operations have the same name: an op was armed twice");
+  if (!number_of_.emplace(entry.name, number).second)
+    world_.fail("two operations have the same name: an op was armed twice");
   if (entry.kind == Kind::send) entry.vectors = vectors_of(*entry.message);
   Descriptor& target = descriptor(entry.fd, name_of(entry.kind));
-  operations_.emplace(number, Operation{.number = number, .entry = std::move(entry), .descriptor = &target, .is_nowait = target.is_nonblocking && world_.weather().nonblocking_is_nowait});
+  operations_.emplace(number, Operation{.number = number,
+                                        .entry = std::move(entry),
+                                        .descriptor = &target,
+                                        .is_nowait = target.is_nonblocking && world_.weather().nonblocking_is_nowait});
   if (world_.chance(world_.weather().late_start)) {
     world_.after(world_.delay(world_.weather().latency_max), [this, number] { start(number); });
   } else {
@@ -111,11 +115,8 @@ void Kernel::cancel(uint64_t target_name) {
       }
       cancel_now(number);
       break;
-    case 1:
-      world_.after(world_.delay(world_.weather().latency_max), [this, number] { cancel_now(number); });
-      break;
-    default:
-      cancel_now(number);
+    case 1: world_.after(world_.delay(world_.weather().latency_max), [this, number] { cancel_now(number); }); break;
+    default: cancel_now(number);
   }
 }
 
@@ -170,7 +171,8 @@ void Kernel::attempt_receive(Operation& operation) {
     const long end = socket.read({});
     if (end == 0 && !buffers_.empty() && world_.chance(100)) return end_with_buffer(operation);
     if (end != -EAGAIN) return post(operation, static_cast<int>(end));
-    if (operation.is_nowait || world_.chance(world_.weather().spurious)) return post(operation, operation.is_nowait ? -EAGAIN : -EINTR);
+    if (operation.is_nowait || world_.chance(world_.weather().spurious))
+      return post(operation, operation.is_nowait ? -EAGAIN : -EINTR);
     return;
   }
   if (operation.has_ended) return;
@@ -202,7 +204,8 @@ void Kernel::end_with_buffer(Operation& operation) {
 
 void Kernel::attempt_send(Operation& operation) {
   const std::vector<iovec>& vectors = operation.entry.vectors;
-  if (checksum_of(vectors) != operation.entry.checksum) world_.fail("bytes were changed while they were being sent (descriptor {})", operation.entry.fd);
+  if (checksum_of(vectors) != operation.entry.checksum)
+    world_.fail("bytes were changed while they were being sent (descriptor {})", operation.entry.fd);
   size_t most = 0;
   for (const iovec& vector : vectors) most += vector.iov_len;
   if (world_.chance(world_.weather().short_transfer)) most = world_.some_of(most);
@@ -264,10 +267,14 @@ void Kernel::post(Operation& operation, int result, bool more, std::optional<uin
   operation.has_ended = !more;
   posted_.push_back({.visible = visible,
                      .arrived = {.name = operation.entry.name,
-                                 .completion = {.result = result, .more = more, .has_buffer = buffer.has_value(), .buffer = buffer.value_or(0)}},
+                                 .completion = {.result = result,
+                                                .more = more,
+                                                .has_buffer = buffer.has_value(),
+                                                .buffer = buffer.value_or(0)}},
                      .queue = queue,
                      .is_last = !more});
-  world_.trace("kernel: {} on {} -> {}{}", name_of(operation.entry.kind), operation.entry.fd, result, more ? " (more)" : "");
+  world_.trace("kernel: {} on {} -> {}{}", name_of(operation.entry.kind), operation.entry.fd, result,
+               more ? " (more)" : "");
 }
 
 bool Kernel::has_visible() const noexcept {
@@ -285,7 +292,8 @@ void Kernel::enter(Duration max_wait) {
     world_.advance_to(next);
   }
   idle_turns_ = has_visible() || max_wait > Duration::zero() ? 0 : idle_turns_ + 1;
-  if (idle_turns_ > kIdleTurnsMax) world_.fail("the loop spins: {} turns in a row did nothing and did not wait", idle_turns_);
+  if (idle_turns_ > kIdleTurnsMax)
+    world_.fail("the loop spins: {} turns in a row did nothing and did not wait", idle_turns_);
 }
 
 void Kernel::collect() {
@@ -334,11 +342,13 @@ void Kernel::provide(uint16_t id, MutableBytes memory) {
 std::string Kernel::describe() const {
   std::string text;
   for (const auto& [fd, descriptor] : table_) {
-    if (descriptor->socket != nullptr) text += fmt::format("descriptor {}{}: {}\n", fd, descriptor->is_nonblocking ? " (non-blocking)" : "", descriptor->socket->describe());
+    if (descriptor->socket != nullptr)
+      text += fmt::format("descriptor {}{}: {}\n", fd, descriptor->is_nonblocking ? " (non-blocking)" : "",
+                          descriptor->socket->describe());
   }
   for (const auto& [number, operation] : operations_) {
-    text += fmt::format("{} on {}{}{}\n", name_of(operation.entry.kind), operation.entry.fd, operation.has_started ? "" : ", not begun",
-                        operation.has_ended ? ", ended" : "");
+    text += fmt::format("{} on {}{}{}\n", name_of(operation.entry.kind), operation.entry.fd,
+                        operation.has_started ? "" : ", not begun", operation.has_ended ? ", ended" : "");
   }
   return text;
 }
@@ -346,10 +356,15 @@ std::string Kernel::describe() const {
 // --- the end ---------------------------------------------------------------------------------------
 
 void Kernel::check_nothing_left() {
-  for (const auto& [number, operation] : operations_) world_.fail("left in the kernel: {} on descriptor {}", name_of(operation.entry.kind), operation.entry.fd);
-  for (const Entry& entry : queue_) world_.fail("left in the submission queue: {} on descriptor {}", name_of(entry.kind), entry.fd);
+  for (const auto& [number, operation] : operations_)
+    world_.fail("left in the kernel: {} on descriptor {}", name_of(operation.entry.kind), operation.entry.fd);
+  for (const Entry& entry : queue_)
+    world_.fail("left in the submission queue: {} on descriptor {}", name_of(entry.kind), entry.fd);
   for (const auto& [fd, left] : table_) {
-    world_.fail("descriptor {} was left open: {}", fd, left->socket != nullptr ? "a socket" : left->listener != nullptr ? "a listener" : "a pipe");
+    world_.fail("descriptor {} was left open: {}", fd,
+                left->socket != nullptr     ? "a socket"
+                : left->listener != nullptr ? "a listener"
+                                            : "a pipe");
   }
   const auto held = std::ranges::count(is_provided_, false);
   if (held > 0) world_.fail("{} receive buffers were not released", held);

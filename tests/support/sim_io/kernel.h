@@ -73,11 +73,11 @@ class Kernel {
     uint64_t name;  // of the operation; cancel: of its target
     int fd = -1;
     const msghdr* message = nullptr;
-    std::vector<iovec> vectors{};       // send: what the entry itself points to
-    uint64_t checksum = 0;              // of the bytes to send, when it was armed
-    SocketAddress address{};            // connect
-    bool is_multishot = false;          // accept
-    MutableBytes buffer{};              // read
+    std::vector<iovec> vectors{};  // send: what the entry itself points to
+    uint64_t checksum = 0;         // of the bytes to send, when it was armed
+    SocketAddress address{};       // connect
+    bool is_multishot = false;     // accept
+    MutableBytes buffer{};         // read
   };
   // Submits first when the queue is full.
   void arm(Entry entry);
@@ -153,14 +153,14 @@ class Kernel {
 
   World& world_;
   std::map<int, std::unique_ptr<Descriptor>> table_;
-  std::vector<Entry> queue_;                   // armed, not submitted
+  std::vector<Entry> queue_;  // armed, not submitted
   // Submitted, the last completion not yet taken; numbered in that order, since names are addresses, which
   // differ from run to run.
   std::map<uint64_t, Operation> operations_;
   std::unordered_map<uint64_t, uint64_t> number_of_;  // by name
   uint64_t last_number_ = 0;
-  std::deque<Provided> buffers_;               // the kernel's, in the order in which they were given
-  std::vector<bool> is_provided_;              // by buffer id
+  std::deque<Provided> buffers_;   // the kernel's, in the order in which they were given
+  std::vector<bool> is_provided_;  // by buffer id
   std::vector<Posted> posted_;
   std::unordered_map<uint64_t, Instant> last_visible_;  // by Posted::queue
   std::deque<Posted> batch_;

@@ -127,8 +127,9 @@ void Endpoint::move() {
 
 std::string Endpoint::describe() const {
   const auto side = [](const Endpoint& endpoint) {
-    return fmt::format("{} received {} unsent {}{}{}{}{}{}", endpoint.local_.to_string(), endpoint.received_.size(), endpoint.unsent_.size(),
-                       endpoint.fin_wanted_ ? " finishing" : "", endpoint.fin_sent_ ? " finished" : "", endpoint.receive_shut_ ? " shut" : "",
+    return fmt::format("{} received {} unsent {}{}{}{}{}{}", endpoint.local_.to_string(), endpoint.received_.size(),
+                       endpoint.unsent_.size(), endpoint.fin_wanted_ ? " finishing" : "",
+                       endpoint.fin_sent_ ? " finished" : "", endpoint.receive_shut_ ? " shut" : "",
                        endpoint.closed_ ? " closed" : "", endpoint.dead_ ? " dead" : "");
   };
   return side(*this) + (peer_ == nullptr ? std::string(", not connected") : " <-> " + side(*peer_));
@@ -145,7 +146,9 @@ SocketAddress Network::new_address() {
   return address;
 }
 
-Endpoint& Network::new_endpoint() { return *endpoints_.emplace_back(std::make_unique<Endpoint>(world_, new_address())); }
+Endpoint& Network::new_endpoint() {
+  return *endpoints_.emplace_back(std::make_unique<Endpoint>(world_, new_address()));
+}
 
 void Network::join(Endpoint& a, Endpoint& b) {
   a.peer_ = &b;

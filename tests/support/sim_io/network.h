@@ -77,9 +77,9 @@ class Endpoint {
   ByteQueue unsent_;
   size_t received_max_;
   size_t unsent_max_;
-  int error_ = 0;             // what a reset has left for the next receive or send to tell
+  int error_ = 0;  // what a reset has left for the next receive or send to tell
   bool move_pending_ = false;
-  bool fin_wanted_ = false;   // no more writing; FIN follows what is unsent
+  bool fin_wanted_ = false;  // no more writing; FIN follows what is unsent
   bool fin_sent_ = false;
   bool fin_received_ = false;
   bool receive_shut_ = false;

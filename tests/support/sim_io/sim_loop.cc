@@ -43,7 +43,8 @@ void Loop::turn(Duration max_wait) {
 }
 
 void Loop::accept(Op& op, int listener_fd, AcceptCount count) {
-  ring_->arm({.kind = Kernel::Kind::accept, .name = arm(op), .fd = listener_fd, .is_multishot = count == AcceptCount::many});
+  ring_->arm(
+      {.kind = Kernel::Kind::accept, .name = arm(op), .fd = listener_fd, .is_multishot = count == AcceptCount::many});
 }
 
 void Loop::receive(Op& op, int fd) { ring_->arm({.kind = Kernel::Kind::receive, .name = arm(op), .fd = fd}); }
@@ -57,7 +58,8 @@ void Loop::connect(Op& op, int fd, const sockaddr_storage& address, unsigned) {
 }
 
 void Loop::poll(Op& op, int fd, PollFor what) {
-  ring_->arm({.kind = what == PollFor::readable ? Kernel::Kind::poll_in : Kernel::Kind::poll_out, .name = arm(op), .fd = fd});
+  ring_->arm(
+      {.kind = what == PollFor::readable ? Kernel::Kind::poll_in : Kernel::Kind::poll_out, .name = arm(op), .fd = fd});
 }
 
 void Loop::read(Op& op, int fd, MutableBytes buffer) {

@@ -41,12 +41,9 @@ World& World::current() {
 size_t World::some_of(size_t most) noexcept {
   if (most <= 1) return most;
   switch (random_.below(4)) {
-    case 0:
-      return between(1, std::min<size_t>(most, 16));
-    case 1:
-      return between(1, most);
-    default:
-      return most;
+    case 0: return between(1, std::min<size_t>(most, 16));
+    case 1: return between(1, most);
+    default: return most;
   }
 }
 

@@ -28,17 +28,17 @@ class Network;
 // How the world treats the program; the chances are in thousandths. Everything but `descriptors_out` is
 // something that a correct program must not even notice.
 struct Weather {
-  unsigned short_transfer = 300;    // fewer bytes than there are
-  unsigned multishot_ends = 30;     // no F_MORE, although the result is a success
-  unsigned no_buffers = 10;         // -ENOBUFS, although there are some
+  unsigned short_transfer = 300;  // fewer bytes than there are
+  unsigned multishot_ends = 30;   // no F_MORE, although the result is a success
+  unsigned no_buffers = 10;       // -ENOBUFS, although there are some
   unsigned delayed_completion = 200;
-  unsigned late_start = 200;        // a submitted operation looks at its socket only some time later
-  unsigned spurious = 10;           // a poll that was wrong, an EAGAIN or EINTR without cause
+  unsigned late_start = 200;            // a submitted operation looks at its socket only some time later
+  unsigned spurious = 10;               // a poll that was wrong, an EAGAIN or EINTR without cause
   unsigned reset_drops_received = 250;  // a reset takes what had arrived and was not read
-  unsigned descriptors_out = 0;     // -EMFILE for sockets, pipes, accepted connections
+  unsigned descriptors_out = 0;         // -EMFILE for sockets, pipes, accepted connections
   Duration latency_max = std::chrono::milliseconds(2);  // of one piece on the wire
   size_t socket_buffer_max = 64 * 1024;
-  unsigned queue_entries = 8;       // of the submission queue
+  unsigned queue_entries = 8;         // of the submission queue
   bool nonblocking_is_nowait = true;  // an operation on a non-blocking socket gives EAGAIN; some kernels wait
 };
 
@@ -66,6 +66,7 @@ class World {
     return Duration(static_cast<int64_t>(random_.next() % static_cast<uint64_t>(most.count() + 1)));
   }
   [[nodiscard]] const Weather& weather() const noexcept { return weather_; }
+  void set_descriptors_out(unsigned chance) noexcept { weather_.descriptors_out = chance; }
 
   // --- time ---
   [[nodiscard]] Instant now() const noexcept { return now_; }
