@@ -19,15 +19,17 @@ inline constexpr unsigned receive_buffers_start = 256;             // provided a
 inline constexpr unsigned receive_buffers_max = 4096;              // grown to this on demand: 64 MiB per shard
 
 // --- One connection --------------------------------------------------------------------------------
-inline constexpr size_t chunk_bytes = 17 * 1024;       // holds one full TLS record
-inline constexpr size_t write_high_bytes = 64 * 1024;  // beyond it the producer of a stream is paused
-inline constexpr size_t read_high_bytes = 64 * 1024;   // received and not consumed: receiving pauses
+inline constexpr size_t chunk_bytes = 17 * 1024;                  // holds one full TLS record
+inline constexpr size_t write_high_bytes = 64 * 1024;             // beyond it the producer of a stream is paused
+inline constexpr size_t read_high_bytes = 64 * 1024;              // received and not consumed: receiving pauses
+inline constexpr size_t read_high_when_scarce_bytes = 16 * 1024;  // the same while receive buffers are scarce
 inline constexpr unsigned send_iovecs_max = 8;
 inline constexpr size_t connection_bytes_per_turn = 1024 * 1024;  // then the connection yields to the others
 inline constexpr unsigned requests_per_turn_max = 16;             // pipelined requests of one connection
 
 // --- Zero copy -------------------------------------------------------------------------------------
 inline constexpr size_t splice_threshold_bytes = 64 * 1024;  // bodies of at least this length are spliced
+inline constexpr Duration splice_patience = 1s;              // that a tunnel waits for both sides to become quiet
 inline constexpr size_t pipe_bytes = 1024 * 1024;            // wanted; the kernel may grant less
 inline constexpr unsigned idle_pipes_max = 16;               // empty pipes kept for reuse, per shard
 
@@ -35,7 +37,9 @@ inline constexpr unsigned idle_pipes_max = 16;               // empty pipes kept
 inline constexpr int listen_backlog = 4096;
 inline constexpr uint32_t connections_per_shard_max = 100'000;
 inline constexpr uint32_t handshakes_per_shard_max = 512;  // beyond it, new connections wait in the backlog
-inline constexpr uint32_t reserved_descriptors = 64;       // of RLIMIT_NOFILE, for everything but connections
+inline constexpr uint32_t accept_burst =
+    1024;  // room that many multishot accepts may need; nearer the limit: one by one
+inline constexpr uint32_t reserved_descriptors = 64;  // of RLIMIT_NOFILE, for everything but connections
 
 // --- TLS -------------------------------------------------------------------------------------------
 inline constexpr size_t client_hello_bytes_max = 16 * 1024;
@@ -73,7 +77,6 @@ inline constexpr size_t lingering_close_bytes = 256 * 1024;
 
 // --- Upstreams -------------------------------------------------------------------------------------
 inline constexpr uint32_t idle_upstreams_per_endpoint_max = 1024;
-inline constexpr uint32_t pending_requests_per_cluster_max = 1024 * 1024;
 inline constexpr uint32_t connect_attempts_max = 3;
 inline constexpr Duration dns_ttl_min = 5s;  // an answer is not asked for again sooner, whatever it says
 inline constexpr Duration dns_ttl_max = 1h;
@@ -106,9 +109,9 @@ static_assert(receive_buffers_start <= receive_buffers_max && receive_buffers_ma
 static_assert(chunk_bytes >= tls_plaintext_bytes + 5 + 256, "a chunk holds a record with header, padding and tag");
 static_assert(exchange_arena_bytes_max >= 2 * head_bytes_max + trailer_bytes_max,
               "request and response heads share the arena");
-static_assert(client_hello_bytes_max <= read_high_bytes, "a ClientHello must fit before receiving pauses");
-static_assert(handshakes_per_shard_max * (client_hello_bytes_max / receive_buffer_bytes + 1) <= receive_buffers_max / 4,
-              "unfinished ClientHellos hold receive buffers");
+static_assert(client_hello_bytes_max <= read_high_when_scarce_bytes &&
+                  read_high_when_scarce_bytes <= read_high_bytes / 2,
+              "a ClientHello must fit before receiving pauses");
 static_assert(head_bytes_max < read_high_bytes);
 static_assert(request_head_timeout <= client_idle_timeout);
 

@@ -65,7 +65,7 @@ struct Loop::Ring {
   std::array<Arrived, kBatchMax> batch;
 
   ~Ring() {
-    if (buffers != nullptr) io_uring_free_buf_ring(&ring, buffers, limits::receive_buffers_max, kBufferGroup);
+    if (buffers != nullptr) io_uring_free_buf_ring(&ring, buffers, buffer_mask + 1, kBufferGroup);
     if (ring.ring_fd > 0) io_uring_queue_exit(&ring);
   }
 
@@ -98,15 +98,18 @@ Result<std::unique_ptr<Loop>> Loop::create(const LoopOptions& options) {
   io_uring_register_ring_fd(&ring->ring);  // saves a descriptor look-up per turn; works without
 
   int result = 0;
-  ring->buffers = io_uring_setup_buf_ring(&ring->ring, limits::receive_buffers_max, kBufferGroup, 0, &result);
+  ring->buffers = io_uring_setup_buf_ring(&ring->ring, options.receive_buffers_max, kBufferGroup, 0, &result);
   if (ring->buffers == nullptr) return failure(ring_failure(-result));
-  ring->buffer_mask = static_cast<unsigned>(io_uring_buf_ring_mask(limits::receive_buffers_max));
+  ring->buffer_mask = static_cast<unsigned>(io_uring_buf_ring_mask(options.receive_buffers_max));
 
-  return std::unique_ptr<Loop>(new Loop(std::move(ring)));
+  return std::unique_ptr<Loop>(new Loop(std::move(ring), options));
 }
 
-Loop::Loop(std::unique_ptr<Ring> ring)
-    : ring_(std::move(ring)), now_(read_monotonic_clock()), timers_(now_), receive_buffers_(*this) {
+Loop::Loop(std::unique_ptr<Ring> ring, const LoopOptions& options)
+    : ring_(std::move(ring)),
+      now_(read_monotonic_clock()),
+      timers_(now_),
+      receive_buffers_(*this, options.receive_buffers_max) {
   receive_buffers_.grow();
 }
 
@@ -168,7 +171,11 @@ void Loop::accept(Op& op, int listener_fd, AcceptCount count) {
 
 void Loop::receive(Op& op, int fd) {
   io_uring_sqe& sqe = ring_->entry();
-  io_uring_prep_recv_multishot(&sqe, fd, nullptr, 0, 0);
+  if (receive_buffers_.are_scarce()) {
+    io_uring_prep_recv(&sqe, fd, nullptr, 0, 0);
+  } else {
+    io_uring_prep_recv_multishot(&sqe, fd, nullptr, 0, 0);
+  }
   sqe.flags |= IOSQE_BUFFER_SELECT;
   sqe.buf_group = kBufferGroup;
   io_uring_sqe_set_data64(&sqe, arm(op));

@@ -45,6 +45,7 @@ class Task : public ListNode<Task> {
 struct LoopOptions {
   unsigned ring_entries = limits::ring_entries;
   unsigned completion_entries = limits::completion_entries;
+  unsigned receive_buffers_max = limits::receive_buffers_max;  // a power of two
 };
 
 enum class AcceptCount { one, many };
@@ -66,7 +67,8 @@ class Loop {
 
   // result = descriptor (blocking, close-on-exec). `many`: multishot, one completion per connection.
   void accept(Op& op, int listener_fd, AcceptCount count);
-  // Multishot, into the receive buffers: result = bytes, 0 at the end; -ENOBUFS: none left.
+  // Into the receive buffers, multishot unless these are scarce: result = bytes, 0 at the end; -ENOBUFS:
+  // none left.
   void receive(Op& op, int fd);
   void send(Op& op, int fd, const msghdr& message);
   // `address` must stay until the completion.
@@ -110,7 +112,7 @@ class Loop {
   friend class ReceiveBuffers;
   struct Ring;
 
-  explicit Loop(std::unique_ptr<Ring> ring);
+  Loop(std::unique_ptr<Ring> ring, const LoopOptions& options);
 
   void provide_buffer(ReceiveBuffers::Id id) noexcept;
   [[nodiscard]] Duration bounded_wait(Duration max_wait) const noexcept;

@@ -9,19 +9,15 @@
 
 namespace sluice::io {
 
-namespace {
-constexpr size_t kMappedBytes = size_t{limits::receive_buffers_max} * limits::receive_buffer_bytes;
-}
-
-ReceiveBuffers::ReceiveBuffers(Loop& loop)
-    : loop_(loop), pieces_(std::make_unique_for_overwrite<Piece[]>(limits::receive_buffers_max)) {
-  void* mapped =
-      mmap(nullptr, kMappedBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+ReceiveBuffers::ReceiveBuffers(Loop& loop, unsigned count_max)
+    : loop_(loop), count_max_(count_max), pieces_(std::make_unique_for_overwrite<Piece[]>(count_max)) {
+  void* mapped = mmap(nullptr, size_t{count_max} * limits::receive_buffer_bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   CHECK(mapped != MAP_FAILED);
   memory_ = static_cast<std::byte*>(mapped);
 }
 
-ReceiveBuffers::~ReceiveBuffers() { munmap(memory_, kMappedBytes); }
+ReceiveBuffers::~ReceiveBuffers() { munmap(memory_, size_t{count_max_} * limits::receive_buffer_bytes); }
 
 void ReceiveBuffers::release(Id id) noexcept {
   DCHECK(held_count_ > 0);
@@ -30,10 +26,15 @@ void ReceiveBuffers::release(Id id) noexcept {
 }
 
 bool ReceiveBuffers::grow() noexcept {
-  const unsigned target =
-      std::min(limits::receive_buffers_max, count_ == 0 ? limits::receive_buffers_start : count_ * 2);
+  const unsigned target = std::min(count_max_, count_ == 0 ? limits::receive_buffers_start : count_ * 2);
   if (target == count_) return false;
   for (; count_ < target; ++count_) loop_.provide_buffer(static_cast<Id>(count_));
+  return true;
+}
+
+bool ReceiveBuffers::reclaim() {
+  if (holders_.empty()) return false;
+  holders_.front().move_to_heap();
   return true;
 }
 
@@ -42,6 +43,7 @@ void ReceiveQueue::push(ReceiveBuffers::Id id, size_t size) noexcept {
   size_ += static_cast<uint32_t>(size);
   if (last_ == ReceiveBuffers::kNone) {
     first_ = id;
+    buffers_->holders_.push_back(*this);
   } else {
     auto& last = buffers_->pieces_[last_];
     if (limits::receive_buffer_bytes - last.end >= size) {
@@ -57,6 +59,7 @@ void ReceiveQueue::push(ReceiveBuffers::Id id, size_t size) noexcept {
 }
 
 ConstBytes ReceiveQueue::front() const noexcept {
+  if (moved_ != nullptr) return {moved_.get() + moved_begin_, moved_end_ - moved_begin_};
   if (first_ == ReceiveBuffers::kNone) return {};
   const auto& piece = buffers_->pieces_[first_];
   return {buffers_->memory(first_) + piece.begin, piece.end - piece.begin};
@@ -65,21 +68,37 @@ ConstBytes ReceiveQueue::front() const noexcept {
 void ReceiveQueue::consume(size_t size) noexcept {
   DCHECK(size <= size_);
   size_ -= static_cast<uint32_t>(size);
+  if (moved_ != nullptr) {
+    const size_t step = std::min<size_t>(size, moved_end_ - moved_begin_);
+    moved_begin_ += static_cast<uint32_t>(step);
+    size -= step;
+    if (moved_begin_ == moved_end_) free_moved();
+  }
   while (size > 0) {
     auto& piece = buffers_->pieces_[first_];
     const size_t step = std::min<size_t>(size, piece.end - piece.begin);
     piece.begin += static_cast<uint32_t>(step);
     size -= step;
-    if (piece.begin < piece.end) break;
-    const ReceiveBuffers::Id emptied = first_;
-    first_ = piece.next;
-    if (first_ == ReceiveBuffers::kNone) last_ = ReceiveBuffers::kNone;
-    buffers_->release(emptied);
+    if (piece.begin == piece.end) release_first();
   }
+}
+
+void ReceiveQueue::release_first() noexcept {
+  const ReceiveBuffers::Id emptied = first_;
+  first_ = buffers_->pieces_[emptied].next;
+  if (first_ == ReceiveBuffers::kNone) {
+    last_ = ReceiveBuffers::kNone;
+    unlink();
+  }
+  buffers_->release(emptied);
 }
 
 size_t ReceiveQueue::peek(MutableBytes destination) const noexcept {
   size_t copied = 0;
+  if (moved_ != nullptr) {
+    copied = std::min<size_t>(destination.size(), moved_end_ - moved_begin_);
+    std::memcpy(destination.data(), moved_.get() + moved_begin_, copied);
+  }
   for (ReceiveBuffers::Id id = first_; id != ReceiveBuffers::kNone && copied < destination.size();
        id = buffers_->pieces_[id].next) {
     const auto& piece = buffers_->pieces_[id];
@@ -88,6 +107,23 @@ size_t ReceiveQueue::peek(MutableBytes destination) const noexcept {
     copied += step;
   }
   return copied;
+}
+
+// All of it, what was moved before included: it stays one piece.
+void ReceiveQueue::move_to_heap() {
+  auto bytes = std::make_unique_for_overwrite<std::byte[]>(size_);
+  static_cast<void>(peek({bytes.get(), size_}));
+  while (first_ != ReceiveBuffers::kNone) release_first();
+  if (moved_ != nullptr) free_moved();
+  moved_ = std::move(bytes);
+  moved_begin_ = 0;
+  moved_end_ = size_;
+  buffers_->moved_bytes_ += moved_end_;
+}
+
+void ReceiveQueue::free_moved() noexcept {
+  moved_.reset();
+  buffers_->moved_bytes_ -= moved_end_;
 }
 
 void ReceiveQueue::clear() noexcept {

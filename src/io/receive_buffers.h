@@ -3,12 +3,16 @@
 // a chain of buffers, linked through the table here: no allocation per piece.
 //
 // Memory is mapped for the maximum and touched only as the count grows; running out is flow control
-// (-ENOBUFS), not an error: the stream waits until others release. One owner (the Loop), one thread.
+// (-ENOBUFS), not an error: the stream waits until buffers are free. At the maximum they are made free by
+// moving what the longest holders have to the heap, so that no number of streams whose bytes nobody takes
+// can stop the others; and once buffers are scarce, a stream takes one at a time and pauses sooner, so
+// that what is moved stays small. One owner (the Loop), one thread.
 #pragma once
 
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/list.h"
 
 #include <cstdint>
 #include <memory>
@@ -16,13 +20,14 @@
 namespace sluice::io {
 
 class Loop;
+class ReceiveQueue;
 
 class ReceiveBuffers {
  public:
   using Id = uint16_t;
   static constexpr Id kNone = 0xffff;
 
-  explicit ReceiveBuffers(Loop& loop);
+  ReceiveBuffers(Loop& loop, unsigned count_max);
   ReceiveBuffers(const ReceiveBuffers&) = delete;
   ReceiveBuffers& operator=(const ReceiveBuffers&) = delete;
   ~ReceiveBuffers();
@@ -33,10 +38,16 @@ class ReceiveBuffers {
   void release(Id id) noexcept;
   // Provides more buffers; false at the maximum.
   bool grow() noexcept;
+  // Frees the buffers of the queue that has held some for longest; false when none does.
+  bool reclaim();
 
   [[nodiscard]] unsigned count() const noexcept { return count_; }            // provided so far
   [[nodiscard]] unsigned held_count() const noexcept { return held_count_; }  // filled and not released
   void on_filled() noexcept { ++held_count_; }
+  // More than half of what there may be is in use; what was moved to the heap counts.
+  [[nodiscard]] bool are_scarce() const noexcept {
+    return held_count_ + moved_bytes_ / limits::receive_buffer_bytes > count_max_ / 2;
+  }
 
  private:
   friend class ReceiveQueue;
@@ -48,14 +59,17 @@ class ReceiveBuffers {
   };
 
   Loop& loop_;
+  unsigned count_max_;
   std::byte* memory_;
   std::unique_ptr<Piece[]> pieces_;
+  List<ReceiveQueue> holders_;  // the queues that hold buffers, in the order in which they began to
   unsigned count_ = 0;
   unsigned held_count_ = 0;
+  size_t moved_bytes_ = 0;  // on the heap, of all queues
 };
 
 // Bytes that arrived on one stream and were not consumed yet, in order.
-class ReceiveQueue {
+class ReceiveQueue : public ListNode<ReceiveQueue> {
  public:
   explicit ReceiveQueue(ReceiveBuffers& buffers) noexcept : buffers_(&buffers) {}
   ReceiveQueue(const ReceiveQueue&) = delete;
@@ -66,7 +80,8 @@ class ReceiveQueue {
   // would otherwise hold a buffer for each.
   void push(ReceiveBuffers::Id id, size_t size) noexcept;
 
-  // The first contiguous bytes; empty exactly when nothing is queued.
+  // The first contiguous bytes; empty exactly when nothing is queued. They stay until consume() or the end
+  // of the turn.
   [[nodiscard]] ConstBytes front() const noexcept;
   // Drops bytes from the front, over as many buffers as it takes.
   void consume(size_t size) noexcept;
@@ -78,10 +93,19 @@ class ReceiveQueue {
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
 
  private:
+  friend class ReceiveBuffers;
+
+  void move_to_heap();
+  void free_moved() noexcept;
+  void release_first() noexcept;
+
   ReceiveBuffers* buffers_;
   uint32_t size_ = 0;
   ReceiveBuffers::Id first_ = ReceiveBuffers::kNone;
   ReceiveBuffers::Id last_ = ReceiveBuffers::kNone;
+  std::unique_ptr<std::byte[]> moved_;  // exactly while the first bytes are on the heap
+  uint32_t moved_begin_ = 0;
+  uint32_t moved_end_ = 0;  // also how much is allocated
 };
 
 }  // namespace sluice::io

@@ -76,7 +76,8 @@ void Stream::open() {
 void Stream::resume_receiving() {
   if (state_ != State::open || receive_ended_ || splice_requested_ || !receive_op_.is_idle() || task_.is_linked())
     return;
-  if (received_.size() > limits::read_high_bytes / 2) return;
+  const bool scarce = loop_.receive_buffers().are_scarce();
+  if (received_.size() > (scarce ? limits::read_high_when_scarce_bytes : limits::read_high_bytes / 2)) return;
   receive_use_ = Use::transfer;
   loop_.receive(receive_op_, fd_);
 }

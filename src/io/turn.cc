@@ -55,14 +55,14 @@ void Loop::run_tasks(List<Task>& tasks) {
   }
 }
 
-// As many as there are free buffers; the others keep waiting, in the order in which they came.
+// A free buffer for each, in the order in which they came.
 void Loop::feed_starved() {
   if (starved_.empty()) return;
   ++statistics_.buffers_exhausted;
-  if (receive_buffers_.held_count() == receive_buffers_.count()) receive_buffers_.grow();
   List<Task> fed;
-  for (unsigned free = receive_buffers_.count() - receive_buffers_.held_count(); free > 0 && !starved_.empty();
-       --free) {
+  for (unsigned promised = 0; !starved_.empty(); ++promised) {
+    const bool has_free = receive_buffers_.held_count() + promised < receive_buffers_.count();
+    if (!has_free && !receive_buffers_.grow() && !receive_buffers_.reclaim()) break;
     fed.push_back(starved_.pop_front());
   }
   run_tasks(fed);

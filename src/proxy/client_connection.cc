@@ -177,6 +177,7 @@ void ClientConnection::serve() {
       // A client that asks and does not read: its next request waits until it has taken its answers.
       if (transport_.writable_bytes() == 0) {
         transport_.flush();
+        if (deadline_ > services_.loop.now() + limits::client_write_timeout) set_deadline(limits::client_write_timeout);
         return;
       }
       if (requests == limits::requests_per_turn_max) {
@@ -340,7 +341,9 @@ void ClientConnection::on_expired() {
       close_at_once(io::Stream::Ending::orderly);
       break;
     case State::open:
-      if (exchange_ == nullptr) {
+      if (exchange_ == nullptr && transport_.stream().unsent_bytes() > 0) {
+        await_taking();
+      } else if (exchange_ == nullptr) {
         finish();
       } else if (exchange_->is_reading_head()) {
         exchange_->time_out_head();
@@ -352,15 +355,18 @@ void ClientConnection::on_expired() {
         close_at_once(io::Stream::Ending::reset);
       }
       break;
-    case State::finishing:
-      if (bytes_moved() != moved_at_last_look_) {
-        set_deadline(limits::client_write_timeout);
-      } else {
-        close_at_once(io::Stream::Ending::reset);
-      }
-      break;
+    case State::finishing: await_taking(); break;
     case State::lingering: close_at_once(io::Stream::Ending::orderly); break;
     case State::closing: break;
+  }
+}
+
+// The client is to take what is still unsent: as long as it takes some of it.
+void ClientConnection::await_taking() {
+  if (bytes_moved() != moved_at_last_look_) {
+    set_deadline(limits::client_write_timeout);
+  } else {
+    close_at_once(io::Stream::Ending::reset);
   }
 }
 

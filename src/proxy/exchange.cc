@@ -287,7 +287,8 @@ Exchange::Outcome Exchange::on_response_done() {
 
 // --- Zero copy -------------------------------------------------------------------------------------
 
-// A long body that both sides carry as it is: from now on by splice, once both streams are quiet.
+// A long body that both sides carry as it is: from now on by splice, once first the source and then the
+// sink have become quiet.
 void Exchange::consider_splice(SpliceDirection direction) {
   if (splice_refused_ || splice_direction_ != SpliceDirection::none) return;
   if (client_.transport().is_tls() || upstream_->transport().is_tls()) return;
@@ -298,8 +299,7 @@ void Exchange::consider_splice(SpliceDirection direction) {
   if ((is_request ? request_encoding_ : response_encoding_) != BodyEncoding::identity) return;
   if (reader.passable_bytes() < limits::splice_threshold_bytes) return;
   splice_direction_ = direction;
-  client_.transport().stream().request_splice_mode();
-  upstream_->transport().stream().request_splice_mode();
+  (is_request ? client_.transport() : upstream_->transport()).stream().request_splice_mode();
 }
 
 void Exchange::leave_splice_mode() {
@@ -323,6 +323,8 @@ Exchange::Outcome Exchange::advance_splice(bool& moved) {
       leave_splice_mode();
       return forward_both_ways();
     }
+    // The sink is listened to until it has taken what was copied: it may answer early and take no more.
+    if (source.is_spliceable() && source.receive_queue().empty() && sink.has_sent_all()) sink.request_splice_mode();
     if (!forward::SplicePump::is_ready(source, sink)) return Outcome::pending;
     splice_.emplace(services_.pipes, source, sink, reader.passable_bytes());
     if (!splice_->start()) {  // no descriptors: copy on
@@ -439,13 +441,19 @@ Exchange::Outcome Exchange::on_upstream_lost() {
 // A pooled connection that its upstream closed just as it was taken: once more, on a new one, when the
 // upstream cannot have acted on the request or acting twice does no harm (RFC 9110 9.2.2, RFC 9112 9.3.1).
 bool Exchange::may_retry_lost_request() const noexcept {
-  if (!upstream_->is_reused() || upstream_->reader().is_inside_head() || request_bytes_ > 0) return false;
+  if (!upstream_->is_reused() || upstream_->reader().is_inside_head() || has_body_begun()) return false;
   if (upstream_->has_sent_nothing()) return true;
   constexpr std::string_view kIdempotent[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"};
   for (const std::string_view method : kIdempotent) {
     if (request_.method == method) return true;
   }
   return false;
+}
+
+// What was read of the body has gone to the upstream and is kept nowhere: bytes, or the mark that ends a
+// chunked body (with its trailers).
+bool Exchange::has_body_begun() const noexcept {
+  return request_bytes_ > 0 || (request_done_ && request_encoding_ == BodyEncoding::chunked);
 }
 
 Exchange::Outcome Exchange::on_bad_response() {

@@ -99,6 +99,7 @@ class Exchange {
   void consider_splice(SpliceDirection direction);
   void leave_splice_mode();
   [[nodiscard]] bool may_retry_lost_request() const noexcept;
+  [[nodiscard]] bool has_body_begun() const noexcept;
   [[nodiscard]] bool may_keep_client() const noexcept;
   [[nodiscard]] bool drain_buffered_request_body();
   void write_record();

@@ -13,7 +13,8 @@ using forward::SpliceStatus;
 Tunnel::Tunnel(Services& services, transport::Transport& client, transport::Transport& upstream) noexcept
     : services_(services),
       to_upstream_{.source = client, .sink = upstream},
-      to_client_{.source = upstream, .sink = client} {
+      to_client_{.source = upstream, .sink = client},
+      patience_(on_impatient, *this) {
   services_.observer.counters.tunnels_active.add();
 }
 
@@ -52,10 +53,12 @@ void Tunnel::consider_splice() {
         to_upstream_.sink.is_tls())
       return;
     splice_requested_ = true;
+    services_.loop.timers().arm(patience_, services_.loop.now() + limits::splice_patience);
     client.request_splice_mode();
     upstream.request_splice_mode();
   }
   if (!forward::SplicePump::is_ready(client, upstream) || !upstream.receive_queue().empty()) return;
+  patience_.cancel();
   constexpr uint64_t kUnbounded = std::numeric_limits<uint64_t>::max();
   to_upstream_.pump.emplace(services_.pipes, client, upstream, kUnbounded);
   to_client_.pump.emplace(services_.pipes, upstream, client, kUnbounded);
@@ -66,11 +69,16 @@ void Tunnel::consider_splice() {
 
 void Tunnel::refuse_splice() {
   splice_refused_ = true;
+  patience_.cancel();
   to_upstream_.pump.reset();
   to_client_.pump.reset();
   to_upstream_.source.stream().leave_splice_mode();
   to_upstream_.sink.stream().leave_splice_mode();
 }
+
+// A side that reads only when it is read (an echo) never becomes quiet while we wait for it to take the
+// last copied bytes and do not read what it says. The streams wake the copying themselves.
+void Tunnel::on_impatient(Timer& timer) { static_cast<OwnedTimer&>(timer).owner.refuse_splice(); }
 
 Tunnel::Status Tunnel::advance(Direction& direction) {
   const forward::CopyResult copied = forward::copy_bytes(direction.source, direction.sink);

@@ -4,6 +4,7 @@
 // have ended. One thread.
 #pragma once
 
+#include "base/timer_wheel.h"
 #include "forward/splice_pump.h"
 #include "proxy/services.h"
 #include "transport/transport.h"
@@ -45,10 +46,15 @@ class Tunnel {
   void end(Direction& direction);
   void consider_splice();
   void refuse_splice();
+  static void on_impatient(Timer& timer);
 
   Services& services_;
   Direction to_upstream_;
   Direction to_client_;
+  struct OwnedTimer : Timer {
+    OwnedTimer(Handler handler, Tunnel& tunnel) noexcept : Timer(handler), owner(tunnel) {}
+    Tunnel& owner;
+  } patience_;                     // armed from the request until both directions are spliced, or not
   bool splice_requested_ = false;  // the streams were asked to become quiet
   bool splice_refused_ = false;    // this tunnel stays with copying
 };

@@ -21,9 +21,6 @@ namespace {
 // Also the pulse that a watchdog looks for.
 constexpr Duration kTurnWaitMax = std::chrono::milliseconds(500);
 
-// Room that a burst may take before accepting one by one takes effect.
-constexpr uint32_t kBurst = 1024;
-
 // How many connections a shard may have: by its own limit, and by its share of the descriptors, of
 // which a connection needs one for itself, one for its upstream and, now and then, more (an idle
 // upstream connection, pipes of a spliced body).
@@ -181,7 +178,7 @@ void Shard::on_accepted(void* self, accept::Listener& listener, int fd) {
 // Beyond the limits new connections wait in the kernel's backlog, where they cost no memory of ours.
 void Shard::admit() {
   const size_t open = services_->client_connections.count();
-  Admission admission = open + kBurst < connections_max_ ? Admission::bursts : Admission::one_by_one;
+  Admission admission = open + limits::accept_burst < connections_max_ ? Admission::bursts : Admission::one_by_one;
   if (open >= connections_max_ ||
       observer_.counters.tls_handshakes_active.value() >= limits::handshakes_per_shard_max) {
     admission = Admission::none;

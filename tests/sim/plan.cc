@@ -199,6 +199,7 @@ RunPlan Planner::run() {
   plan.upstream_writing = pace();
   const size_t clients = has_tls_ || chance(700) ? between(1, 8) : between(9, 32);
   for (size_t i = 0; i < clients; ++i) plan.clients.push_back(client());
+  plan.receive_buffers_max = one_of<unsigned>({256, 256, 256, 64, 8});
   plan.logs_requests = chance(300);
   if (chance(300)) plan.reload_at = up_to(60ms);
   if (!is_calm_ && chance(150)) plan.drain_at = up_to(80ms);

@@ -110,6 +110,7 @@ struct RunPlan {
   Pace upstream_reading;
   Pace upstream_writing;
   std::vector<ClientPlan> clients;
+  unsigned receive_buffers_max = 0;  // of the gateway: few, so that they run out
   bool logs_requests = false;
   std::optional<Duration> reload_at;
   std::optional<Duration> drain_at;

@@ -52,7 +52,7 @@ Run::Run(uint64_t seed, bool verbose)
     : plan_(make_plan(seed)),
       world_(seed, plan_.weather),
       judge_(world_, plan_),
-      gateway_(world_, *first_snapshot_, seed) {
+      gateway_(world_, *first_snapshot_, seed, {.receive_buffers_max = plan_.receive_buffers_max}) {
   world_.verbose = verbose;
   gateway_.services().observer.access_log.set_enabled(plan_.logs_requests);
   serve_upstreams();

@@ -21,16 +21,6 @@ namespace sluice::sim {
 
 using namespace std::chrono_literals;
 
-// Nothing happens by chance.
-inline Weather fine_weather() {
-  return {.short_transfer = 0,
-          .multishot_ends = 0,
-          .no_buffers = 0,
-          .delayed_completion = 0,
-          .late_start = 0,
-          .spurious = 0,
-          .reset_drops_received = 0};
-}
 // Everything that a correct program must not notice.
 inline Weather rough_weather() {
   return {.short_transfer = 300,
@@ -95,6 +85,8 @@ class Speaker {
   // Moves what can be moved.
   void listen();
 
+  // What was said does not fit into the socket: the other side does not read it.
+  [[nodiscard]] bool is_interrupted() const noexcept { return !unsaid_.empty(); }
   [[nodiscard]] const std::string& heard() const noexcept { return heard_; }
   // What was heard since the last call.
   [[nodiscard]] std::string take_heard() { return std::exchange(heard_, {}); }
@@ -131,8 +123,8 @@ inline void Speaker::listen() {
 
 class Dialogue {
  public:
-  explicit Dialogue(uint64_t seed = 1, const Weather& weather = fine_weather())
-      : world_(seed, weather), snapshot_(one_upstream_snapshot()), gateway_(world_, *snapshot_, seed) {
+  explicit Dialogue(uint64_t seed = 1, const Weather& weather = fine_weather(), const io::LoopOptions& options = {})
+      : world_(seed, weather), snapshot_(one_upstream_snapshot()), gateway_(world_, *snapshot_, seed, options) {
     world_.network().serve(
         dialogue_upstream_address,
         {.answer = [this] { return Network::Answer{.error = connect_error, .delay = connect_delay}; },

@@ -13,10 +13,10 @@ constexpr Duration kTurnWaitMax = std::chrono::seconds(1);
 constexpr unsigned kTurnsToEndMax = 100'000;
 }  // namespace
 
-SimGateway::SimGateway(World& world, const snapshot::Snapshot& snapshot, uint64_t seed)
+SimGateway::SimGateway(World& world, const snapshot::Snapshot& snapshot, uint64_t seed, const io::LoopOptions& options)
     : world_(world),
       observer_(std::make_unique<observe::ShardObserver>()),
-      loop_(std::move(*io::Loop::create())),
+      loop_(std::move(*io::Loop::create(options))),
       services_(std::make_unique<proxy::Services>(*loop_, *observer_, seed)) {
   adopt(snapshot);
   for (const snapshot::Listener& listener : snapshot.listeners) {

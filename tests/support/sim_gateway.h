@@ -19,7 +19,7 @@ namespace sluice::sim {
 class SimGateway {
  public:
   // Listens on every listener of `snapshot`, which must outlive the gateway.
-  SimGateway(World& world, const snapshot::Snapshot& snapshot, uint64_t seed);
+  SimGateway(World& world, const snapshot::Snapshot& snapshot, uint64_t seed, const io::LoopOptions& options = {});
   SimGateway(const SimGateway&) = delete;
   SimGateway& operator=(const SimGateway&) = delete;
   ~SimGateway();  // ended

@@ -191,7 +191,8 @@ void Kernel::fill_buffer(Operation& operation) {
   is_provided_[id] = false;
   const size_t size = world_.chance(world_.weather().short_transfer) ? world_.some_of(memory.size()) : memory.size();
   const long count = operation.descriptor->socket->read(memory.first(size));
-  post(operation, static_cast<int>(count), !world_.chance(world_.weather().multishot_ends), id);
+  post(operation, static_cast<int>(count),
+       operation.entry.is_multishot && !world_.chance(world_.weather().multishot_ends), id);
 }
 
 // Some kernels hand over the buffer that they had chosen although nothing came into it.

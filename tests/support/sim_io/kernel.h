@@ -76,7 +76,7 @@ class Kernel {
     std::vector<iovec> vectors{};  // send: what the entry itself points to
     uint64_t checksum = 0;         // of the bytes to send, when it was armed
     SocketAddress address{};       // connect
-    bool is_multishot = false;     // accept
+    bool is_multishot = false;     // accept, receive
     MutableBytes buffer{};         // read
   };
   // Submits first when the queue is full.

@@ -16,12 +16,15 @@ struct Loop::Ring {
   void arm(Kernel::Entry entry) const { world.kernel().arm(std::move(entry)); }
 };
 
-Result<std::unique_ptr<Loop>> Loop::create(const LoopOptions&) {
-  return std::unique_ptr<Loop>(new Loop(std::make_unique<Ring>()));
+Result<std::unique_ptr<Loop>> Loop::create(const LoopOptions& options) {
+  return std::unique_ptr<Loop>(new Loop(std::make_unique<Ring>(), options));
 }
 
-Loop::Loop(std::unique_ptr<Ring> ring)
-    : ring_(std::move(ring)), now_(ring_->world.now()), timers_(now_), receive_buffers_(*this) {
+Loop::Loop(std::unique_ptr<Ring> ring, const LoopOptions& options)
+    : ring_(std::move(ring)),
+      now_(ring_->world.now()),
+      timers_(now_),
+      receive_buffers_(*this, options.receive_buffers_max) {
   receive_buffers_.grow();
 }
 
@@ -47,7 +50,10 @@ void Loop::accept(Op& op, int listener_fd, AcceptCount count) {
       {.kind = Kernel::Kind::accept, .name = arm(op), .fd = listener_fd, .is_multishot = count == AcceptCount::many});
 }
 
-void Loop::receive(Op& op, int fd) { ring_->arm({.kind = Kernel::Kind::receive, .name = arm(op), .fd = fd}); }
+void Loop::receive(Op& op, int fd) {
+  ring_->arm(
+      {.kind = Kernel::Kind::receive, .name = arm(op), .fd = fd, .is_multishot = !receive_buffers_.are_scarce()});
+}
 
 void Loop::send(Op& op, int fd, const msghdr& message) {
   ring_->arm({.kind = Kernel::Kind::send, .name = arm(op), .fd = fd, .message = &message});

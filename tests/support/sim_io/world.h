@@ -42,6 +42,17 @@ struct Weather {
   bool nonblocking_is_nowait = true;  // an operation on a non-blocking socket gives EAGAIN; some kernels wait
 };
 
+// Nothing happens by chance.
+inline Weather fine_weather() {
+  return {.short_transfer = 0,
+          .multishot_ends = 0,
+          .no_buffers = 0,
+          .delayed_completion = 0,
+          .late_start = 0,
+          .spurious = 0,
+          .reset_drops_received = 0};
+}
+
 class World {
  public:
   explicit World(uint64_t seed, const Weather& weather = {});

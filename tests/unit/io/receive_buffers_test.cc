@@ -90,6 +90,69 @@ TEST_F(ReceiveQueueTest, ReleasesItsBuffersWhenItDies) {
   EXPECT_EQ(buffers().held_count(), 0U);
 }
 
+TEST_F(ReceiveQueueTest, KeepsItsBytesWhenItsBuffersAreReclaimed) {
+  ReceiveQueue idle(buffers());
+  ReceiveQueue queue(buffers());
+  const std::string first = std::string(kWhole, 'a') + std::string(100, 'b');
+  arrive(queue, 1, first.substr(0, kWhole));
+  arrive(queue, 2, first.substr(kWhole));
+  queue.consume(5);
+  EXPECT_TRUE(buffers().reclaim());
+  EXPECT_EQ(buffers().held_count(), 0U);
+  EXPECT_FALSE(buffers().reclaim()) << "nobody holds any more";
+  EXPECT_TRUE(as_text(queue.front()) == first.substr(5));
+
+  // What arrives later comes later, and may be moved as well.
+  arrive(queue, 3, std::string(kWhole, 'c'));
+  queue.consume(kWhole - 5);
+  EXPECT_EQ(as_text(queue.front()), std::string(100, 'b'));
+  std::string peeked(200, '\0');
+  EXPECT_EQ(queue.peek({reinterpret_cast<std::byte*>(peeked.data()), peeked.size()}), 200U);
+  EXPECT_EQ(peeked, std::string(100, 'b') + std::string(100, 'c'));
+  EXPECT_TRUE(buffers().reclaim());
+  EXPECT_EQ(queue.size(), 100 + kWhole);
+  EXPECT_TRUE(as_text(queue.front()) == std::string(100, 'b') + std::string(kWhole, 'c'));
+  queue.consume(50);
+  queue.consume(queue.size());
+  EXPECT_TRUE(queue.empty() && queue.front().empty());
+  arrive(queue, 4, "again");
+  EXPECT_EQ(as_text(queue.front()), "again");
+}
+
+TEST_F(ReceiveQueueTest, ReclaimsFromTheLongestHolderFirst) {
+  ReceiveQueue first(buffers());
+  ReceiveQueue second(buffers());
+  arrive(first, 1, "first");
+  arrive(second, 2, "second");
+  first.consume(5);  // holds none meanwhile
+  arrive(first, 3, "first again");
+  EXPECT_TRUE(buffers().reclaim());
+  arrive(second, 4, "more");
+  EXPECT_EQ(as_text(first.front()), "first again");
+  EXPECT_EQ(as_text(second.front()), "second") << "moved: what follows is another piece";
+}
+
+TEST_F(ReceiveQueueTest, BuffersAreScarceWhenMoreThanHalfAreInUseOrOnTheHeap) {
+  const auto scarce_loop = Loop::create({.ring_entries = 8, .receive_buffers_max = 4});
+  ASSERT_TRUE(scarce_loop.has_value());
+  ReceiveBuffers& few = (*scarce_loop)->receive_buffers();
+  EXPECT_EQ(few.count(), 4U);
+  EXPECT_FALSE(few.grow());
+  ReceiveQueue queue(few);
+  for (ReceiveBuffers::Id id = 0; id < 2; ++id) {
+    few.on_filled();
+    queue.push(id, kWhole);
+  }
+  EXPECT_FALSE(few.are_scarce());
+  few.on_filled();
+  queue.push(2, kWhole);
+  EXPECT_TRUE(few.are_scarce());
+  EXPECT_TRUE(few.reclaim());
+  EXPECT_TRUE(few.are_scarce());
+  queue.clear();
+  EXPECT_FALSE(few.are_scarce());
+}
+
 TEST_F(ReceiveQueueTest, BuffersGrowToTheMaximumAndNoFurther) {
   EXPECT_EQ(buffers().count(), limits::receive_buffers_start);
   while (buffers().grow()) EXPECT_LE(buffers().count(), limits::receive_buffers_max);

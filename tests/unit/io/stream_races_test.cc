@@ -17,17 +17,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Nothing happens by chance.
-sim::Weather fine_weather() {
-  return {.short_transfer = 0,
-          .multishot_ends = 0,
-          .no_buffers = 0,
-          .delayed_completion = 0,
-          .late_start = 0,
-          .spurious = 0,
-          .reset_drops_received = 0};
-}
-
 // A stream that has connected to the test.
 class StreamInWorld {
  public:
@@ -70,7 +59,7 @@ class StreamInWorld {
 // body that ends with its connection went on as a whole one.
 TEST(StreamRaces, AResetThatWasToldToASendIsNoOrderlyEnd) {
   for (uint64_t seed = 1; seed <= 100; ++seed) {
-    sim::Weather weather = fine_weather();
+    sim::Weather weather = sim::fine_weather();
     weather.late_start = 500;
     weather.delayed_completion = 300;
     weather.socket_buffer_max = 2000;
@@ -93,7 +82,7 @@ TEST(StreamRaces, AResetThatWasToldToASendIsNoOrderlyEnd) {
 // its owner for word that it was quiet.
 TEST(StreamRaces, AskedToBecomeQuietItTellsSoAlsoWhenItHadNoBuffers) {
   for (uint64_t seed = 1; seed <= 100; ++seed) {
-    sim::Weather weather = fine_weather();
+    sim::Weather weather = sim::fine_weather();
     weather.no_buffers = 500;
     weather.delayed_completion = 500;
     StreamInWorld world(seed, weather);

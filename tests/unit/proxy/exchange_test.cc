@@ -101,6 +101,24 @@ TEST(Exchange, RepeatsAGetOnANewConnectionWhenThePooledOneWasStale) {
   EXPECT_EQ(dialogue.gateway().counters().upstream_retries.value(), 1U);
 }
 
+// The repetition of a PUT with an empty chunked body went without the mark of its end, and its upstream waited
+// for that until the client gave up. A body that has been passed on cannot be said again.
+TEST(Exchange, RepeatsNoRequestWhoseBodyHasGone) {
+  Dialogue dialogue;
+  Speaker& client = dialogue.connect();
+  client.say(get);
+  dialogue.settle();
+  dialogue.upstream().say(ok("x"));
+  dialogue.settle();
+  static_cast<void>(dialogue.upstream().take_heard());
+  static_cast<void>(client.take_heard());
+  client.say("PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+  ASSERT_TRUE(dialogue.until([&] { return dialogue.upstream().heard().ends_with("0\r\n\r\n"); }));
+  dialogue.upstream().close();
+  ASSERT_TRUE(dialogue.until([&] { return client.heard().starts_with("HTTP/1.1 503 "); }));
+  EXPECT_EQ(dialogue.upstream_count(), 1U);
+}
+
 // The upstream's close was seen before the completion of the send that had carried the request: "nothing
 // was sent yet", and a POST was executed twice.
 TEST(Exchange, NeverRepeatsAPostThatMayHaveArrived) {
@@ -222,6 +240,67 @@ TEST(Exchange, SplicesALongBodyAndCopiesAShortOne) {
 }
 
 // --- time ------------------------------------------------------------------------------------------
+
+// The change to splicing stopped reading the upstream too, which had refused the upload and read no more of it:
+// neither side went on until the client was cut off, without its answer.
+TEST(Exchange, HearsAnEarlyAnswerWhileAnUploadIsAboutToBeSpliced) {
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    sim::Weather weather = seed % 2 == 0 ? sim::fine_weather() : sim::rough_weather();
+    weather.socket_buffer_max = 3000;
+    Dialogue dialogue(seed, weather);
+    Speaker& client = dialogue.connect();
+    client.say(post(1'000'000) + std::string(1'000'000, 'u'));
+    ASSERT_TRUE(dialogue.until([&] {
+      return dialogue.upstream_count() == 1 && dialogue.upstream().heard().find("\r\n\r\n") != std::string::npos;
+    })) << "seed "
+        << seed;
+    dialogue.upstream().stop_listening();
+    dialogue.settle(1ms * (seed % 8));
+    dialogue.upstream().say("HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n");
+    ASSERT_TRUE(dialogue.until([&] { return client.heard().ends_with("\r\n\r\n") || client.has_ended(); }))
+        << "seed " << seed;
+    EXPECT_TRUE(client.heard().starts_with("HTTP/1.1 413 ")) << "seed " << seed << ": " << client.heard();
+  }
+}
+
+// Uploads whose upstreams do not read held all receive buffers of the shard, and nobody else was heard.
+TEST(Exchange, HearsOthersWhileUploadsThatNobodyTakesHoldAllReceiveBuffers) {
+  Dialogue dialogue(1, sim::fine_weather(), {.receive_buffers_max = 8});
+  for (size_t i = 0; i < 10; ++i) {
+    Speaker& uploader = dialogue.connect();
+    uploader.say("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n" +
+                 std::string(0xfffff, 'u'));
+    ASSERT_TRUE(dialogue.until([&] { return dialogue.upstream_count() == i + 1; }));
+    dialogue.upstream(i).stop_listening();
+  }
+  dialogue.settle(2s);
+  EXPECT_TRUE(dialogue.gateway().loop().receive_buffers().are_scarce());
+  const Instant started = dialogue.world().now();
+  Speaker& client = dialogue.connect();
+  client.say(get);
+  ASSERT_TRUE(dialogue.until([&] { return dialogue.upstream_count() == 11; }));
+  dialogue.upstream(10).say(ok(std::string(200'000, 'd')));
+  ASSERT_TRUE(dialogue.until([&] { return client.heard().ends_with("dd") && client.heard().size() > 200'000; }));
+  EXPECT_LT(dialogue.world().now() - started, 10s);
+}
+
+// Its answers fill its socket and our send queue; then its further requests wait, and after a while it is cut off.
+TEST(Exchange, CutsOffAClientThatAsksAndNeverReads) {
+  Dialogue dialogue;
+  Speaker& client = dialogue.connect();
+  client.stop_listening();
+  std::string requests;
+  for (int i = 0; i < 5000; ++i) requests += "GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+  const Instant started = dialogue.world().now();
+  client.say(requests);
+  ASSERT_TRUE(dialogue.until([&] {
+    if (dialogue.upstream_count() > 0 && dialogue.upstream().take_heard().ends_with("0\r\n\r\n"))
+      dialogue.upstream().say(ok(""));
+    return client.was_reset();
+  }));
+  EXPECT_TRUE(client.is_interrupted()) << "all requests were read, although no answer was";
+  EXPECT_LT(dialogue.world().now() - started, 10min);
+}
 
 TEST(Exchange, GivesUpAnUpstreamThatCannotBeReached) {
   Dialogue dialogue;

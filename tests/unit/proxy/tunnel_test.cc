@@ -63,6 +63,27 @@ TEST(Tunnel, SplicesWhenMuchIsMoving) {
   EXPECT_GT(switched.dialogue.gateway().counters().spliced_bytes.value(), much.size() / 2);
 }
 
+// The change to splicing stops reading on both sides. An upstream that reads only when what it wrote was read
+// then waited for us, and we for it to take the last copied bytes: until the tunnel's idle time was over.
+TEST(Tunnel, CarriesOnWhenAnEchoBlocksTheChangeToSplicing) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    sim::Weather weather = seed % 2 == 0 ? sim::fine_weather() : sim::rough_weather();
+    weather.socket_buffer_max = 3000;
+    Switched switched(seed, weather);
+    const Instant started = switched.dialogue.world().now();
+    const std::string much(500'000, 'e');
+    switched.client.say(much);
+    ASSERT_TRUE(switched.dialogue.until([&] {
+      Speaker& echo = switched.upstream();
+      echo.say(echo.take_heard());
+      echo.is_interrupted() ? echo.stop_listening() : echo.resume_listening();
+      return switched.client.heard().size() == much.size();
+    })) << "seed "
+        << seed;
+    EXPECT_LT(switched.dialogue.world().now() - started, 10min) << "seed " << seed;
+  }
+}
+
 // Both ends had been seen, so the tunnel was over, and what the upstream had not taken yet was dropped.
 TEST(Tunnel, IsOverOnlyWhenTheLastBytesHaveGone) {
   for (uint64_t seed = 1; seed <= 60; ++seed) {
