@@ -112,7 +112,9 @@ void ClientConnection::on_hello_bytes() {
   tls::ClientHello hello;
   switch (tls::read_client_hello(bytes, hello)) {
     case tls::HelloStatus::need_more:
-      if (transport_.stream().has_receive_ended()) close_at_once(io::Stream::Ending::orderly);
+      if (!transport_.stream().has_receive_ended()) return;
+      if (!queue.empty()) services_.observer.counters.tls_handshake_failures.add();  // no probe of the port
+      close_at_once(io::Stream::Ending::orderly);
       return;
     case tls::HelloStatus::not_tls:
     case tls::HelloStatus::malformed:
@@ -170,6 +172,8 @@ void ClientConnection::serve() {
   for (unsigned requests = 0; state_ == State::open; ++requests) {
     const bool is_new = exchange_ == nullptr;
     if (is_new) {
+      // Old clients end a body with an empty line that is not part of it (RFC 9112 2.2).
+      if (as_text(transport_.readable()) == "\r\n") transport_.consume(2);
       if (transport_.readable().empty()) {
         rest();
         return;
@@ -219,7 +223,9 @@ void ClientConnection::yield() {
 void ClientConnection::rest() {
   transport_.flush();
   if (transport_.is_at_end() || transport_.has_send_failed()) {
-    if (transport_.has_sent_all() || transport_.has_send_failed()) {
+    // A close_notify is answered by one (RFC 8446 6.1), unless FIN came with it: then nobody reads it.
+    const bool is_gone = transport_.stream().has_receive_ended() && transport_.has_sent_all();
+    if (is_gone || transport_.has_send_failed()) {
       close_at_once(io::Stream::Ending::orderly);
     } else {
       finish();
@@ -308,9 +314,11 @@ void ClientConnection::set_deadline(Duration from_now) {
   services_.loop.timers().arm(timer_, deadline_);
 }
 
-// While something is to be sent, only what the client takes is progress.
+// While something is to be sent, only what is taken of it is progress.
 uint64_t ClientConnection::bytes_moved() const noexcept {
   const io::Stream& stream = transport_.stream();
+  if (exchange_ != nullptr && exchange_->awaiting() == Exchange::Awaiting::upstream_reading)
+    return exchange_->bytes_sent_upstream();
   return stream.unsent_bytes() > 0 ? stream.bytes_sent() : stream.bytes_received() + stream.bytes_sent();
 }
 
@@ -349,10 +357,14 @@ void ClientConnection::on_expired() {
         exchange_->time_out_head();
         end_exchange();
         finish();
-      } else if (bytes_moved() != moved_at_last_look_ || !exchange_->is_waiting_for_client()) {
-        set_deadline(exchange_->client_progress_timeout());
+      } else if (bytes_moved() != moved_at_last_look_) {
+        set_deadline(exchange_->progress_timeout());
       } else {
-        close_at_once(io::Stream::Ending::reset);
+        switch (exchange_->awaiting()) {
+          case Exchange::Awaiting::client: close_at_once(io::Stream::Ending::reset); break;
+          case Exchange::Awaiting::upstream_reading: exchange_->time_out_request(); break;
+          case Exchange::Awaiting::upstream_answer: set_deadline(exchange_->progress_timeout()); break;
+        }
       }
       break;
     case State::finishing: await_taking(); break;

@@ -154,32 +154,33 @@ void Exchange::on_request_done() {
 Exchange::Outcome Exchange::forward_both_ways() {
   for (bool moved = true; moved;) {
     moved = false;
-    Outcome outcome = Outcome::pending;
-    if (splice_) {
-      outcome = advance_splice(moved);
-      if (outcome != Outcome::pending || splice_) return outcome;
-      continue;
+    if (!splice_) {
+      const Outcome outcome = copy_both_ways(moved);
+      if (outcome != Outcome::pending) return outcome;
+      if (state_ == State::tunnelling) return advance_tunnel();
+      if (!moved && splice_direction_ != SpliceDirection::none) begin_splice(moved);
     }
-    if (!request_done_) outcome = forward_request_body(moved);
-    if (outcome == Outcome::pending && response_state_ == ResponseState::awaiting_head)
-      outcome = await_response_head(moved);
-    if (outcome == Outcome::pending && state_ == State::tunnelling) return advance_tunnel();
-    if (outcome == Outcome::pending && response_state_ == ResponseState::body) outcome = forward_response_body(moved);
-    if (outcome == Outcome::yield) upstream_->transport().flush();
-    if (outcome != Outcome::pending) return outcome;
+    if (splice_) {
+      const Outcome outcome = advance_splice(moved);
+      if (outcome != Outcome::pending) return outcome;
+    }
   }
-  upstream_->transport().flush();
-  if (splice_direction_ != SpliceDirection::none) {
-    bool moved = false;
-    const Outcome outcome = advance_splice(moved);
-    // Over as soon as it had begun: nothing else would wake the copying that goes on from there.
-    return moved && outcome == Outcome::pending ? forward_both_ways() : outcome;
-  }
+  if (splice_direction_ != SpliceDirection::none) return Outcome::pending;
   // A client that has gone away while nothing of it is due: the upstream need not go on.
   if (request_done_ && client_.transport().stream().has_receive_ended() && client_.transport().is_at_end())
     return on_client_lost();
   if (client_.transport().has_send_failed()) return on_client_lost();
   return Outcome::pending;
+}
+
+Exchange::Outcome Exchange::copy_both_ways(bool& moved) {
+  Outcome outcome = Outcome::pending;
+  if (!request_done_) outcome = forward_request_body(moved);
+  if (outcome == Outcome::pending && response_state_ == ResponseState::awaiting_head)
+    outcome = await_response_head(moved);
+  if (outcome == Outcome::pending && response_state_ == ResponseState::body) outcome = forward_response_body(moved);
+  if (upstream_ != nullptr) upstream_->transport().flush();
+  return outcome;
 }
 
 Exchange::Outcome Exchange::forward_request_body(bool& moved) {
@@ -309,35 +310,33 @@ void Exchange::leave_splice_mode() {
   if (upstream_ != nullptr) upstream_->transport().stream().leave_splice_mode();
 }
 
-Exchange::Outcome Exchange::advance_splice(bool& moved) {
+void Exchange::begin_splice(bool& moved) {
   const bool is_request = splice_direction_ == SpliceDirection::request;
   io::Stream& client = client_.transport().stream();
   io::Stream& upstream = upstream_->transport().stream();
   io::Stream& source = is_request ? client : upstream;
   io::Stream& sink = is_request ? upstream : client;
-  http::Http1Reader& reader = is_request ? request_reader_ : upstream_->reader();
+  const uint64_t bytes = (is_request ? request_reader_ : upstream_->reader()).passable_bytes();
 
-  if (!splice_) {
-    // The end came first: copying sees it. Or copying has moved the whole body meanwhile.
-    if (source.has_receive_ended() || sink.send_error() != 0 || reader.passable_bytes() == 0) {
-      leave_splice_mode();
-      return forward_both_ways();
-    }
+  if (!source.has_receive_ended() && sink.send_error() == 0 && bytes > 0) {
     // The sink is listened to until it has taken what was copied: it may answer early and take no more.
     if (source.is_spliceable() && source.receive_queue().empty() && sink.has_sent_all()) sink.request_splice_mode();
-    if (!forward::SplicePump::is_ready(source, sink)) return Outcome::pending;
-    splice_.emplace(services_.pipes, source, sink, reader.passable_bytes());
-    if (!splice_->start()) {  // no descriptors: copy on
-      splice_refused_ = true;
-      leave_splice_mode();
-      return forward_both_ways();
-    }
+    if (!forward::SplicePump::is_ready(source, sink)) return;
+    splice_.emplace(services_.pipes, source, sink, bytes);
+    if (splice_->start()) return;
+    splice_refused_ = true;  // no descriptors: copy on
   }
+  // Or the end came first, or copying has moved the whole body meanwhile. Copying goes on, and sees it.
+  leave_splice_mode();
+  moved = true;
+}
 
+Exchange::Outcome Exchange::advance_splice(bool& moved) {
   const uint64_t before = splice_->bytes_taken();
   const SpliceStatus status = splice_->advance(forward::SplicePump::WatchSink::yes);
   const uint64_t count = splice_->bytes_taken() - before;
-  reader.pass_by(count);
+  const bool is_request = splice_direction_ == SpliceDirection::request;
+  (is_request ? request_reader_ : upstream_->reader()).pass_by(count);
   (is_request ? request_bytes_ : response_bytes_) += count;
   services_.observer.counters.spliced_bytes.add(count);
   switch (status) {
@@ -478,7 +477,8 @@ Exchange::Outcome Exchange::on_client_lost() {
   details_ = "downstream_remote_disconnect";
   if (!response_started_) status_ = 0;
   release_upstream(/*reusable=*/false);
-  return end(Outcome::abort_client);
+  // The alert tells that nothing is complete; a reset would overtake it.
+  return end(client_.transport().has_read_failed() ? Outcome::close_client : Outcome::abort_client);
 }
 
 void Exchange::cancel() {
@@ -488,10 +488,11 @@ void Exchange::cancel() {
 }
 
 // The route's timeout.
-void Exchange::on_timeout(Timer& timer) {
-  Exchange& exchange = static_cast<OwnedTimer&>(timer).owner;
-  exchange.timed_out_ = true;
-  exchange.client_.on_upstream_change();
+void Exchange::on_timeout(Timer& timer) { static_cast<OwnedTimer&>(timer).owner.time_out_request(); }
+
+void Exchange::time_out_request() {
+  timed_out_ = true;
+  client_.on_upstream_change();
 }
 
 // --- The end ---------------------------------------------------------------------------------------
@@ -525,16 +526,24 @@ void Exchange::release_upstream(bool reusable, io::Stream::Ending ending) {
 
 bool Exchange::may_keep_client() const noexcept { return request_.keep_alive && !services_.draining; }
 
-bool Exchange::is_waiting_for_client() const noexcept {
-  if (tunnel_) return true;
-  const io::Stream& stream = client_.transport().stream();
-  if (splice_) return (splice_direction_ == SpliceDirection::response) == splice_->is_sink_blocked();
-  if (stream.unsent_bytes() > 0) return true;
-  return state_ == State::forwarding && !request_done_ &&
-         (upstream_ == nullptr || upstream_->transport().writable_bytes() > 0);
+Exchange::Awaiting Exchange::awaiting() const noexcept {
+  if (tunnel_) return Awaiting::client;
+  if (splice_) {
+    const bool is_request = splice_direction_ == SpliceDirection::request;
+    if (!splice_->is_sink_blocked()) return is_request ? Awaiting::client : Awaiting::upstream_answer;
+    return is_request ? Awaiting::upstream_reading : Awaiting::client;
+  }
+  if (client_.transport().stream().unsent_bytes() > 0) return Awaiting::client;
+  if (state_ != State::forwarding) return Awaiting::upstream_answer;
+  if (!response_started_ && upstream_->transport().stream().unsent_bytes() > 0) return Awaiting::upstream_reading;
+  return request_done_ ? Awaiting::upstream_answer : Awaiting::client;
 }
 
-Duration Exchange::client_progress_timeout() const noexcept {
+uint64_t Exchange::bytes_sent_upstream() const noexcept {
+  return upstream_ == nullptr ? 0 : upstream_->transport().stream().bytes_sent();
+}
+
+Duration Exchange::progress_timeout() const noexcept {
   return tunnel_ ? limits::tunnel_idle_timeout : limits::body_progress_timeout;
 }
 

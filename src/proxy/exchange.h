@@ -49,10 +49,20 @@ class Exchange {
   // The head did not arrive in time: answers 408.
   void time_out_head();
 
+  // The upstream does not take its request: answers 504.
+  void time_out_request();
+
   [[nodiscard]] bool is_reading_head() const noexcept { return state_ == State::reading_head; }
-  // Nothing moves because the client does not send, or does not take, what is due from it.
-  [[nodiscard]] bool is_waiting_for_client() const noexcept;
-  [[nodiscard]] Duration client_progress_timeout() const noexcept;
+  // Whose move it is, while nothing moves.
+  enum class Awaiting : uint8_t {
+    client,            // it does not send, or does not take, what is due from it
+    upstream_reading,  // it does not take the request
+    upstream_answer,
+  };
+  [[nodiscard]] Awaiting awaiting() const noexcept;
+  [[nodiscard]] uint64_t bytes_sent_upstream() const noexcept;
+  // How long the client or an upstream that reads may do nothing.
+  [[nodiscard]] Duration progress_timeout() const noexcept;
 
  private:
   enum class State : uint8_t {
@@ -73,6 +83,7 @@ class Exchange {
   void on_request_done();
   Outcome on_connect_failed();
   Outcome forward_both_ways();
+  Outcome copy_both_ways(bool& moved);
   Outcome forward_request_body(bool& moved);
   Outcome await_response_head(bool& moved);
   Outcome on_response_head();
@@ -80,6 +91,7 @@ class Exchange {
   Outcome start_tunnel();
   Outcome forward_response_body(bool& moved);
   Outcome on_response_done();
+  void begin_splice(bool& moved);
   Outcome advance_splice(bool& moved);
   Outcome advance_tunnel();
 
@@ -119,7 +131,7 @@ class Exchange {
   upstream::Connection* upstream_ = nullptr;  // borrowed: from connecting to the end
   forward::BodyEncoding request_encoding_ = forward::BodyEncoding::identity;
   forward::BodyEncoding response_encoding_ = forward::BodyEncoding::identity;
-  SpliceDirection splice_direction_ = SpliceDirection::none;  // both streams were asked for splice mode
+  SpliceDirection splice_direction_ = SpliceDirection::none;  // whose source was asked for splice mode
   std::optional<forward::SplicePump> splice_;                 // exactly while bytes are being spliced
   std::optional<Tunnel> tunnel_;                              // exactly while tunnelling
   struct OwnedTimer : Timer {

@@ -88,7 +88,7 @@ Tunnel::Status Tunnel::advance(Direction& direction) {
     case CopyStatus::blocked: return Status::open;
     case CopyStatus::yield: return Status::yield;
     case CopyStatus::done:
-      if (direction.source.stream().receive_error() != 0) return Status::failed;
+      if (direction.source.is_truncated()) return Status::failed;
       end(direction);
       return Status::done;
     default: return Status::failed;

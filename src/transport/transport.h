@@ -45,6 +45,8 @@ class Transport {
   [[nodiscard]] bool is_at_end();
   // The end was not an orderly one: reset, TLS without close_notify (RFC 8446 6.1), a bad record.
   [[nodiscard]] bool is_truncated() const noexcept;
+  // A record was bad, and the alert that says so was written (RFC 8446 6.2).
+  [[nodiscard]] bool has_read_failed() const noexcept { return read_failed_; }
 
   // --- writing plaintext ---
   [[nodiscard]] size_t writable_bytes() const noexcept;

@@ -333,6 +333,58 @@ TEST(Exchange, CutsOffAClientWhoseBodyStandsStill) {
   ASSERT_TRUE(dialogue.until([&] { return dialogue.upstream().has_ended(); }));
 }
 
+// It is not read while its bytes wait, so neither side's going away would be seen.
+TEST(Exchange, GivesUpAnUpstreamThatDoesNotTakeTheBody) {
+  for (const size_t size : {50'000, 1'000'000}) {  // copied, spliced
+    sim::Weather weather = sim::fine_weather();
+    weather.socket_buffer_max = 3000;
+    Dialogue dialogue(1, weather);
+    Speaker& client = dialogue.connect();
+    client.say(post(size) + std::string(size, 'u'));
+    ASSERT_TRUE(dialogue.until([&] { return dialogue.upstream_count() == 1; }));
+    dialogue.upstream().stop_listening();
+    const Instant begin = dialogue.world().now();
+    ASSERT_TRUE(dialogue.until([&] { return !client.heard().empty(); }));
+    EXPECT_TRUE(client.heard().starts_with("HTTP/1.1 504 ")) << client.heard();
+    EXPECT_LE(dialogue.world().now() - begin, 2 * limits::body_progress_timeout + 1s);
+  }
+}
+
+TEST(Exchange, LetsAnUpstreamTakeTheBodySlowly) {
+  sim::Weather weather = sim::fine_weather();
+  weather.socket_buffer_max = 3000;
+  Dialogue dialogue(1, weather);
+  Speaker& client = dialogue.connect();
+  client.say(post(100'000) + std::string(100'000, 'u'));
+  ASSERT_TRUE(dialogue.until([&] { return dialogue.upstream_count() == 1; }));
+  size_t taken = 0;
+  while (taken < 100'000) {  // a little every 50 s
+    dialogue.upstream().stop_listening();
+    dialogue.settle(50s);
+    dialogue.upstream().resume_listening();
+    dialogue.settle(2ms);
+    ASSERT_TRUE(client.heard().empty()) << client.heard();
+    taken = dialogue.upstream().heard().size();
+  }
+  dialogue.upstream().say(ok(""));
+  ASSERT_TRUE(dialogue.until([&] { return client.heard().starts_with("HTTP/1.1 200 "); }));
+}
+
+TEST(Exchange, DoesNotTakeAStrayEmptyLineForARequest) {
+  Dialogue dialogue;
+  Speaker& client = dialogue.connect();
+  client.say(get);
+  dialogue.settle();
+  dialogue.upstream().say(ok("x"));
+  dialogue.settle();
+  client.say("\r\n");
+  dialogue.settle();
+  static_cast<void>(client.take_heard());
+  dialogue.gateway().drain();
+  ASSERT_TRUE(dialogue.until([&] { return client.has_ended(); })) << "an idle connection ends at once";
+  EXPECT_EQ(client.heard(), "");
+}
+
 TEST(Exchange, LeavesItsUpstreamWhenTheClientHasGone) {
   Dialogue dialogue;
   Speaker& client = dialogue.connect();
