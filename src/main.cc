@@ -6,7 +6,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include <cstdio>
 #include <cstdlib>
 #include <optional>
 #include <string>
@@ -182,7 +181,9 @@ int run_command_line(int argc, char** argv) {
   add_check(app, exit_code);
   add_cert(app, exit_code);
   add_sample_upstream(app, exit_code);
-  app.add_subcommand("version", "Print the version")->callback([] { std::puts("sluice " SLUICE_VERSION); });
+  app.add_subcommand("version", "Print the version, and those of the libraries inside")->callback([] {
+    control::print_version();
+  });
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

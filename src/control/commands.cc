@@ -2,6 +2,7 @@
 
 #include "control/build_snapshot.h"
 #include "control/write_file.h"
+#include "tls/libraries.h"
 #include "tls/server_context.h"
 
 #include <fmt/format.h>
@@ -46,5 +47,7 @@ int write_self_signed(const certs::SelfSignedOptions& options, const std::string
   fmt::print("Secret {}/{} for {} in {}\n", name_space, name, fmt::join(options.hosts, ", "), out_path);
   return 0;
 }
+
+void print_version() { fmt::print("sluice {}\n{}, {}\n", SLUICE_VERSION, tls::describe_libraries(), SLUICE_LIBRARIES); }
 
 }  // namespace sluice::control

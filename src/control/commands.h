@@ -16,4 +16,7 @@ namespace sluice::control {
 [[nodiscard]] int write_self_signed(const certs::SelfSignedOptions& options, const std::string& name,
                                     const std::string& name_space, const std::string& out_path);
 
+// `sluice version`: also of the libraries that are linked into the program.
+void print_version();
+
 }  // namespace sluice::control

@@ -1,15 +1,17 @@
 """A start that cannot succeed says what is wrong, where, and what to do about it; and serves nothing."""
 
 import os
+import platform
 import re
 import resource
+import subprocess
 
 import pytest
 
 from harness import documents, ports
 from harness.certificates import encrypted_key, expired, self_signed
 from harness.documents import DOMAIN
-from harness.gateway import StartFailed, run_sluice
+from harness.gateway import BINARY, StartFailed, run_sluice
 
 
 @pytest.fixture
@@ -177,7 +179,18 @@ def test_missing_secret_is_a_warning_only(own_gateway):
 
 def test_version():
     shown = run_sluice("version")
-    assert shown.returncode == 0 and re.search(r"\d+\.\d+\.\d+", shown.stdout)
+    assert shown.returncode == 0 and re.match(r"sluice \d+\.\d+\.\d+\n", shown.stdout)
+    for library in ("wolfSSL", "liburing", "llhttp"):
+        assert re.search(library + r" \d+\.\d+", shown.stdout), shown.stdout
+
+
+def test_libraries_of_the_private_prefix_are_linked_statically():
+    """The binary goes to machines that have none of them."""
+    needed = subprocess.run(["ldd", BINARY], capture_output=True, text=True, check=True).stdout
+    for library in ("wolfssl", "uring", "llhttp", "crypto_mb"):
+        assert library not in needed, needed
+    if platform.machine() == "x86_64":
+        assert "crypto_mb" in run_sluice("version").stdout
 
 
 def test_help_names_every_command():
