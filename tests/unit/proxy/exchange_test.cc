@@ -335,7 +335,7 @@ TEST(Exchange, CutsOffAClientWhoseBodyStandsStill) {
 
 // It is not read while its bytes wait, so neither side's going away would be seen.
 TEST(Exchange, GivesUpAnUpstreamThatDoesNotTakeTheBody) {
-  for (const size_t size : {50'000, 1'000'000}) {  // copied, spliced
+  for (const size_t size : {size_t{50'000}, size_t{1'000'000}}) {  // copied, spliced
     sim::Weather weather = sim::fine_weather();
     weather.socket_buffer_max = 3000;
     Dialogue dialogue(1, weather);
