@@ -1,6 +1,8 @@
 #include "certs/self_signed.h"
 
 #include "base/address.h"
+#include "config/host_name.h"
+#include "config/wording.h"
 
 #include <wolfssl/options.h>  // before any other header of wolfSSL
 
@@ -22,7 +24,6 @@
 namespace sluice::certs {
 namespace {
 
-constexpr size_t kHostBytesMax = 253;
 constexpr size_t kSerialBytes = 16;
 constexpr size_t kKeyDerBytesMax = 4096;               // RSA-4096 in PKCS#8 takes 2 400
 constexpr size_t kCertificateDerBytesMax = 32 * 1024;  // up to 16 KiB of names
@@ -132,19 +133,6 @@ class PrivateKey {
 // --- What the certificate says ---------------------------------------------------------------------
 
 // LDH names (RFC 5890 2.3.1) with underscores, and a wildcard as the whole first label.
-bool is_dns_name(std::string_view host) noexcept {
-  if (host.starts_with("*.")) host.remove_prefix(2);
-  if (host.empty() || host.size() > kHostBytesMax - 2) return false;
-  char previous = '.';
-  for (const char c : host) {
-    const bool is_label_character =
-        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-    if (!is_label_character && (c != '.' || previous == '.')) return false;
-    previous = c;
-  }
-  return previous != '.';
-}
-
 void append_der(std::string& der, unsigned char tag, std::string_view content) {
   der += static_cast<char>(tag);
   if (content.size() >= 0x100) {
@@ -167,14 +155,14 @@ Result<std::string> alternative_names(const std::vector<std::string>& hosts) {
     if (const auto address = SocketAddress::from_ip(host, 0)) {
       const size_t size = address->family == SocketAddress::Family::ipv4 ? 4 : 16;
       append_der(names, kGeneralNameIp, {reinterpret_cast<const char*>(address->ip.data()), size});
-    } else if (is_dns_name(host)) {
-      append_der(names, kGeneralNameDns, host);
-    } else {
-      return failure(
-          fmt::format("making a self-signed certificate: '{}' is neither a host name (letters, digits, hyphens and "
-                      "dots, '*.' in front) nor an IP address",
-                      host));
+      continue;
     }
+    const auto wrong = host == "*" ? "a wildcard needs a domain, as in *.example.com" : config::wrong_with_host(host);
+    if (wrong) {
+      return failure(fmt::format("making a self-signed certificate: {} is neither an IP address nor a host name: {}",
+                                 config::in_quotes(host), *wrong));
+    }
+    append_der(names, kGeneralNameDns, config::normalised_host(host));
   }
   if (names.size() > CTC_MAX_ALT_SIZE - 4)
     return failure(fmt::format(

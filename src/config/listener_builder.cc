@@ -26,7 +26,8 @@ bool includes(const TextMap& all, const TextMap& some) {
 }
 
 // Whether a Service is in front of the pods that a Gateway is for. Both select pods by labels: when one
-// selector includes the other, they mean the same pods.
+// selector includes the other, they mean the same pods. A Gateway without selector is for every gateway pod;
+// which Services are in front of those nobody says, so its ports stay what they are.
 bool select_same_pods(const TextMap& service, const TextMap& gateway) {
   return !service.empty() && !gateway.empty() && (includes(gateway, service) || includes(service, gateway));
 }

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -17,14 +18,14 @@ namespace {
 
 constexpr size_t named_keys_max = 12;  // of a Secret, in a message
 
-// The bytes of one key of the Secret; empty when it is not there.
-std::string value_of(const Secret& secret, std::string_view key) {
+// The bytes of one key of the Secret, if it is there.
+std::optional<std::string> value_of(const Secret& secret, std::string_view key) {
   const auto find = [&](const TextMap& map) { return std::ranges::find(map, key, &TextMap::value_type::first); };
   if (const auto text = find(secret.string_data); text != secret.string_data.end())
     return std::string(text->second.value);
   if (const auto data = find(secret.data); data != secret.data.end())
     return decode_base64(data->second.value).value_or("");
-  return {};
+  return std::nullopt;
 }
 
 std::string names_of_keys(const Secret& secret) {
@@ -89,10 +90,19 @@ const Secret* SecretStore::find(const Text& credential_name, const Gateway& gate
 std::shared_ptr<const snapshot::KeyPair> SecretStore::read_pair(const Secret& secret) {
   static constexpr std::pair<std::string_view, std::string_view> names[] = {{"cert", "key"}, {"tls.crt", "tls.key"}};
   for (const auto& [chain_name, key_name] : names) {
+    std::optional<std::string> chain = value_of(secret, chain_name);
+    std::optional<std::string> key = value_of(secret, key_name);
+    if (!chain || !key) continue;
+    if (chain->empty() || key->empty()) {
+      diagnostics_.error(
+          secret.place(),
+          fmt::format("{} of secret {} is empty: it must hold {} in PEM", chain->empty() ? chain_name : key_name,
+                      secret.key(), chain->empty() ? "the certificate and its chain" : "the private key"));
+      return nullptr;
+    }
     auto pair = std::make_shared<snapshot::KeyPair>();
-    pair->chain_pem = value_of(secret, chain_name);
-    pair->key_pem = value_of(secret, key_name);
-    if (pair->chain_pem.empty() || pair->key_pem.empty()) continue;
+    pair->chain_pem = std::move(*chain);
+    pair->key_pem = std::move(*key);
     pair->secret_name = secret.key();
     pair->place = secret.place();
     return pair;

@@ -72,6 +72,10 @@ std::string in_quotes(std::string_view text) {
   return result + (is_cut ? "…\"" : "\"");
 }
 
+std::string counted(size_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 std::string quoted_list(std::span<const std::string_view> texts) {
   std::string result;
   for (size_t i = 0; i < texts.size(); ++i) {

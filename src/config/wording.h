@@ -1,6 +1,7 @@
 // Parts of messages: a user's text made safe to print, and the name that was probably meant.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,6 +15,9 @@ namespace sluice::config {
 
 // `"a", "b" and "c"`
 [[nodiscard]] std::string quoted_list(std::span<const std::string_view> texts);
+
+// "1 error", "2 errors".
+[[nodiscard]] std::string counted(size_t count, std::string_view noun);
 
 // The candidate that `name` is a likely misspelling of: another case, underscores, or few edits.
 [[nodiscard]] std::optional<std::string_view> nearest_name(std::string_view name,

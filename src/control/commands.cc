@@ -1,5 +1,6 @@
 #include "control/commands.h"
 
+#include "config/wording.h"
 #include "control/build_snapshot.h"
 #include "control/write_file.h"
 #include "tls/libraries.h"
@@ -27,10 +28,13 @@ int check(const std::vector<std::string>& config_paths) {
   const std::unique_ptr<snapshot::Snapshot> snapshot =
       build_snapshot(config_paths, std::chrono::system_clock::now(), diagnostics);
   for (const config::Diagnostic& diagnostic : diagnostics.sorted()) fmt::print("{}\n", diagnostic.to_string());
-  fmt::print(stderr, "sluice check: {} errors, {} warnings", diagnostics.error_count(), diagnostics.warning_count());
+  using config::counted;
+  fmt::print(stderr, "sluice check: {}, {}", counted(diagnostics.error_count(), "error"),
+             counted(diagnostics.warning_count(), "warning"));
   if (snapshot != nullptr) {
-    fmt::print(stderr, "; {} listeners, {} clusters, {} certificates, hash {}", snapshot->listeners.size(),
-               snapshot->clusters.size(), snapshot->certificates.size(), snapshot->hash);
+    fmt::print(stderr, "; {}, {}, {}, hash {}", counted(snapshot->listeners.size(), "listener"),
+               counted(snapshot->clusters.size(), "cluster"), counted(snapshot->certificates.size(), "certificate"),
+               snapshot->hash);
   }
   fmt::print(stderr, "\n");
   return snapshot == nullptr ? 1 : 0;

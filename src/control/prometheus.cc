@@ -113,14 +113,20 @@ Requests sum_up(Shards shards) {
   return requests;
 }
 
-// Istio's standard labels. What only the mesh knows (workloads, principals) is "unknown", as Istio has it
-// for peers without a sidecar; for the reporter "source" so is the security policy.
+// Istio's standard labels, in its order. What only the mesh knows (workloads, principals) is "unknown", and the
+// revision "latest", as Istio has it for peers without a sidecar; for the reporter "source" so is the security
+// policy; grpc_response_status is empty for what is not gRPC.
 std::string text_of(const LabelSet& labels) {
   return fmt::format(
-      "reporter=\"source\",source_workload=\"unknown\",source_workload_namespace=\"unknown\","
-      "destination_workload=\"unknown\",destination_workload_namespace=\"unknown\",destination_service=\"{}\","
-      "destination_service_name=\"{}\",destination_service_namespace=\"{}\",request_protocol=\"http\","
-      "response_code=\"{}\",response_flags=\"{}\",connection_security_policy=\"unknown\"",
+      "reporter=\"source\",source_workload=\"unknown\",source_canonical_service=\"unknown\","
+      "source_canonical_revision=\"latest\",source_workload_namespace=\"unknown\",source_principal=\"unknown\","
+      "source_app=\"unknown\",source_version=\"unknown\",source_cluster=\"unknown\","
+      "destination_workload=\"unknown\",destination_canonical_service=\"unknown\","
+      "destination_canonical_revision=\"latest\",destination_workload_namespace=\"unknown\","
+      "destination_principal=\"unknown\",destination_app=\"unknown\",destination_version=\"unknown\","
+      "destination_service=\"{}\",destination_service_name=\"{}\",destination_service_namespace=\"{}\","
+      "destination_cluster=\"unknown\",request_protocol=\"http\","
+      "response_code=\"{}\",grpc_response_status=\"\",response_flags=\"{}\",connection_security_policy=\"unknown\"",
       escaped(labels.destination_service), escaped(labels.service_name), escaped(labels.service_namespace),
       labels.response_code, labels.response_flags);
 }

@@ -1,6 +1,7 @@
 #include "control/run.h"
 
 #include "base/log.h"
+#include "config/wording.h"
 #include "control/access_log_writer.h"
 #include "control/admin_server.h"
 #include "control/build_snapshot.h"
@@ -129,10 +130,10 @@ Status Process::start() {
 
   // First, so that a prober sees "starting" and not a refused connection.
   auto status_server = start_status_server(options_.status_address, *state_);
-  if (!status_server) return std::unexpected(status_server.error());
+  if (!status_server) return failure("--status: " + status_server.error().message);
   status_server_ = std::move(*status_server);
   auto admin_server = start_admin_server(options_.admin_address, *state_);
-  if (!admin_server) return std::unexpected(admin_server.error());
+  if (!admin_server) return failure("--admin: " + admin_server.error().message);
   admin_server_ = std::move(*admin_server);
   if (options_.access_log != "off") {
     auto access_log = AccessLogWriter::open(options_.access_log, state_);
@@ -144,8 +145,8 @@ Status Process::start() {
   std::unique_ptr<Snapshot> snapshot = build_snapshot(options_.config_paths, now_wall(), diagnostics);
   log_diagnostics(diagnostics);
   if (snapshot == nullptr) {
-    return failure(fmt::format("the configuration has {} errors (above); repair them, `sluice check` finds them all",
-                               diagnostics.error_count()));
+    return failure(fmt::format("the configuration has {} (above); repair what they say, `sluice check` finds all",
+                               config::counted(diagnostics.error_count(), "error")));
   }
   if (Status status = start_shards(); !status) return status;
   if (Status status = shards_->bind_listeners(*snapshot); !status) return status;
@@ -154,8 +155,9 @@ Status Process::start() {
   publish(std::move(snapshot));
   state_->record_load(now_wall());
   state_->set_phase(Phase::serving);
-  log::info("sluice " SLUICE_VERSION ": {}; {} shards, {} descriptors; status on {}, admin on {}", serving_text(),
-            shard_count_, descriptors, status_server_->address().to_string(), admin_server_->address().to_string());
+  log::info("sluice " SLUICE_VERSION ": {}; {}, {} descriptors; status on {}, admin on {}", serving_text(),
+            config::counted(shard_count_, "shard"), descriptors, status_server_->address().to_string(),
+            admin_server_->address().to_string());
   notify_ready(serving_text());
   return {};
 }
@@ -223,7 +225,8 @@ void Process::reload() {
   }
   if (snapshot == nullptr) {
     state_->record_failed_reload(now_wall(), error_texts(diagnostics));
-    log::error("reload: refused with {} errors (above); still {}", diagnostics.error_count(), serving_text());
+    log::error("reload: refused with {} (above); still {}", config::counted(diagnostics.error_count(), "error"),
+               serving_text());
     return notify_ready(fmt::format("reload refused; {}", serving_text()));
   }
   dns_.follow(*snapshot);
@@ -285,8 +288,9 @@ Process::~Process() {
 std::string Process::serving_text() const {
   const Snapshot* snapshot = cell_.newest();
   if (snapshot == nullptr) return "no configuration";
-  return fmt::format("serving configuration {} (version {}): {} listeners, {} certificates", snapshot->hash,
-                     snapshot->version, snapshot->listeners.size(), snapshot->certificates.size());
+  return fmt::format("serving configuration {} (version {}): {}, {}", snapshot->hash, snapshot->version,
+                     config::counted(snapshot->listeners.size(), "listener"),
+                     config::counted(snapshot->certificates.size(), "certificate"));
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ Exchange::Outcome Exchange::reply_locally(uint16_t status, std::string_view deta
 Exchange::Outcome Exchange::redirect_to_https() {
   const std::string_view location = http::https_location(request_);
   if (location.empty()) return reply_locally(400, "missing_host_header");
-  return reply_locally(301, "https_redirect", {}, location);
+  return reply_locally(301, "direct_response", {}, location);
 }
 
 // Reads off what has arrived of a body that nobody wants; true when that was all of it.

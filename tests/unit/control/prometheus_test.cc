@@ -26,18 +26,24 @@ std::string text_of(const ProcessState& state) {
 bool has_line(const std::string& text, const std::string& line) { return ("\n" + text).contains("\n" + line + "\n"); }
 
 constexpr const char* kLabels200 =
-    "reporter=\"source\",source_workload=\"unknown\",source_workload_namespace=\"unknown\",destination_workload="
-    "\"unknown\","
-    "destination_workload_namespace=\"unknown\",destination_service=\"httpbin.default.svc.cluster.local\","
-    "destination_service_name=\"httpbin\",destination_service_namespace=\"default\",request_protocol=\"http\","
-    "response_code=\"200\",response_flags=\"-\",connection_security_policy=\"unknown\"";
+    "reporter=\"source\",source_workload=\"unknown\",source_canonical_service=\"unknown\","
+    "source_canonical_revision=\"latest\",source_workload_namespace=\"unknown\",source_principal=\"unknown\","
+    "source_app=\"unknown\",source_version=\"unknown\",source_cluster=\"unknown\",destination_workload=\"unknown\","
+    "destination_canonical_service=\"unknown\",destination_canonical_revision=\"latest\","
+    "destination_workload_namespace=\"unknown\",destination_principal=\"unknown\",destination_app=\"unknown\","
+    "destination_version=\"unknown\",destination_service=\"httpbin.default.svc.cluster.local\","
+    "destination_service_name=\"httpbin\",destination_service_namespace=\"default\",destination_cluster=\"unknown\","
+    "request_protocol=\"http\",response_code=\"200\",grpc_response_status=\"\",response_flags=\"-\",connection_"
+    "security_policy=\"unknown\"";
 
 TEST(Prometheus, AddsUpTheRequestsOfAllShards) {
   SampleState state;
   const std::string text = text_of(*state);
   const std::string labels = kLabels200;
   EXPECT_TRUE(has_line(text, "istio_requests_total{" + labels + "} 7")) << text;
-  EXPECT_TRUE(text.contains("response_code=\"503\",response_flags=\"UF\",connection_security_policy=\"unknown\"} 1\n"));
+  EXPECT_TRUE(
+      text.contains("response_code=\"503\",grpc_response_status=\"\",response_flags=\"UF\",connection_security_policy="
+                    "\"unknown\"} 1\n"));
 }
 
 TEST(Prometheus, HasCumulativeBuckets) {
@@ -116,7 +122,8 @@ TEST(Prometheus, CallsWhatFoundTheTableFullOther) {
   state.set_shards({&shard});
   EXPECT_TRUE(text_of(state).contains(
       "destination_service=\"other\",destination_service_name=\"other\",destination_service_namespace="
-      "\"other\",request_protocol=\"http\",response_code=\"other\",response_flags=\"other\","
+      "\"other\",destination_cluster=\"unknown\",request_protocol=\"http\",response_code=\"other\","
+      "grpc_response_status=\"\",response_flags=\"other\","
       "connection_security_policy=\"unknown\"} 6\n"));
 }
 
