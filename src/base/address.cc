@@ -55,7 +55,7 @@ size_t SocketAddressHash::operator()(const SocketAddress& address) const noexcep
   uint64_t low = 0;
   std::memcpy(&high, address.ip.data(), 8);
   std::memcpy(&low, address.ip.data() + 8, 8);
-  uint64_t hash = (high ^ (low * 0x9e3779b97f4a7c15) ^ address.port) * 0xff51afd7ed558ccd;
+  const uint64_t hash = (high ^ (low * 0x9e3779b97f4a7c15) ^ address.port) * 0xff51afd7ed558ccd;
   return hash ^ (hash >> 32);
 }
 

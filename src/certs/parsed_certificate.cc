@@ -65,7 +65,7 @@ std::optional<int> digits(std::string_view text) noexcept {
 std::optional<WallTime> read_time(ConstBytes encoded) noexcept {
   const auto element = der::take(encoded);
   if (!element) return std::nullopt;
-  std::string_view text = as_text(element->content);
+  const std::string_view text = as_text(element->content);
   const size_t year_size = element->tag == der::kGeneralizedTime ? 4 : 2;
   if ((element->tag != der::kUtcTime && element->tag != der::kGeneralizedTime) || text.size() != year_size + 11 ||
       text.back() != 'Z')

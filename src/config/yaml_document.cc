@@ -130,7 +130,7 @@ bool TreeBuilder::fail_with_parser_error() {
   const fy_diag_error* error = fy_diag_errors_iterate(diag_.get(), &iterator);
   if (error == nullptr || error->msg == nullptr) return fail(place_here(), "invalid YAML");
   const auto unsigned_or_one = [](int value) { return value > 0 ? static_cast<unsigned>(value) : 1; };
-  std::string message = in_quotes(error->msg);
+  const std::string message = in_quotes(error->msg);
   return fail({source_.name, unsigned_or_one(error->line), unsigned_or_one(error->column)},
               fmt::format("invalid YAML: {}", message.substr(1, message.size() - 2)));
 }

@@ -41,7 +41,7 @@ std::optional<Authority> parse_authority(std::string_view text) noexcept {
   if (is_bracketed ? !is_ipv6_literal(authority.host) : !consists_of(authority.host, char_class::host))
     return std::nullopt;
 
-  std::string_view rest = text.substr(authority.host.size());
+  const std::string_view rest = text.substr(authority.host.size());
   if (rest.empty()) return authority;
   if (rest.front() != ':' || authority.host.empty()) return std::nullopt;
   authority.has_port = true;

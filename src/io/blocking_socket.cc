@@ -43,7 +43,7 @@ int new_socket(SocketAddress::Family family) {
 }
 
 std::string listen_failure(const SocketAddress& address, int error) {
-  const std::string message = "cannot listen on " + address.to_string() + ": " + errno_text(error);
+  std::string message = "cannot listen on " + address.to_string() + ": " + errno_text(error);
   switch (error) {
     case EADDRINUSE:
       return message + "; another process has this port: stop it (ss -ltnp shows which), or choose another port";

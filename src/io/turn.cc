@@ -50,7 +50,7 @@ void Loop::run_tasks(List<Task>& tasks) {
   List<Task> running;
   running.append(tasks);
   while (!running.empty()) {
-    Task& task = running.pop_front();
+    const Task& task = running.pop_front();
     task.handler_(task.owner_);
   }
 }

@@ -32,7 +32,7 @@ void Server::stop() {
   if (is_stopping_.exchange(true)) return;
   listener_.shutdown();
   acceptor_.join();
-  for (Worker& worker : workers_) worker.connection.shutdown();
+  for (const Worker& worker : workers_) worker.connection.shutdown();
   for (Worker& worker : workers_) worker.thread.join();
   workers_.clear();
 }
