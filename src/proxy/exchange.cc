@@ -240,7 +240,7 @@ Exchange::Outcome Exchange::on_response_head() {
   http::MessageFraming framing{.body = response_.framing, .content_length = response_.content_length};
   if (length_unknown) framing.body = client_takes_chunks ? BodyFraming::chunked : BodyFraming::until_close;
   // RFC 9110 8.6: of a response without content, only these may tell the length it would have.
-  const bool may_tell_length = request_.method == "HEAD" || response_.status == 304;
+  const bool may_tell_length = (request_.method == "HEAD" && response_.status != 204) || response_.status == 304;
   framing.show_content_length = may_tell_length && response_.has_content_length;
   framing.close = !client_keep_alive_;
   framing.keep_alive = client_keep_alive_ && request_.version == http::Version::http_1_0;

@@ -96,8 +96,8 @@ void Shard::turn_until_stopped() {
   while (services_->upstreams.connection_count() > 0) loop_->turn(kTurnWaitMax);
 }
 
+// A new snapshot is looked for after every turn.
 void Shard::on_wake() {
-  take_given_listeners();
   if (drain_wanted_.load(std::memory_order_acquire)) drain();
 }
 
@@ -124,7 +124,7 @@ void Shard::give_listeners(std::vector<BoundSocket> sockets) {
   given_.insert(given_.end(), sockets.begin(), sockets.end());
 }
 
-// They accept only once a snapshot says what for.
+// Only together with a snapshot that says what for.
 void Shard::take_given_listeners() {
   std::vector<BoundSocket> sockets;
   {
@@ -132,6 +132,10 @@ void Shard::take_given_listeners() {
     sockets.swap(given_);
   }
   for (const auto& [address, fd] : sockets) {
+    if (draining_) {
+      io::close_descriptor(fd);
+      continue;
+    }
     // A shard that slept through a snapshot without this address still has the socket of before.
     if (std::unique_ptr<accept::Listener>& before = listening_[address].listener; before != nullptr) {
       accept::Listener& closing = *closing_listeners_.emplace_back(std::move(before));
@@ -227,6 +231,7 @@ void Shard::drain() {
 
 void Shard::stop_everything() {
   drain();
+  take_given_listeners();
   services_->open_connections.for_each([](proxy::ClientConnection& connection) { connection.terminate(); });
   mailbox_->stop();
 }

@@ -86,7 +86,9 @@ void Transport::consume(size_t size) {
 
 bool Transport::is_at_end() {
   if (session_ == nullptr) return stream_.is_at_end();
-  return readable().empty() && (read_closed_ || read_failed_ || stream_.has_receive_ended());
+  if (!readable().empty()) return false;
+  // Nothing readable is not all: a peer that takes nothing is not read (fill_decrypted).
+  return read_closed_ || read_failed_ || (stream_.is_at_end() && session_->pending_bytes() == 0);
 }
 
 bool Transport::is_truncated() const noexcept {

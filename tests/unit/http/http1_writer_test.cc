@@ -67,6 +67,14 @@ TEST(Http1Writer, WritesResponseHeads) {
   EXPECT_EQ(response_text(799, "", {}), "HTTP/1.1 799 Unknown\r\nx: y z\r\n\r\n");
 }
 
+// RFC 9110 8.6: a 1xx or 204 never tells a length, so a length that is there is not told unless it is to be shown.
+TEST(Http1Writer, TellsNoLengthOfAResponseThatHasNoContent) {
+  EXPECT_EQ(response_text(204, "", {}), "HTTP/1.1 204 No Content\r\nx: y z\r\n\r\n");
+  EXPECT_EQ(response_text(204, "", {.content_length = 5}), "HTTP/1.1 204 No Content\r\nx: y z\r\n\r\n");
+  EXPECT_EQ(response_text(204, "", {.close = true}), "HTTP/1.1 204 No Content\r\nx: y z\r\nconnection: close\r\n\r\n");
+  EXPECT_EQ(response_text(103, "", {.content_length = 5}), "HTTP/1.1 103 Early Hints\r\nx: y z\r\n\r\n");
+}
+
 TEST(Http1Writer, WritesChunks) {
   TextSink out;
   write_chunk(out.sink(), as_bytes("hello"));

@@ -235,6 +235,48 @@ TEST(Loop, RunningOutOfBuffersIsFlowControl) {
   }
 }
 
+// Whoever waits for buffers gets as many as are free, in the order of coming; the others go on waiting, and
+// are not woken in vain. The test holds the buffers in the kernel's place.
+TEST(Loop, FeedsWhoWaitsForBuffersInOrderAsSoonAsSomeAreFree) {
+  constexpr unsigned kBuffers = 4;
+  const auto created = Loop::create({.ring_entries = 8, .completion_entries = 64, .receive_buffers_max = kBuffers});
+  ASSERT_TRUE(created.has_value()) << created.error().message;
+  Loop& loop = **created;
+  ReceiveBuffers& buffers = loop.receive_buffers();
+  for (unsigned i = 0; i < kBuffers; ++i) buffers.on_filled();
+
+  std::string fed;
+  struct Waiter {
+    Waiter(std::string& fed_names, char its_name) : fed(fed_names), name(its_name) {}
+    std::string& fed;
+    char name;
+    Task task{[](void* self) { static_cast<Waiter*>(self)->fed += static_cast<Waiter*>(self)->name; }, this};
+  };
+  std::deque<Waiter> waiters;
+  for (const char name : {'a', 'b', 'c', 'd', 'e'}) loop.wait_for_buffers(waiters.emplace_back(fed, name).task);
+  loop.turn(0ms);
+  EXPECT_EQ(fed, "") << "all buffers are held, and there can be no more";
+  EXPECT_EQ(loop.statistics().buffers_exhausted, 1U);
+
+  const auto before = std::chrono::steady_clock::now();
+  buffers.release(0);
+  loop.turn(5s);
+  EXPECT_EQ(fed, "a");
+  EXPECT_LT(std::chrono::steady_clock::now() - before, 4s) << "it had waited for something else to happen";
+  // "a" fills its buffer.
+  buffers.on_filled();
+  loop.turn(0ms);
+  EXPECT_EQ(fed, "a");
+
+  buffers.release(0);
+  buffers.release(1);
+  buffers.release(2);
+  loop.turn(5s);
+  EXPECT_EQ(fed, "abcd");
+  loop.turn(5s);
+  EXPECT_EQ(fed, "abcde") << "nobody has used what is free";
+}
+
 // Trap 10.
 TEST(Loop, WhatIsRetiredDiesOnlyAfterTheBatch) {
   struct Victim {

@@ -7,7 +7,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <deque>
 #include <memory>
 #include <string>
 #include <utility>
@@ -100,6 +102,37 @@ TEST(StreamRaces, AskedToBecomeQuietItTellsSoAlsoWhenItHadNoBuffers) {
     EXPECT_TRUE(was_found_quiet) << "seed " << seed;
     stream.leave_splice_mode();
     EXPECT_TRUE(world.turn_until([&] { return stream.receive_queue().size() == 5; })) << "seed " << seed;
+  }
+}
+
+// Few buffers, many streams that nobody consumes: each hears its peer all the same, since the longest holders
+// give up their buffers, and none is forgotten among those that wait for some.
+TEST(StreamRaces, ManyStreamsHearTheirPeersWithFewBuffers) {
+  constexpr unsigned kStreams = 40;
+  for (uint64_t seed = 1; seed <= 30; ++seed) {
+    sim::Weather weather;
+    weather.no_buffers = 200;
+    sim::World world(seed, weather);
+    const auto loop = std::move(*Loop::create({.receive_buffers_max = 4}));
+    const SocketAddress address = *SocketAddress::parse("192.0.2.1:80");
+    world.network().serve(
+        address, {.answer = [] { return sim::Network::Answer{}; },
+                  .on_connection = [](sim::Endpoint& endpoint) { endpoint.write(as_bytes(std::string(3000, 'x'))); }});
+    std::deque<Stream> streams;
+    for (unsigned i = 0; i < kStreams; ++i) streams.emplace_back(*loop, [](void*) {}, nullptr).connect(address);
+    const auto turn_until_all = [&](auto is_done) {
+      for (int i = 0; i < 10'000 && !std::ranges::all_of(streams, is_done); ++i) loop->turn(10ms);
+      return std::ranges::all_of(streams, is_done);
+    };
+    EXPECT_TRUE(turn_until_all([](const Stream& stream) { return stream.receive_queue().size() == 3000; }))
+        << "seed " << seed;
+    EXPECT_GT(loop->statistics().buffers_exhausted, 0U) << "seed " << seed;
+    for (Stream& stream : streams) stream.terminate();
+    EXPECT_TRUE(turn_until_all([](const Stream& stream) { return stream.is_closed(); })) << "seed " << seed;
+    for (int i = 0; i < 3; ++i) loop->turn(10ms);  // late completions of cancellations
+    EXPECT_EQ(loop->receive_buffers().held_count(), 0U);
+    streams.clear();
+    world.check_nothing_left();
   }
 }
 

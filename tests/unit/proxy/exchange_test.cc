@@ -333,6 +333,18 @@ TEST(Exchange, CutsOffAClientWhoseBodyStandsStill) {
   ASSERT_TRUE(dialogue.until([&] { return dialogue.upstream().has_ended(); }));
 }
 
+// RFC 9110 8.6: a server MUST NOT send content-length in a 204, to HEAD either.
+TEST(Exchange, TellsNoLengthOfA204AlsoWhenAskedByHead) {
+  Dialogue dialogue;
+  Speaker& client = dialogue.connect();
+  client.say("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+  ASSERT_TRUE(dialogue.until(
+      [&] { return dialogue.upstream_count() == 1 && dialogue.upstream().heard().ends_with("\r\n\r\n"); }));
+  dialogue.upstream().say("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n");
+  ASSERT_TRUE(dialogue.until([&] { return client.heard().ends_with("\r\n\r\n"); }));
+  EXPECT_EQ(client.heard().find("content-length"), std::string::npos) << client.heard();
+}
+
 // It is not read while its bytes wait, so neither side's going away would be seen.
 TEST(Exchange, GivesUpAnUpstreamThatDoesNotTakeTheBody) {
   for (const size_t size : {size_t{50'000}, size_t{1'000'000}}) {  // copied, spliced

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -105,6 +106,39 @@ TEST_F(ConnectionPoolTest, EndsAnIdleConnectionOnWhichSomethingComes) {
   borrow_connected().give_back();
   peers_[0]->write(as_bytes("HTTP/1.1 200 OK\r\n\r\nfor nobody"));
   EXPECT_TRUE(turn_until([&] { return pool_->connection_count() == 0; }));
+}
+
+// The completion has come, the connection's owner is not told yet, and in between somebody borrows: the
+// bytes would have been the answer to a request that they do not belong to, the end would have cost a retry.
+TEST_F(ConnectionPoolTest, LendsNoConnectionOfWhichSomethingIsKnownThatWasNotToldYet) {
+  for (const bool by_bytes : {true, false}) {
+    Connection& idle = borrow_connected();
+    idle.give_back();
+    const uint64_t reuses_before = pool_->reuse_count;
+    if (by_bytes) {
+      peers_.back()->write(as_bytes("HTTP/1.1 200 OK\r\n\r\nfor nobody"));
+    } else {
+      peers_.back()->shutdown_write();
+    }
+    // Runs when a turn's completions are in, before the streams tell of them.
+    Connection* borrowed = nullptr;
+    std::function<void()> look = [&] {
+      const io::Stream& stream = idle.transport().stream();
+      if (stream.has_receive_ended() || !stream.receive_queue().empty()) borrowed = &borrow();
+    };
+    io::Task look_task([](void* call) { (*static_cast<std::function<void()>*>(call))(); }, &look);
+    for (int i = 0; i < 10'000 && borrowed == nullptr; ++i) {
+      loop_->run_after_completions(look_task);
+      loop_->turn(1s);
+    }
+    ASSERT_NE(borrowed, nullptr);
+    EXPECT_NE(borrowed, &idle);
+    EXPECT_EQ(pool_->reuse_count, reuses_before);
+    EXPECT_TRUE(turn_until([&] { return borrowed->is_ready() && pool_->connection_count() == 1; }))
+        << "the other one was not ended";
+    borrowed->discard();
+    ASSERT_TRUE(turn_until([&] { return pool_->connection_count() == 0; }));
+  }
 }
 
 TEST_F(ConnectionPoolTest, DoesNotKeepAConnectionWithBytesThatNobodyHasRead) {
