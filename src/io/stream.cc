@@ -282,9 +282,10 @@ void Stream::terminate(Ending ending) {
   if (fd_ >= 0 && ending == Ending::reset) {
     reset_on_close(fd_);
   } else if (fd_ >= 0) {
-    shutdown_socket(fd_, ShutdownHow::both);
+    // Of writing only: what is read after the other half was shut down widens no window, and a peer that is
+    // blocked in its own writing would stay so for a minute (docs/kernel_contract.md 22).
+    shutdown_socket(fd_, ShutdownHow::write);
   }
-  // shutdown(2) ends a receive, a send and a poll; a connect and a reset need the cancel.
   if (!receive_op_.is_idle() && !receive_stopping_) loop_.cancel(receive_op_);
   if (!send_op_.is_idle()) loop_.cancel(send_op_);
   received_.clear();

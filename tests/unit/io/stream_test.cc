@@ -3,6 +3,8 @@
 
 #include "real_ring.h"
 
+#include <poll.h>
+
 #include <functional>
 
 namespace sluice::io {
@@ -67,6 +69,31 @@ TEST_F(StreamTest, CarriesBytesBothWays) {
   EXPECT_EQ(hear(pair_.theirs.get()), "answer");
   EXPECT_EQ(owned.stream.bytes_received(), 8U);
   EXPECT_EQ(owned.stream.bytes_sent(), 6U);
+}
+
+// Its bytes were all read after both halves had been shut down, which sends no window update: the peer went on
+// waiting for room, for a minute.
+TEST_F(StreamTest, EndsAPeerThatIsBlockedInWriting) {
+  const int peer = pair_.theirs.get();
+  const std::string much(1 << 20, 'x');
+  pollfd room{.fd = peer, .events = POLLOUT, .revents = 0};
+  do {
+    while (send(peer, much.data(), much.size(), MSG_NOSIGNAL | MSG_DONTWAIT) > 0) {
+    }
+    ASSERT_EQ(errno, EAGAIN);
+  } while (poll(&room, 1, 100) > 0);
+
+  {
+    Owned owned(*loop_);
+    owned.adopt(pair_);  // receives at once: its end comes before the ring has heard of that
+  }
+  const auto deadline = std::chrono::steady_clock::now() + 5s;
+  ssize_t sent = 0;
+  while ((sent = send(peer, much.data(), much.size(), MSG_NOSIGNAL | MSG_DONTWAIT)) >= 0 || errno == EAGAIN) {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+    poll(&room, 1, 100);
+  }
+  EXPECT_TRUE(errno == EPIPE || errno == ECONNRESET) << errno;
 }
 
 TEST_F(StreamTest, ReadsOnAfterItsOwnFinAndWritesOnAfterThePeers) {

@@ -96,7 +96,7 @@ TEST_F(ShardTest, LeavesTheCellWhenItStops) {
 }
 
 TEST(Shard, TellsWhyItCannotStart) {
-  for (const rlim_t descriptors : {0, 1}) {  // no ring; a ring, and no mailbox
+  for (const rlim_t descriptors : {rlim_t{0}, rlim_t{1}}) {  // no ring; a ring, and no mailbox
     snapshot::Cell cell(1);
     Shard shard(0, 1, std::nullopt, cell);
     const test::DescriptorLimit limit(test::DescriptorLimit::next_number() + descriptors);
