@@ -80,7 +80,8 @@ class Slab {
     if (spare_ != nullptr) return std::exchange(spare_, nullptr);
     void* memory = ::operator new(kChunkBytes, std::align_val_t{kChunkBytes});
     Chunk* chunk = ::new (memory) Chunk;
-    // Lowest addresses first: untouched pages at the end of a chunk cost nothing.
+    // Lowest addresses first: the objects of a chunk that is not full lie together. (Linking the slots touches
+    // every page of the chunk at once; its size bounds what that costs.)
     for (size_t i = kSlotsPerChunk; i > 0; --i) {
       chunk->slots[i - 1].next_free = chunk->free;
       chunk->free = &chunk->slots[i - 1];

@@ -132,7 +132,7 @@ class PrivateKey {
 
 // --- What the certificate says ---------------------------------------------------------------------
 
-// LDH names (RFC 5890 2.3.1) with underscores, and a wildcard as the whole first label.
+// One element: tag, length, content; at most 64 KiB.
 void append_der(std::string& der, unsigned char tag, std::string_view content) {
   der += static_cast<char>(tag);
   if (content.size() >= 0x100) {

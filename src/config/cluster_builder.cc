@@ -165,7 +165,7 @@ std::optional<uint32_t> ClusterBuilder::of_entry(const std::vector<const Service
     check_protocol(to_lower(port->protocol.value), destination);
     snapshot::Cluster& cluster = add(name, host);
     cluster.service_name = host;
-    cluster.service_namespace = entry->spec.location.value == "MESH_INTERNAL" ? entry->name_space() : "unknown";
+    cluster.service_namespace = entry->name_space();
     cluster.place = entry->place();
     add_endpoints(cluster, *entry, *port);
     return find(name);

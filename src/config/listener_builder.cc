@@ -26,10 +26,26 @@ bool includes(const TextMap& all, const TextMap& some) {
 }
 
 // Whether a Service is in front of the pods that a Gateway is for. Both select pods by labels: when one
-// selector includes the other, they mean the same pods. A Gateway without selector is for every gateway pod;
-// which Services are in front of those nobody says, so its ports stay what they are.
+// selector includes the other, they mean the same pods.
 bool select_same_pods(const TextMap& service, const TextMap& gateway) {
   return !service.empty() && !gateway.empty() && (includes(gateway, service) || includes(service, gateway));
+}
+
+// The Services in front of gateway pods, for Gateways without selector: they are for every gateway pod (gateway.proto).
+// Which pods are gateways only the other Gateways tell; when none has a selector, a Service of type LoadBalancer is
+// taken for the gateway's.
+std::set<const Service*> services_of_any_gateway(const Model& model) {
+  const bool is_told =
+      std::ranges::any_of(model.gateways, [](const Gateway& some) { return !some.spec.selector.empty(); });
+  std::set<const Service*> result;
+  for (const Service& service : model.services) {
+    const TextMap& selector = service.spec.selector;
+    const bool is_selected = std::ranges::any_of(
+        model.gateways, [&](const Gateway& some) { return select_same_pods(selector, some.spec.selector); });
+    if (is_selected || (!is_told && !selector.empty() && service.spec.type.value == "LoadBalancer"))
+      result.insert(&service);
+  }
+  return result;
 }
 
 std::string server_title(const Gateway& gateway, const Server& server) {
@@ -39,7 +55,11 @@ std::string server_title(const Gateway& gateway, const Server& server) {
 }  // namespace
 
 ListenerBuilder::ListenerBuilder(const Model& model, snapshot::Snapshot& snapshot, Diagnostics& diagnostics)
-    : model_(model), snapshot_(snapshot), diagnostics_(diagnostics), secrets_(model, diagnostics) {}
+    : model_(model),
+      snapshot_(snapshot),
+      diagnostics_(diagnostics),
+      secrets_(model, diagnostics),
+      services_of_any_gateway_(services_of_any_gateway(model)) {}
 
 std::vector<BoundServer> ListenerBuilder::build() {
   for (const Gateway& gateway : model_.gateways) {
@@ -111,13 +131,18 @@ void ListenerBuilder::add_tls(snapshot::Listener& listener, uint32_t listener_in
   servers_.push_back(std::move(server));
 }
 
+bool ListenerBuilder::is_in_front_of(const Service& service, const Gateway& gateway) const {
+  return gateway.spec.selector.empty() ? services_of_any_gateway_.contains(&service)
+                                       : select_same_pods(service.spec.selector, gateway.spec.selector);
+}
+
 // The Gateway names the port that clients use; the Service in front of the gateway maps it.
 uint16_t ListenerBuilder::listening_port(const Gateway& gateway, const Server& server) {
   const uint32_t number = server.port.number.value;
   const Service* first_service = nullptr;
   uint32_t result = number;
   for (const Service& service : model_.services) {
-    if (service.is_broken || !select_same_pods(service.spec.selector, gateway.spec.selector)) continue;
+    if (service.is_broken || !is_in_front_of(service, gateway)) continue;
     const auto port =
         std::ranges::find_if(service.spec.ports, [&](const ServicePort& some) { return some.port.value == number; });
     if (port == service.spec.ports.end()) continue;

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,7 @@ class ListenerBuilder {
   void add_server(const Gateway& gateway, const Server& server);
   void add_plain(snapshot::Listener& listener, BoundServer server);
   void add_tls(snapshot::Listener& listener, uint32_t listener_index, BoundServer server);
+  [[nodiscard]] bool is_in_front_of(const Service& service, const Gateway& gateway) const;
   [[nodiscard]] uint16_t listening_port(const Gateway& gateway, const Server& server);
   void warn_of_loser(const BoundServer& loser, const Owner& winner, std::string_view reason);
   [[nodiscard]] uint32_t add_table(std::string name);
@@ -48,6 +50,7 @@ class ListenerBuilder {
   snapshot::Snapshot& snapshot_;
   Diagnostics& diagnostics_;
   SecretStore secrets_;
+  const std::set<const Service*> services_of_any_gateway_;
   std::vector<BoundServer> servers_;
   std::map<SocketAddress, uint32_t> by_address_;  // -> index into the listeners
   std::vector<Owner> listener_owners_;            // of each listener

@@ -18,13 +18,18 @@ namespace {
 
 constexpr size_t named_keys_max = 12;  // of a Secret, in a message
 
-// The bytes of one key of the Secret, if it is there.
-std::optional<std::string> value_of(const Secret& secret, std::string_view key) {
+struct Value {
+  std::string bytes;
+  SourcePlace place;
+};
+
+// One key of the Secret, if it is there.
+std::optional<Value> value_of(const Secret& secret, std::string_view key) {
   const auto find = [&](const TextMap& map) { return std::ranges::find(map, key, &TextMap::value_type::first); };
   if (const auto text = find(secret.string_data); text != secret.string_data.end())
-    return std::string(text->second.value);
+    return Value{std::string(text->second.value), text->second.node->place()};
   if (const auto data = find(secret.data); data != secret.data.end())
-    return decode_base64(data->second.value).value_or("");
+    return Value{decode_base64(data->second.value).value_or(""), data->second.node->place()};
   return std::nullopt;
 }
 
@@ -87,25 +92,31 @@ const Secret* SecretStore::find(const Text& credential_name, const Gateway& gate
   return nullptr;
 }
 
+// The first pair that is there and not empty, as in Istio.
 std::shared_ptr<const snapshot::KeyPair> SecretStore::read_pair(const Secret& secret) {
   static constexpr std::pair<std::string_view, std::string_view> names[] = {{"cert", "key"}, {"tls.crt", "tls.key"}};
+  std::optional<Diagnostic> emptiness;
   for (const auto& [chain_name, key_name] : names) {
-    std::optional<std::string> chain = value_of(secret, chain_name);
-    std::optional<std::string> key = value_of(secret, key_name);
+    std::optional<Value> chain = value_of(secret, chain_name);
+    std::optional<Value> key = value_of(secret, key_name);
     if (!chain || !key) continue;
-    if (chain->empty() || key->empty()) {
-      diagnostics_.error(
-          secret.place(),
-          fmt::format("{} of secret {} is empty: it must hold {} in PEM", chain->empty() ? chain_name : key_name,
-                      secret.key(), chain->empty() ? "the certificate and its chain" : "the private key"));
-      return nullptr;
+    if (chain->bytes.empty() || key->bytes.empty()) {
+      const bool is_chain = chain->bytes.empty();
+      emptiness = {Severity::error, is_chain ? chain->place : key->place,
+                   fmt::format("{} of secret {} is empty: it must hold {} in PEM", is_chain ? chain_name : key_name,
+                               secret.key(), is_chain ? "the certificate and its chain" : "the private key")};
+      continue;
     }
     auto pair = std::make_shared<snapshot::KeyPair>();
-    pair->chain_pem = std::move(*chain);
-    pair->key_pem = std::move(*key);
+    pair->chain_pem = std::move(chain->bytes);
+    pair->key_pem = std::move(key->bytes);
     pair->secret_name = secret.key();
     pair->place = secret.place();
     return pair;
+  }
+  if (emptiness) {
+    diagnostics_.error(emptiness->place, emptiness->message);
+    return nullptr;
   }
   diagnostics_.error(secret.place(), fmt::format("found secret {} but didn't have expected keys (cert and key) or "
                                                  "(tls.crt and tls.key); found: {}",

@@ -1,6 +1,7 @@
 #include "control/access_log_writer.h"
 
 #include "base/log.h"
+#include "config/wording.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -89,7 +90,8 @@ struct AccessLogWriter::Shared {
     const auto now = std::chrono::steady_clock::now();
     if (now - last_failure_logged < kFailureLogInterval && last_failure_logged.time_since_epoch().count() != 0) return;
     last_failure_logged = now;
-    log::error("access log {}: {} bytes lost: {}; requests are served all the same", path, bytes, errno_text(error));
+    log::error("access log {}: {} lost: {}; requests are served all the same", path, config::counted(bytes, "byte"),
+               errno_text(error));
   }
 
   void open_again() {

@@ -17,6 +17,7 @@ namespace {
 
 constexpr int kQueryTimeoutMs = 1500;
 constexpr int kQueryTries = 3;
+constexpr Duration kLookAround = std::chrono::milliseconds(50);
 
 // One round of lookups: a channel of its own, so that a changed resolv.conf is seen and no socket stays open.
 class Round {
@@ -28,14 +29,16 @@ class Round {
   Round& operator=(const Round&) = delete;
   ~Round() { close_channel(); }
 
-  std::map<std::string, DnsAnswer> run(io::Deadline deadline) {
+  std::map<std::string, DnsAnswer> run(io::Deadline deadline, const std::function<bool()>& is_wanted_elsewhere) {
     if (error_ == ARES_SUCCESS) {
-      while (answers_.size() < names_.size() && std::chrono::steady_clock::now() < deadline) {
+      while (answers_.size() < names_.size() && std::chrono::steady_clock::now() < deadline && !is_given_up_) {
         start_lookups();
-        if (outstanding_count_ > 0) wait_and_process(deadline);
+        if (outstanding_count_ > 0) wait_and_process(std::min(deadline, io::deadline_in(kLookAround)));
+        is_given_up_ = is_wanted_elsewhere();
       }
       close_channel();  // calls back for every lookup that has not ended
     }
+    if (is_given_up_) return std::move(answers_);
     for (const std::string& name : names_) {
       if (!answers_.contains(name)) fail(name, error_ == ARES_SUCCESS ? ARES_ETIMEOUT : error_);
     }
@@ -84,9 +87,9 @@ class Round {
     --round.outstanding_count_;
     if (status == ARES_SUCCESS && found != nullptr) {
       round.take(lookup->name, *found);
-    } else {
-      round.fail(lookup->name, status == ARES_EDESTRUCTION ? ARES_ETIMEOUT : status);
-    }
+    } else if (status != ARES_EDESTRUCTION) {
+      round.fail(lookup->name, status);
+    }  // else run() knows why it closed the channel
     ares_freeaddrinfo(found);
   }
 
@@ -136,6 +139,7 @@ class Round {
   int error_ = ARES_SUCCESS;  // of opening the channel
   size_t next_ = 0;           // of names_
   size_t outstanding_count_ = 0;
+  bool is_given_up_ = false;  // what has no answer has not failed
   std::vector<io::Watch> watches_;
   std::map<std::string, DnsAnswer> answers_;
 };
@@ -143,8 +147,8 @@ class Round {
 }  // namespace
 
 std::map<std::string, DnsAnswer> look_up(std::span<const std::string> names, const std::string& servers,
-                                         Duration time_max) {
-  return Round(names, servers).run(io::deadline_in(time_max));
+                                         Duration time_max, const std::function<bool()>& is_wanted_elsewhere) {
+  return Round(names, servers).run(io::deadline_in(time_max), is_wanted_elsewhere);
 }
 
 }  // namespace sluice::control

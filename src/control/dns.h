@@ -1,9 +1,11 @@
-// Looking up names (c-ares). Control thread; blocks for as long as it says and no longer.
+// Looking up names (c-ares). Control thread; blocks for as long as it says and no longer, and not while somebody
+// wants the thread for something more urgent.
 #pragma once
 
 #include "base/address.h"
 #include "base/durations.h"
 
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -19,8 +21,10 @@ struct DnsAnswer {
 
 // All A and AAAA records of every name, asked for at the same time; names are taken as fully qualified,
 // /etc/hosts goes first. `servers`: "ADDR[:PORT],..."; empty: those of /etc/resolv.conf, which is read
-// each time. What has no answer after `time_max` has failed.
-[[nodiscard]] std::map<std::string, DnsAnswer> look_up(std::span<const std::string> names, const std::string& servers,
-                                                       Duration time_max);
+// each time. What has no answer after `time_max` has failed. `is_wanted_elsewhere` is asked every 50 ms: when it
+// says true the call returns, with the answers that are there; other names are missing from the result.
+[[nodiscard]] std::map<std::string, DnsAnswer> look_up(
+    std::span<const std::string> names, const std::string& servers, Duration time_max,
+    const std::function<bool()>& is_wanted_elsewhere = [] { return false; });
 
 }  // namespace sluice::control

@@ -52,6 +52,12 @@ bool DnsEndpoints::record(const std::map<std::string, DnsAnswer>& answers, Time 
   return is_changed;
 }
 
+void DnsEndpoints::postpone_due_names(Time now) {
+  for (auto& [name, known] : names_) {
+    if (known.due <= now) known.due = now + limits::dns_ttl_min;
+  }
+}
+
 void DnsEndpoints::fill(snapshot::Snapshot& snapshot) const {
   for (size_t i = 0; i < snapshot.clusters.size(); ++i) {
     snapshot::Cluster& cluster = snapshot.clusters[i];

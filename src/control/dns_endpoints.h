@@ -26,6 +26,10 @@ class DnsEndpoints {
   // True when an address of any name has changed. A failed lookup keeps the old addresses.
   bool record(const std::map<std::string, DnsAnswer>& answers, Time now);
 
+  // A round of lookups was given up: what it was to answer is asked for again a little later, and meanwhile keeps
+  // its addresses.
+  void postpone_due_names(Time now);
+
   // Puts the addresses beside the endpoints that the configuration itself names. `snapshot` is a copy of
   // the one given to follow(), whatever its endpoints are now.
   void fill(snapshot::Snapshot& snapshot) const;

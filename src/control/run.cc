@@ -16,9 +16,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
 #include <memory>
 #include <optional>
+#include <span>
 #include <thread>
 #include <utility>
 
@@ -39,10 +41,13 @@ constexpr auto kAdoptionTick = std::chrono::milliseconds(1);
 
 WallTime now_wall() { return std::chrono::system_clock::now(); }
 
-sigset_t handled_signals() {
+constexpr int kHandledSignals[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1};
+constexpr int kEndingSignals[] = {SIGTERM, SIGINT};
+
+sigset_t set_of_handled_signals() {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int signal : {SIGHUP, SIGTERM, SIGINT, SIGUSR1}) sigaddset(&signals, signal);
+  for (const int signal : kHandledSignals) sigaddset(&signals, signal);
   return signals;
 }
 
@@ -50,16 +55,23 @@ sigset_t handled_signals() {
 // meantime are one: any number of SIGHUPs during a reload make one more reload.
 void prepare_signals() {
   std::signal(SIGPIPE, SIG_IGN);
-  const sigset_t signals = handled_signals();
+  const sigset_t signals = set_of_handled_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 
 // 0 when none came in time.
 int next_signal(std::chrono::milliseconds wait) {
-  const sigset_t signals = handled_signals();
+  const sigset_t signals = set_of_handled_signals();
   const timespec limit{.tv_sec = wait.count() / 1000, .tv_nsec = wait.count() % 1000 * 1'000'000};
   const int signal = sigtimedwait(&signals, nullptr, &limit);
   return signal < 0 ? 0 : signal;
+}
+
+// Whether one of them waits for next_signal().
+bool is_pending(std::span<const int> signals) {
+  sigset_t pending;
+  sigpending(&pending);
+  return std::ranges::any_of(signals, [&pending](int signal) { return sigismember(&pending, signal) == 1; });
 }
 
 void log_diagnostics(const config::Diagnostics& diagnostics) {
@@ -100,7 +112,7 @@ class Process {
   [[nodiscard]] Status start_shards();
   void reload();
   void publish(std::unique_ptr<Snapshot> snapshot);
-  void resolve_due_names();
+  bool look_up_due_names(std::span<const int> more_urgent);
   void refresh_names();
   void drain();
   [[nodiscard]] std::string serving_text() const;
@@ -123,9 +135,9 @@ Status Process::start() {
   if (const uint64_t needed = limits::reserved_descriptors + kDescriptorsPerShardMin * shard_count_;
       descriptors < needed) {
     return failure(
-        fmt::format("the limit of open descriptors is {}, and {} shards need {} before the first connection; raise it "
+        fmt::format("the limit of open descriptors is {}: with {}, {} are needed before the first connection; raise it "
                     "(LimitNOFILE= of the service, ulimit -n)",
-                    descriptors, shard_count_, needed));
+                    descriptors, config::counted(shard_count_, "shard"), needed));
   }
 
   // First, so that a prober sees "starting" and not a refused connection.
@@ -151,7 +163,7 @@ Status Process::start() {
   if (Status status = start_shards(); !status) return status;
   if (Status status = shards_->bind_listeners(*snapshot); !status) return status;
   dns_.follow(*snapshot);
-  resolve_due_names();
+  look_up_due_names(kEndingSignals);
   publish(std::move(snapshot));
   state_->record_load(now_wall());
   state_->set_phase(Phase::serving);
@@ -230,24 +242,29 @@ void Process::reload() {
     return notify_ready(fmt::format("reload refused; {}", serving_text()));
   }
   dns_.follow(*snapshot);
-  resolve_due_names();
+  look_up_due_names(kEndingSignals);
   publish(std::move(snapshot));
   state_->record_reload(now_wall());
   log::info("reload: done; {}", serving_text());
   notify_ready(serving_text());
 }
 
-void Process::resolve_due_names() {
+// A round takes seconds when a name server is silent: it is given up for a signal that is more urgent. True when an
+// address has changed.
+bool Process::look_up_due_names(std::span<const int> more_urgent) {
   const std::vector<std::string> due = dns_.due_names(Clock::now());
-  if (!due.empty()) dns_.record(look_up(due, options_.dns_servers, limits::dns_round_max), Clock::now());
+  if (due.empty()) return false;
+  const auto answers =
+      look_up(due, options_.dns_servers, limits::dns_round_max, [more_urgent] { return is_pending(more_urgent); });
+  const bool is_changed = dns_.record(answers, Clock::now());
+  // A reload that comes now does not wait for these names again.
+  if (answers.size() < due.size()) dns_.postpone_due_names(Clock::now());
+  return is_changed;
 }
 
 // The same configuration with new addresses is a new snapshot with the same hash.
 void Process::refresh_names() {
-  const std::vector<std::string> due = dns_.due_names(Clock::now());
-  if (due.empty()) return;
-  const bool is_changed = dns_.record(look_up(due, options_.dns_servers, limits::dns_round_max), Clock::now());
-  if (!is_changed) return;
+  if (!look_up_due_names(kHandledSignals)) return;
   publish(std::make_unique<Snapshot>(*cell_.newest()));
   log::info("dns: addresses have changed; {}", serving_text());
 }
@@ -256,8 +273,8 @@ void Process::drain() {
   const auto started = Clock::now();
   state_->set_phase(Phase::draining);
   const uint64_t open_at_start = shards_->open_connections();
-  log::info("draining: {} connections have {} s to end; a second signal ends them at once", open_at_start,
-            to_milliseconds(options_.drain_timeout) / 1000);
+  log::info("draining: {} may take {} s to end; a second signal ends all at once",
+            config::counted(open_at_start, "connection"), to_milliseconds(options_.drain_timeout) / 1000);
   notify_stopping("draining");
   shards_->begin_drain();
   while (shards_->open_connections() > 0 && Clock::now() - started < options_.drain_timeout) {
@@ -268,9 +285,9 @@ void Process::drain() {
     }
     if (watchdog_) watchdog_->look(*shards_, Clock::now());
   }
-  log::info("draining: over after {} ms, {} connections are cut off",
+  log::info("draining: over after {} ms, cutting off {}",
             std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started).count(),
-            shards_->open_connections());
+            config::counted(shards_->open_connections(), "connection"));
 }
 
 // The admin pages read the shards and the snapshot, the access log's thread reads the shards' buffers:

@@ -103,7 +103,8 @@ def test_refused_upstream(gateway, refusing_host, logged):
 def test_redirect(gateway, logged):
     with gateway.connect(f"x.{DOMAIN}", number=80) as client:
         client.request("GET", "/log/redirect")
-    assert logged("/log/redirect")["code"] == "301"
+    fields = logged("/log/redirect")
+    assert (fields["code"], fields["flags"], fields["details"]) == ("301", "-", "direct_response"), "as Envoy logs it"
 
 
 def test_bad_request_is_logged(gateway):

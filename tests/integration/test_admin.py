@@ -56,6 +56,51 @@ def test_requests_are_counted_by_code_flags_and_destination(gateway, upstream, r
     assert "UF" in samples[0]["response_flags"].split(",")
 
 
+# https://istio.io/latest/docs/reference/config/metrics/
+ISTIO_LABELS = {
+    "reporter",
+    *(
+        f"{side}_{what}"
+        for side in ("source", "destination")
+        for what in (
+            "workload",
+            "workload_namespace",
+            "principal",
+            "app",
+            "version",
+            "cluster",
+            "canonical_service",
+            "canonical_revision",
+        )
+    ),
+    "destination_service",
+    "destination_service_name",
+    "destination_service_namespace",
+    "request_protocol",
+    "response_code",
+    "grpc_response_status",
+    "response_flags",
+    "connection_security_policy",
+}
+
+
+def test_requests_have_the_labels_of_istio(gateway, upstream):
+    name = upstream.host.partition(".")[0] + ".upstream.test"
+    with gateway.connect(upstream.host) as client:
+        client.request()
+    assert wait_until(lambda: gateway.metric("istio_requests_total", destination_service=name) == 1)
+    found = {
+        sample: labels for sample, labels, _ in gateway.metrics() if labels.get("destination_service") == name
+    }
+    assert set(found["istio_requests_total"]) == ISTIO_LABELS
+    assert set(found["istio_request_duration_milliseconds_bucket"]) == ISTIO_LABELS | {"le"}
+    assert set(found["istio_request_bytes_sum"]) == set(found["istio_response_bytes_count"]) == ISTIO_LABELS
+    labels = found["istio_requests_total"]
+    assert labels["reporter"] == "source" and labels["source_workload"] == "unknown"
+    # Of the ServiceEntry, as Istio names the service of a cluster that comes from one.
+    assert (labels["destination_service_name"], labels["destination_service_namespace"]) == (name, "default")
+
+
 def test_sizes_and_durations_are_counted(gateway, upstream):
     service = upstream.host.partition(".")[0] + ".upstream.test"
     with gateway.connect(upstream.host) as client:

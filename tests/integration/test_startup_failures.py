@@ -41,14 +41,17 @@ def test_port_in_use_names_port_and_remedy(own_gateway):
     assert len(output.splitlines()) < 20, "one clear message, not a flood"
 
 
-def test_admin_port_in_use_names_it(own_gateway):
+@pytest.mark.parametrize("option", ["--admin", "--status"])
+def test_port_in_use_names_the_option_that_wants_it(own_gateway, option):
     gateway = own_gateway(start=False)
     with ports.listen() as taken:
         number = taken.getsockname()[1]
-        gateway.command[gateway.command.index("--admin") + 1] = f"127.0.0.1:{number}"
+        gateway.command[gateway.command.index(option) + 1] = f"127.0.0.1:{number}"
         with pytest.raises(StartFailed) as failure:
             gateway.start()
-    assert str(number) in failure.value.output and "in use" in failure.value.output, failure.value.output
+    output = failure.value.output
+    assert re.search(rf"{option}: .*127\.0\.0\.1:{number}: .*in use.*choose another port", output), output
+    assert "Gateway" not in output and "targetPort" not in output, "no document names this port"
 
 
 def test_broken_document_names_file_line_and_column(failing):

@@ -74,13 +74,13 @@ TEST(ServiceEntryCluster, HasTheStaticEndpoints) {
                                   "], endpoints: " + std::string(endpoints));
   };
   EXPECT_EQ(cluster("{host: app.example}", entry("[{address: 10.0.0.1}, {address: '::1', weight: 5}]")),
-            "outbound|9000||app.example [app.example/unknown] 10.0.0.1:9000*1 [::1]:9000*5");
+            "outbound|9000||app.example [app.example/default] 10.0.0.1:9000*1 [::1]:9000*5");
   EXPECT_EQ(
       cluster("{host: app.example}", entry("[{address: 10.0.0.1}]", "{number: 9000, name: http, targetPort: 9001}")),
-      "outbound|9000||app.example [app.example/unknown] 10.0.0.1:9001*1");
+      "outbound|9000||app.example [app.example/default] 10.0.0.1:9001*1");
   EXPECT_EQ(cluster("{host: app.example}", entry("[{address: 10.0.0.1, ports: {http: 9002}}]",
                                                  "{number: 9000, name: http, targetPort: 9001}")),
-            "outbound|9000||app.example [app.example/unknown] 10.0.0.1:9002*1");
+            "outbound|9000||app.example [app.example/default] 10.0.0.1:9002*1");
 }
 
 TEST(ServiceEntryCluster, ResolvesItsEndpointsOrItsHost) {
@@ -90,18 +90,18 @@ TEST(ServiceEntryCluster, ResolvesItsEndpointsOrItsHost) {
         "hosts: [app.example, other.example], resolution: DNS, ports: [{number: 443, name: http}]" + std::string(more));
   };
   EXPECT_EQ(cluster("{host: other.example}", entry("")),
-            "outbound|443||other.example [other.example/unknown] other.example:443*1");
+            "outbound|443||other.example [other.example/default] other.example:443*1");
   EXPECT_EQ(
       cluster("{host: app.example}", entry(", endpoints: [{address: A.example.org}, {address: 10.0.0.1, weight: 2}]")),
-      "outbound|443||app.example [app.example/unknown] 10.0.0.1:443*2 a.example.org:443*1");
+      "outbound|443||app.example [app.example/default] 10.0.0.1:443*2 a.example.org:443*1");
 }
 
-TEST(ServiceEntryCluster, IsOfItsNamespaceWhenInTheMesh) {
+TEST(ServiceEntryCluster, IsOfTheNamespaceOfItsEntry) {
   EXPECT_EQ(
       cluster("{host: app.example}",
               service_entry(
                   "e",
-                  "hosts: [app.example], location: MESH_INTERNAL, resolution: DNS, ports: [{number: 80, name: http}]")),
+                  "hosts: [app.example], location: MESH_EXTERNAL, resolution: DNS, ports: [{number: 80, name: http}]")),
       "outbound|80||app.example [app.example/default] app.example:80*1");
 }
 
@@ -112,9 +112,9 @@ TEST(ServiceEntryCluster, IsOfTheEntryThatHasThePort) {
                     "hosts: [app.example], resolution: STATIC, ports: [{number: 81, name: http}], endpoints: "
                     "[{address: 10.0.0.1}]");
   EXPECT_EQ(cluster("{host: app.example, port: {number: 81}}", documents),
-            "outbound|81||app.example [app.example/unknown] 10.0.0.1:81*1");
+            "outbound|81||app.example [app.example/default] 10.0.0.1:81*1");
   EXPECT_EQ(cluster("{host: app.example}", documents),
-            "outbound|80||app.example [app.example/unknown] app.example:80*1");
+            "outbound|80||app.example [app.example/default] app.example:80*1");
 }
 
 TEST(ServiceEntryCluster, IsSeenWhereItIsExported) {

@@ -56,6 +56,25 @@ TEST(Listeners, AreNotMappedByOtherServices) {
             "0.0.0.0:80");
 }
 
+TEST(Listeners, OfAGatewayWithoutSelectorAreMappedAsThoseOfTheOtherGateways) {
+  const std::string any = selected("{}");
+  const std::string other = gateway("other", "[{port: {number: 81, name: http, protocol: HTTP}, hosts: ['*']}]");
+  const std::string selecting =
+      "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: z}\nspec: {selector: "
+      "{app: a}, servers: [{port: {number: 81, name: http, protocol: HTTP}, hosts: ['*']}]}\n---\n";
+  const std::string mapped = service("s", "selector: {app: a}, ports: [{port: 80, targetPort: 8080}]");
+  EXPECT_EQ(addresses(load_document(any + selecting + mapped)), "0.0.0.0:8080 0.0.0.0:81");
+  EXPECT_EQ(addresses(load_document(any + other + mapped)), "0.0.0.0:80 0.0.0.0:81") << "nobody says what app: a is";
+}
+
+TEST(Listeners, OfGatewaysWithoutSelectorAreMappedByALoadBalancer) {
+  const std::string balancer =
+      service("lb", "type: LoadBalancer, selector: {app: a}, ports: [{port: 80, targetPort: 8080}]");
+  EXPECT_EQ(addresses(load_document(selected("{}") + balancer)), "0.0.0.0:8080");
+  EXPECT_EQ(addresses(load_document(std::string(plain_gateway) + balancer)), "0.0.0.0:8080");
+  EXPECT_EQ(addresses(load_document(selected("{app: other}") + balancer)), "0.0.0.0:80") << "not its pods";
+}
+
 TEST(Listeners, BindTheAddressOfTheServer) {
   const Loaded loaded =
       load_document(gateway("gw",
@@ -132,6 +151,17 @@ stringData: {key: text wins}
   ASSERT_NE(pair, nullptr);
   EXPECT_EQ(pair->chain_pem, "one");
   EXPECT_EQ(pair->key_pem, "text wins");
+}
+
+TEST(Listeners, TakeTheSecondPairOfASecretWhenTheFirstIsEmpty) {
+  const Loaded loaded = load_document(gateway("gw", "[" + https("https", "['*']") + "]") + R"(
+apiVersion: v1
+kind: Secret
+metadata: {name: certs, namespace: istio-system}
+data: {cert: "", key: "", tls.crt: dHdv, tls.key: dHdvLWtleQ==}
+)");
+  ASSERT_NE(loaded.snapshot, nullptr) << loaded.diagnostics.at(0);
+  EXPECT_EQ(loaded.snapshot->listeners.at(0).tls_servers.at(0).key_pair->chain_pem, "two");
 }
 
 TEST(Listeners, AreNothingToServeWithoutAGateway) {

@@ -32,6 +32,12 @@ TEST(Wording, ListsTextsAsASentenceDoes) {
   EXPECT_EQ(quoted_list({}), "");
 }
 
+TEST(Wording, CountsOneWithoutAnS) {
+  EXPECT_EQ(counted(0, "error"), "0 errors");
+  EXPECT_EQ(counted(1, "error"), "1 error");
+  EXPECT_EQ(counted(21, "certificate"), "21 certificates");
+}
+
 TEST(Wording, FindsTheNameThatWasMeant) {
   constexpr std::string_view names[] = {"hosts", "port", "credentialName", "minProtocolVersion", "maxProtocolVersion"};
   EXPECT_EQ(nearest_name("host", names), "hosts");

@@ -38,10 +38,27 @@ TEST_F(Commands, FailWhenTheFileCannotBeWritten) {
 
 TEST_F(Commands, FindAnErrorAndShowItOnStandardOutput) {
   std::ofstream(folder_ + "/a.yaml")
-      << "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: x}\nspec:\n  hots: []\n";
+      << "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: x}\nspec:\n  hots: []\n"
+         "  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]\n";
   testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
   EXPECT_EQ(check({folder_}), 1);
   EXPECT_TRUE(testing::internal::GetCapturedStdout().contains("a.yaml:5:3: error: "));
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "sluice check: 1 error, 0 warnings\n");
+}
+
+TEST_F(Commands, RefuseACertificateForWhatIsNoHostAndWriteNothing) {
+  const std::string file = folder_ + "/secret.yaml";
+  for (const std::string host :
+       {"-", "*", "*.", "a..b", "a b", "a.*.test", "https://a.test", "a.test:443", "10.0.0.1/8"}) {
+    certs::SelfSignedOptions options;
+    options.hosts = {"a.test", host};
+    testing::internal::CaptureStderr();
+    EXPECT_EQ(write_self_signed(options, "n", "ns", file), 1) << host;
+    const std::string said = testing::internal::GetCapturedStderr();
+    EXPECT_TRUE(said.contains("\"" + host + "\" is neither an IP address nor a host name: ")) << said;
+  }
+  EXPECT_FALSE(std::filesystem::exists(file));
 }
 
 }  // namespace

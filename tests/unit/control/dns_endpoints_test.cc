@@ -81,6 +81,17 @@ TEST_F(DnsEndpointsOfASnapshot, AsksAgainWhenTheTtlIsOverButNotTooSoonAndNotTooL
   EXPECT_EQ(dns_.due_names(start_ + 1h), (Strings{"a.test", "b.test"}));
 }
 
+TEST_F(DnsEndpointsOfASnapshot, AsksALittleLaterForWhatARoundThatWasGivenUpDidNotAnswer) {
+  dns_.record({{"a.test", answer_of({"10.0.0.1"}, 30s)}, {"b.test", answer_of({"10.0.0.2"}, 30s)}}, start_);
+  dns_.record({{"a.test", answer_of({"10.0.0.1"}, 30s)}}, start_ + 31s);
+  dns_.postpone_due_names(start_ + 31s);
+  EXPECT_EQ(dns_.due_names(start_ + 35s), Strings{});
+  EXPECT_EQ(dns_.due_names(start_ + 36s), Strings{"b.test"});
+  dns_.fill(snapshot_);
+  EXPECT_EQ(endpoints_of(snapshot_.clusters[0]), Strings{"10.0.0.1:80*1"});
+  EXPECT_EQ(endpoints_of(snapshot_.clusters[1]), (Strings{"10.9.9.9:1*7", "10.0.0.1:81*5", "10.0.0.2:82*1"}));
+}
+
 TEST_F(DnsEndpointsOfASnapshot, SaysWhetherAnAddressHasChanged) {
   dns_.record({{"a.test", answer_of({"10.0.0.1"}, 30s)}}, start_);
   EXPECT_FALSE(dns_.record({{"a.test", answer_of({"10.0.0.1"}, 99s)}}, start_ + 30s));

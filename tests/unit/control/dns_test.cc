@@ -152,6 +152,17 @@ TEST(Dns, GivesUpAfterTheTimeThatItHas) {
   EXPECT_EQ(texts_of(answers.at("a.test")), Strings{"10.0.0.1"});
 }
 
+TEST(Dns, GivesUpEarlyForWhatIsMoreUrgentAndSaysNothingOfTheRest) {
+  const NameServer server({{"a.test", kTypeA, "10.0.0.1", 30}});
+  const Strings names{"silent.test", "a.test"};
+  const auto started = std::chrono::steady_clock::now();
+  const auto is_wanted_elsewhere = [started] { return std::chrono::steady_clock::now() - started > 300ms; };
+  const auto answers = look_up(names, server.place(), 60s, is_wanted_elsewhere);
+  EXPECT_LT(std::chrono::steady_clock::now() - started, 3s);
+  EXPECT_FALSE(answers.contains("silent.test")) << "it has not failed: nobody waited for it";
+  EXPECT_EQ(texts_of(answers.at("a.test")), Strings{"10.0.0.1"});
+}
+
 TEST(Dns, LooksUpMoreNamesThanItAsksForAtATime) {
   std::vector<Record> records;
   Strings names;
