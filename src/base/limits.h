@@ -16,7 +16,7 @@ inline constexpr unsigned ring_entries = 1024;                     // submission
 inline constexpr unsigned completion_entries = 16 * ring_entries;  // completion queue; overflow is counted
 inline constexpr size_t receive_buffer_bytes = 16 * 1024;          // one provided buffer
 inline constexpr unsigned receive_buffers_start = 256;             // provided at start, per shard: 4 MiB
-inline constexpr unsigned receive_buffers_max = 4096;              // grown to this on demand: 64 MiB per shard
+inline constexpr unsigned receive_buffers_max = 4096;  // grown to this on demand: 64 MiB per shard; then the heap
 
 // --- One connection --------------------------------------------------------------------------------
 inline constexpr size_t chunk_bytes = 17 * 1024;                  // holds one full TLS record

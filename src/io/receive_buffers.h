@@ -5,8 +5,8 @@
 // Memory is mapped for the maximum and touched only as the count grows; running out is flow control
 // (-ENOBUFS), not an error: the stream waits until buffers are free. At the maximum they are made free by
 // moving what the longest holders have to the heap, so that no number of streams whose bytes nobody takes
-// can stop the others; and once buffers are scarce, a stream takes one at a time and pauses sooner, so
-// that what is moved stays small. One owner (the Loop), one thread.
+// can stop the others; and once buffers are scarce, a stream takes one at a time and pauses sooner
+// (limits::read_high_when_scarce_bytes), so that what is moved stays small. One owner (the Loop), one thread.
 #pragma once
 
 #include "base/bytes.h"

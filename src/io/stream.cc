@@ -133,7 +133,9 @@ void Stream::on_received(const Completion& completion) {
     default:  // ECONNRESET, ETIMEDOUT, EHOSTUNREACH, EPIPE: the connection is broken
       if (completion.result < 0) end_receiving(-completion.result);
   }
-  if (completion.more && received_.size() > limits::read_high_bytes) stop_receiving();
+  // While buffers are scarce nobody may take as many as come.
+  if (completion.more && (received_.size() > limits::read_high_bytes || loop_.receive_buffers().are_scarce()))
+    stop_receiving();
   resume_receiving();
   change();
 }

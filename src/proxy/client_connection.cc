@@ -180,8 +180,7 @@ void ClientConnection::serve() {
       }
       // A client that asks and does not read: its next request waits until it has taken its answers.
       if (transport_.writable_bytes() == 0) {
-        transport_.flush();
-        if (deadline_ > services_.loop.now() + limits::client_write_timeout) set_deadline(limits::client_write_timeout);
+        await_taking();
         return;
       }
       if (requests == limits::requests_per_turn_max) {
@@ -232,7 +231,15 @@ void ClientConnection::rest() {
     }
   } else if (services_.draining) {
     finish();
+  } else if (transport_.writable_bytes() < limits::write_high_bytes) {
+    await_taking();
   }
+}
+
+// Between two requests: the client is to take what is still unsent, or some of it, in time.
+void ClientConnection::await_taking() {
+  transport_.flush();
+  if (deadline_ > services_.loop.now() + limits::client_write_timeout) set_deadline(limits::client_write_timeout);
 }
 
 void ClientConnection::end_exchange() {
@@ -349,10 +356,8 @@ void ClientConnection::on_expired() {
       close_at_once(io::Stream::Ending::orderly);
       break;
     case State::open:
-      if (exchange_ == nullptr && transport_.stream().unsent_bytes() > 0) {
-        await_taking();
-      } else if (exchange_ == nullptr) {
-        finish();
+      if (exchange_ == nullptr) {
+        look_at_rest();
       } else if (exchange_->is_reading_head()) {
         exchange_->time_out_head();
         end_exchange();
@@ -367,14 +372,25 @@ void ClientConnection::on_expired() {
         }
       }
       break;
-    case State::finishing: await_taking(); break;
+    case State::finishing: look_at_taking(); break;
     case State::lingering: close_at_once(io::Stream::Ending::orderly); break;
     case State::closing: break;
   }
 }
 
+// No request, for long enough; or a client that has taken its answers late, and may rest now.
+void ClientConnection::look_at_rest() {
+  if (transport_.stream().unsent_bytes() > 0) {
+    look_at_taking();
+  } else if (bytes_moved() != moved_at_last_look_) {
+    set_deadline(limits::client_idle_timeout);
+  } else {
+    finish();
+  }
+}
+
 // The client is to take what is still unsent: as long as it takes some of it.
-void ClientConnection::await_taking() {
+void ClientConnection::look_at_taking() {
   if (bytes_moved() != moved_at_last_look_) {
     set_deadline(limits::client_write_timeout);
   } else {

@@ -69,6 +69,8 @@ class ClientConnection : public ListNode<ClientConnection> {
   void close_at_once(io::Stream::Ending ending);
   void on_expired();
   void await_taking();
+  void look_at_rest();
+  void look_at_taking();
   void set_state(State next) noexcept;
   void set_deadline(Duration from_now);
   [[nodiscard]] uint64_t bytes_moved() const noexcept;

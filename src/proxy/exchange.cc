@@ -295,7 +295,8 @@ void Exchange::consider_splice(SpliceDirection direction) {
   if (client_.transport().is_tls() || upstream_->transport().is_tls()) return;
   const bool is_request = direction == SpliceDirection::request;
   const io::Stream& source = (is_request ? client_.transport() : upstream_->transport()).stream();
-  if (source.has_receive_ended()) return;
+  // A source that does not take what is sent to it is read on, lest it waits for that and we for it.
+  if (source.has_receive_ended() || !source.has_sent_all() || (!is_request && !request_done_)) return;
   const http::Http1Reader& reader = is_request ? request_reader_ : upstream_->reader();
   if ((is_request ? request_encoding_ : response_encoding_) != BodyEncoding::identity) return;
   if (reader.passable_bytes() < limits::splice_threshold_bytes) return;
@@ -318,7 +319,7 @@ void Exchange::begin_splice(bool& moved) {
   io::Stream& sink = is_request ? upstream : client;
   const uint64_t bytes = (is_request ? request_reader_ : upstream_->reader()).passable_bytes();
 
-  if (!source.has_receive_ended() && sink.send_error() == 0 && bytes > 0) {
+  if (!source.has_receive_ended() && source.has_sent_all() && sink.send_error() == 0 && bytes > 0) {
     // The sink is listened to until it has taken what was copied: it may answer early and take no more.
     if (source.is_spliceable() && source.receive_queue().empty() && sink.has_sent_all()) sink.request_splice_mode();
     if (!forward::SplicePump::is_ready(source, sink)) return;
@@ -391,7 +392,7 @@ Exchange::Outcome Exchange::advance_tunnel() {
     case Tunnel::Status::failed:
       tunnel_.reset();
       release_upstream(/*reusable=*/false);
-      return end(Outcome::abort_client);
+      return end(client_.transport().has_read_failed() ? Outcome::close_client : Outcome::abort_client);
   }
   UNREACHABLE();
 }
@@ -535,7 +536,8 @@ Exchange::Awaiting Exchange::awaiting() const noexcept {
   }
   if (client_.transport().stream().unsent_bytes() > 0) return Awaiting::client;
   if (state_ != State::forwarding) return Awaiting::upstream_answer;
-  if (!response_started_ && upstream_->transport().stream().unsent_bytes() > 0) return Awaiting::upstream_reading;
+  if (upstream_->transport().stream().unsent_bytes() > 0)
+    return response_started_ ? Awaiting::upstream_answer : Awaiting::upstream_reading;
   return request_done_ ? Awaiting::upstream_answer : Awaiting::client;
 }
 

@@ -49,7 +49,7 @@ class Exchange {
   // The head did not arrive in time: answers 408.
   void time_out_head();
 
-  // The upstream does not take its request: answers 504.
+  // It took too long: answers 504.
   void time_out_request();
 
   [[nodiscard]] bool is_reading_head() const noexcept { return state_ == State::reading_head; }

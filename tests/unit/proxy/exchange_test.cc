@@ -284,6 +284,64 @@ TEST(Exchange, HearsOthersWhileUploadsThatNobodyTakesHoldAllReceiveBuffers) {
   EXPECT_LT(dialogue.world().now() - started, 10s);
 }
 
+// The upstream was not read any more while its answer was about to be spliced; so it read no more either, and
+// what waited to be sent to it kept the change to splicing waiting.
+TEST(Exchange, CarriesOnWhenAnEchoBlocksTheChangeToSplicing) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    sim::Weather weather = seed % 2 == 0 ? sim::fine_weather() : sim::rough_weather();
+    weather.socket_buffer_max = 3000;
+    Dialogue dialogue(seed, weather);
+    Speaker& client = dialogue.connect();
+    const Instant started = dialogue.world().now();
+    client.say("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n7a120\r\n" + std::string(500'000, 'e') +
+               "\r\n0\r\n\r\n");
+    ASSERT_TRUE(dialogue.until([&] { return dialogue.upstream_count() == 1; })) << "seed " << seed;
+    Speaker& echo = dialogue.upstream();
+    echo.say("HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\n");
+    size_t said = 0;
+    ASSERT_TRUE(dialogue.until([&] {
+      const size_t count = std::min<size_t>(echo.take_heard().size(), 500'000 - said);
+      echo.say(std::string(count, 'e'));
+      said += count;
+      echo.is_interrupted() ? echo.stop_listening() : echo.resume_listening();
+      return client.heard().size() > 500'000;
+    })) << "seed "
+        << seed << ": " << client.heard().size();
+    EXPECT_LT(dialogue.world().now() - started, 30s) << "seed " << seed;
+  }
+}
+
+// The client was taken for the one that does not send, while it was the upstream that did not take.
+TEST(Exchange, LetsAnUpstreamAnswerThatReadsNoMoreOfTheRequest) {
+  sim::Weather weather = sim::fine_weather();
+  weather.socket_buffer_max = 3000;
+  Dialogue dialogue(1, weather);
+  Speaker& client = dialogue.connect();
+  client.say(post(50'000) + std::string(50'000, 'u'));
+  ASSERT_TRUE(dialogue.until([&] { return dialogue.upstream_count() == 1; }));
+  dialogue.upstream().stop_listening();
+  dialogue.upstream().say("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst");
+  dialogue.settle(3 * limits::body_progress_timeout);
+  dialogue.upstream().say("later");
+  ASSERT_TRUE(dialogue.until([&] { return client.heard().ends_with("firstlater") || client.has_ended(); }));
+  EXPECT_TRUE(client.heard().ends_with("firstlater")) << client.heard();
+}
+
+// It was kept for the time that an idle connection may rest.
+TEST(Exchange, CutsOffAClientThatAsksOnceAndNeverReads) {
+  sim::Weather weather = sim::fine_weather();
+  weather.socket_buffer_max = 3000;
+  Dialogue dialogue(1, weather);
+  Speaker& client = dialogue.connect();
+  client.stop_listening();
+  client.say(get);
+  ASSERT_TRUE(dialogue.until([&] { return dialogue.upstream_count() == 1 && !dialogue.upstream().heard().empty(); }));
+  const Instant begin = dialogue.world().now();
+  dialogue.upstream().say(ok(std::string(20'000, 'a')));
+  ASSERT_TRUE(dialogue.until([&] { return client.was_reset(); }));
+  EXPECT_LE(dialogue.world().now() - begin, 3 * limits::client_write_timeout);
+}
+
 // Its answers fill its socket and our send queue; then its further requests wait, and after a while it is cut off.
 TEST(Exchange, CutsOffAClientThatAsksAndNeverReads) {
   Dialogue dialogue;
