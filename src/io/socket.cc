@@ -3,8 +3,10 @@
 #include "base/limits.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -120,6 +122,11 @@ SocketAddress peer_address(int fd) noexcept {
 
 void shutdown_socket(int fd, ShutdownHow how) noexcept {
   shutdown(fd, how == ShutdownHow::write ? SHUT_WR : SHUT_RDWR);
+}
+
+uint64_t unacknowledged_bytes(int fd) noexcept {
+  int count = 0;
+  return ioctl(fd, SIOCOUTQ, &count) == 0 && count > 0 ? static_cast<uint64_t>(count) : 0;
 }
 
 void reset_on_close(int fd) noexcept {

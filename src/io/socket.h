@@ -32,6 +32,8 @@ void prepare_accepted(int fd) noexcept;
 
 enum class ShutdownHow { write, both };
 void shutdown_socket(int fd, ShutdownHow how) noexcept;
+// Bytes that a send took and that the peer's kernel has not taken yet (SIOCOUTQ, tcp(7)).
+[[nodiscard]] uint64_t unacknowledged_bytes(int fd) noexcept;
 // close_descriptor() will send RST and drop what was unsent (SO_LINGER 0, socket(7)).
 void reset_on_close(int fd) noexcept;
 void close_descriptor(int fd) noexcept;

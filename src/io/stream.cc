@@ -218,6 +218,8 @@ void Stream::on_sent(const Completion& completion) {
   change();
 }
 
+uint64_t Stream::bytes_taken() const noexcept { return bytes_sent_ - (fd_ < 0 ? 0 : unacknowledged_bytes(fd_)); }
+
 void Stream::fail_sending(int error) noexcept {
   send_error_ = error;
   unsent_.clear();

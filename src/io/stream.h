@@ -104,6 +104,8 @@ class Stream {
 
   [[nodiscard]] uint64_t bytes_received() const noexcept { return bytes_received_; }
   [[nodiscard]] uint64_t bytes_sent() const noexcept { return bytes_sent_; }
+  // Of those, what the peer's kernel has taken. Asks the kernel.
+  [[nodiscard]] uint64_t bytes_taken() const noexcept;
   [[nodiscard]] Loop& loop() const noexcept { return loop_; }
 
  private:

@@ -324,9 +324,21 @@ void ClientConnection::set_deadline(Duration from_now) {
 // While something is to be sent, only what is taken of it is progress.
 uint64_t ClientConnection::bytes_moved() const noexcept {
   const io::Stream& stream = transport_.stream();
-  if (exchange_ != nullptr && exchange_->awaiting() == Exchange::Awaiting::upstream_reading)
-    return exchange_->bytes_sent_upstream();
+  if (is_upstream_to_read()) return exchange_->upstream_stream().bytes_sent();
   return stream.unsent_bytes() > 0 ? stream.bytes_sent() : stream.bytes_received() + stream.bytes_sent();
+}
+
+bool ClientConnection::is_upstream_to_read() const noexcept {
+  return exchange_ != nullptr && exchange_->awaiting() == Exchange::Awaiting::upstream_reading;
+}
+
+// Asked when a deadline has passed. The kernel's send buffer takes much at once and then nothing for long;
+// what the peer has taken of it since the deadline before is progress too.
+bool ClientConnection::has_moved() noexcept {
+  const io::Stream& reader = is_upstream_to_read() ? exchange_->upstream_stream() : transport_.stream();
+  const uint64_t taken = reader.bytes_taken();
+  const bool was_taken = std::exchange(taken_at_last_look_, taken) != taken;
+  return was_taken || bytes_moved() != moved_at_last_look_;
 }
 
 // At the end of each exchange, and at the end.
@@ -362,7 +374,7 @@ void ClientConnection::on_expired() {
         exchange_->time_out_head();
         end_exchange();
         finish();
-      } else if (bytes_moved() != moved_at_last_look_) {
+      } else if (has_moved()) {
         set_deadline(exchange_->progress_timeout());
       } else {
         switch (exchange_->awaiting()) {
@@ -391,7 +403,7 @@ void ClientConnection::look_at_rest() {
 
 // The client is to take what is still unsent: as long as it takes some of it.
 void ClientConnection::look_at_taking() {
-  if (bytes_moved() != moved_at_last_look_) {
+  if (has_moved()) {
     set_deadline(limits::client_write_timeout);
   } else {
     close_at_once(io::Stream::Ending::reset);

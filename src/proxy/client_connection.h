@@ -74,6 +74,8 @@ class ClientConnection : public ListNode<ClientConnection> {
   void set_state(State next) noexcept;
   void set_deadline(Duration from_now);
   [[nodiscard]] uint64_t bytes_moved() const noexcept;
+  [[nodiscard]] bool is_upstream_to_read() const noexcept;
+  [[nodiscard]] bool has_moved() noexcept;
   void count_bytes() noexcept;
 
   Services& services_;
@@ -87,6 +89,7 @@ class ClientConnection : public ListNode<ClientConnection> {
   Instant armed_for_{};            // while timer_ is armed
   uint64_t counted_received_ = 0;  // of the stream's totals, what the shard's counters have
   uint64_t counted_sent_ = 0;
+  uint64_t taken_at_last_look_ = 0;  // by whoever was to read, when the last deadline passed
   uint64_t moved_at_last_look_ = 0;  // bytes_moved() when the present deadline was set
   io::Task yield_task_;
   io::Task retire_task_;

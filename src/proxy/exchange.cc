@@ -541,10 +541,6 @@ Exchange::Awaiting Exchange::awaiting() const noexcept {
   return request_done_ ? Awaiting::upstream_answer : Awaiting::client;
 }
 
-uint64_t Exchange::bytes_sent_upstream() const noexcept {
-  return upstream_ == nullptr ? 0 : upstream_->transport().stream().bytes_sent();
-}
-
 Duration Exchange::progress_timeout() const noexcept {
   return tunnel_ ? limits::tunnel_idle_timeout : limits::body_progress_timeout;
 }

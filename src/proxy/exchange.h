@@ -60,7 +60,8 @@ class Exchange {
     upstream_answer,
   };
   [[nodiscard]] Awaiting awaiting() const noexcept;
-  [[nodiscard]] uint64_t bytes_sent_upstream() const noexcept;
+  // Towards the upstream; requires that it is awaited.
+  [[nodiscard]] const io::Stream& upstream_stream() const noexcept { return upstream_->transport().stream(); }
   // How long the client or an upstream that reads may do nothing.
   [[nodiscard]] Duration progress_timeout() const noexcept;
 

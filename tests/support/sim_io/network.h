@@ -57,6 +57,8 @@ class Endpoint {
   std::function<void()> on_change;
   bool reset_on_close = false;
 
+  [[nodiscard]] size_t unsent_bytes() const noexcept { return unsent_.size(); }
+
  private:
   friend class Network;
 

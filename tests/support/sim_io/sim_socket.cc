@@ -55,6 +55,8 @@ void shutdown_socket(int fd, ShutdownHow how) noexcept {
   }
 }
 
+uint64_t unacknowledged_bytes(int fd) noexcept { return kernel().socket(fd, "ioctl").unsent_bytes(); }
+
 void reset_on_close(int fd) noexcept { kernel().socket(fd, "setsockopt").reset_on_close = true; }
 
 void close_descriptor(int fd) noexcept { kernel().close(fd); }
