@@ -18,7 +18,7 @@ Listener::Listener(io::Loop& loop, int fd, const SocketAddress& address, Events 
     : loop_(loop),
       op_(on_accept, this),
       task_(on_task, this),
-      retry_(on_retry, *this),
+      retry_(on_retry, this),
       address_(address),
       events_(events),
       fd_(fd) {}
@@ -82,7 +82,7 @@ void Listener::on_accept(void* self, const io::Completion& completion) {
   }
 }
 
-void Listener::on_retry(Timer& timer) { static_cast<RetryTimer&>(timer).owner.arm(); }
+void Listener::on_retry(void* self) { static_cast<Listener*>(self)->arm(); }
 
 void Listener::on_task(void* self) {
   Listener& listener = *static_cast<Listener*>(self);

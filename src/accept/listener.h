@@ -35,7 +35,7 @@ class Listener {
 
  private:
   static void on_accept(void* self, const io::Completion& completion);
-  static void on_retry(Timer& timer);
+  static void on_retry(void* self);
   static void on_task(void* self);
 
   void arm();
@@ -43,10 +43,7 @@ class Listener {
   io::Loop& loop_;
   io::Op op_;
   io::Task task_;  // reports the close
-  struct RetryTimer : Timer {
-    RetryTimer(Handler handler, Listener& listener) noexcept : Timer(handler), owner(listener) {}
-    Listener& owner;
-  } retry_;  // armed exactly while accepting rests because the process is out of descriptors
+  Timer retry_;    // armed exactly while accepting rests because the process is out of descriptors
   SocketAddress address_;
   Events events_;
   int fd_;

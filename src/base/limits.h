@@ -37,13 +37,13 @@ inline constexpr unsigned idle_pipes_max = 16;               // empty pipes kept
 inline constexpr int listen_backlog = 4096;
 inline constexpr uint32_t connections_per_shard_max = 100'000;
 inline constexpr uint32_t handshakes_per_shard_max = 512;  // beyond it, new connections wait in the backlog
-inline constexpr uint32_t accept_burst =
-    1024;  // room that many multishot accepts may need; nearer the limit: one by one
+inline constexpr uint32_t accept_burst = 1024;        // connections; as near to the limit, they are taken one by one
 inline constexpr uint32_t reserved_descriptors = 64;  // of RLIMIT_NOFILE, for everything but connections
 
 // --- TLS -------------------------------------------------------------------------------------------
 inline constexpr size_t client_hello_bytes_max = 16 * 1024;
-inline constexpr size_t tls_plaintext_bytes = 16 * 1024;  // RFC 8446 5.1
+inline constexpr size_t tls_plaintext_bytes = 16 * 1024;              // RFC 8446 5.1
+inline constexpr size_t tls_unsent_bytes_max = 2 * write_high_bytes;  // beyond it, reading stops: it may write
 inline constexpr size_t tls_silent_bytes_max =
     64 * 1024;  // ciphertext in a row that brings no plaintext: handshake, key updates, empty records
 inline constexpr Duration handshake_timeout = 15s;

@@ -23,6 +23,7 @@ class Slab {
   ~Slab() {
     CHECK(count_ == 0);
     if (spare_ != nullptr) free_chunk(spare_);
+    CHECK(chunk_count_ == 0);
   }
 
   template <typename... Args>
@@ -49,6 +50,8 @@ class Slab {
   }
 
   [[nodiscard]] size_t count() const noexcept { return count_; }
+  // Chunks that the system has given, the kept one included.
+  [[nodiscard]] size_t chunk_count() const noexcept { return chunk_count_; }
 
  private:
   union Slot {
@@ -80,6 +83,7 @@ class Slab {
     if (spare_ != nullptr) return std::exchange(spare_, nullptr);
     void* memory = ::operator new(kChunkBytes, std::align_val_t{kChunkBytes});
     Chunk* chunk = ::new (memory) Chunk;
+    ++chunk_count_;
     // Lowest addresses first: the objects of a chunk that is not full lie together. (Linking the slots touches
     // every page of the chunk at once; its size bounds what that costs.)
     for (size_t i = kSlotsPerChunk; i > 0; --i) {
@@ -98,7 +102,8 @@ class Slab {
     }
   }
 
-  static void free_chunk(Chunk* chunk) noexcept {
+  void free_chunk(Chunk* chunk) noexcept {
+    --chunk_count_;
     chunk->~Chunk();
     ::operator delete(chunk, std::align_val_t{kChunkBytes});
   }
@@ -106,6 +111,7 @@ class Slab {
   List<Chunk> available_;
   Chunk* spare_ = nullptr;
   size_t count_ = 0;
+  size_t chunk_count_ = 0;
 };
 
 }  // namespace sluice

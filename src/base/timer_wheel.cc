@@ -78,7 +78,7 @@ void TimerWheel::advance(Instant now) noexcept {
       Timer& timer = due.front();
       DCHECK(timer.deadline_tick_ == now_tick_);
       timer.cancel();
-      timer.handler_(timer);
+      timer.handler_(timer.owner_);
     }
   }
 }

@@ -17,9 +17,9 @@ namespace sluice {
 // Embedded in the object that waits. Fires once; may be re-armed from its own handler.
 class Timer : public ListNode<Timer> {
  public:
-  using Handler = void (*)(Timer&);
+  using Handler = void (*)(void* owner);
 
-  explicit Timer(Handler handler) noexcept : handler_(handler) {}
+  Timer(Handler handler, void* owner) noexcept : handler_(handler), owner_(owner) {}
   ~Timer() { cancel(); }
 
   [[nodiscard]] bool is_armed() const noexcept { return is_linked(); }
@@ -29,6 +29,7 @@ class Timer : public ListNode<Timer> {
   friend class TimerWheel;
 
   Handler handler_;
+  void* owner_;
   uint64_t deadline_tick_ = 0;
   class TimerWheel* wheel_ = nullptr;  // set exactly while armed
   uint16_t slot_ = 0;                  // level * 64 + position, while armed

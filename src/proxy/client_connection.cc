@@ -31,7 +31,7 @@ constexpr std::array<unsigned, 6> kNextStates = {
 ClientConnection::ClientConnection(Services& services, const SocketAddress& listen_address, bool is_tls) noexcept
     : services_(services),
       transport_(services.loop, on_stream_change, this),
-      timer_(on_timer, *this),
+      timer_(on_timer, this),
       yield_task_(on_yielded, this),
       retire_task_(on_retire, this),
       listen_address_(listen_address),
@@ -78,7 +78,7 @@ void ClientConnection::on_accepted(int fd) {
     set_deadline(limits::handshake_timeout);
   } else {
     set_state(State::open);
-    set_deadline(limits::first_request_timeout);
+    may_rest_for(limits::first_request_timeout);
   }
   transport_.stream().adopt(fd);
   if (peer_address_.port == 0) close_at_once(io::Stream::Ending::orderly);  // gone before it was accepted
@@ -155,7 +155,7 @@ void ClientConnection::on_handshake_bytes() {
     case tls::SessionStatus::ok:
       services_.observer.counters.tls_handshakes.add();
       set_state(State::open);
-      set_deadline(limits::first_request_timeout);
+      may_rest_for(limits::first_request_timeout);
       serve();
       return;
     case tls::SessionStatus::closed:
@@ -180,6 +180,7 @@ void ClientConnection::serve() {
       }
       // A client that asks and does not read: its next request waits until it has taken its answers.
       if (transport_.writable_bytes() == 0) {
+        transport_.flush();
         await_taking();
         return;
       }
@@ -238,14 +239,13 @@ void ClientConnection::rest() {
 
 // Between two requests: the client is to take what is still unsent, or some of it, in time.
 void ClientConnection::await_taking() {
-  transport_.flush();
   if (deadline_ > services_.loop.now() + limits::client_write_timeout) set_deadline(limits::client_write_timeout);
 }
 
 void ClientConnection::end_exchange() {
   services_.exchanges.destroy(*std::exchange(exchange_, nullptr));
   count_bytes();
-  set_deadline(limits::client_idle_timeout);
+  may_rest_for(limits::client_idle_timeout);
 }
 
 void ClientConnection::drain() {
@@ -321,6 +321,12 @@ void ClientConnection::set_deadline(Duration from_now) {
   services_.loop.timers().arm(timer_, deadline_);
 }
 
+// Until the next request.
+void ClientConnection::may_rest_for(Duration from_now) {
+  rest_until_ = services_.loop.now() + from_now;
+  set_deadline(from_now);
+}
+
 // While something is to be sent, only what is taken of it is progress.
 uint64_t ClientConnection::bytes_moved() const noexcept {
   const io::Stream& stream = transport_.stream();
@@ -350,11 +356,11 @@ void ClientConnection::count_bytes() noexcept {
   counters.downstream_bytes_sent.add(stream.bytes_sent() - std::exchange(counted_sent_, stream.bytes_sent()));
 }
 
-void ClientConnection::on_timer(Timer& timer) {
-  ClientConnection& connection = static_cast<OwnedTimer&>(timer).owner;
+void ClientConnection::on_timer(void* self) {
+  auto& connection = *static_cast<ClientConnection*>(self);
   if (connection.services_.loop.now() < connection.deadline_) {
     connection.armed_for_ = connection.deadline_;
-    connection.services_.loop.timers().arm(timer, connection.deadline_);
+    connection.services_.loop.timers().arm(connection.timer_, connection.deadline_);
     return;
   }
   connection.on_expired();
@@ -390,12 +396,12 @@ void ClientConnection::on_expired() {
   }
 }
 
-// No request, for long enough; or a client that has taken its answers late, and may rest now.
+// No request, for long enough; or the client was to take its answers, and has.
 void ClientConnection::look_at_rest() {
   if (transport_.stream().unsent_bytes() > 0) {
     look_at_taking();
-  } else if (bytes_moved() != moved_at_last_look_) {
-    set_deadline(limits::client_idle_timeout);
+  } else if (const Instant now = services_.loop.now(); now < rest_until_) {
+    set_deadline(rest_until_ - now);
   } else {
     finish();
   }

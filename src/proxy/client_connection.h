@@ -53,7 +53,7 @@ class ClientConnection : public ListNode<ClientConnection> {
 
  private:
   static void on_stream_change(void* self);
-  static void on_timer(Timer& timer);
+  static void on_timer(void* self);
   static void on_yielded(void* self);
   static void on_retire(void* self);
 
@@ -73,6 +73,7 @@ class ClientConnection : public ListNode<ClientConnection> {
   void look_at_taking();
   void set_state(State next) noexcept;
   void set_deadline(Duration from_now);
+  void may_rest_for(Duration from_now);
   [[nodiscard]] uint64_t bytes_moved() const noexcept;
   [[nodiscard]] bool is_upstream_to_read() const noexcept;
   [[nodiscard]] bool has_moved() noexcept;
@@ -81,10 +82,8 @@ class ClientConnection : public ListNode<ClientConnection> {
   Services& services_;
   transport::Transport transport_;
   Exchange* exchange_ = nullptr;  // exactly from a request's first byte to its end
-  struct OwnedTimer : Timer {
-    OwnedTimer(Handler handler, ClientConnection& connection) noexcept : Timer(handler), owner(connection) {}
-    ClientConnection& owner;
-  } timer_;
+  Timer timer_;
+  Instant rest_until_{};           // without a request
   Instant deadline_{};             // when on_expired() is due; the timer may be armed for earlier, never for later
   Instant armed_for_{};            // while timer_ is armed
   uint64_t counted_received_ = 0;  // of the stream's totals, what the shard's counters have

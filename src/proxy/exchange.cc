@@ -22,7 +22,7 @@ Exchange::Exchange(Services& services, ClientConnection& client) noexcept
       request_reader_(http::Http1Reader::Role::requests),
       request_(arena_),
       response_(arena_),
-      timer_(on_timeout, *this),
+      timer_(on_timeout, this),
       started_at_(services.loop.now()) {
   services_.observer.counters.requests_active.add();
 }
@@ -489,7 +489,7 @@ void Exchange::cancel() {
 }
 
 // The route's timeout.
-void Exchange::on_timeout(Timer& timer) { static_cast<OwnedTimer&>(timer).owner.time_out_request(); }
+void Exchange::on_timeout(void* self) { static_cast<Exchange*>(self)->time_out_request(); }
 
 void Exchange::time_out_request() {
   timed_out_ = true;

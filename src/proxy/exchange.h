@@ -117,7 +117,7 @@ class Exchange {
   [[nodiscard]] bool drain_buffered_request_body();
   void write_record();
   static void on_upstream_change(void* self);
-  static void on_timeout(Timer& timer);
+  static void on_timeout(void* self);
 
   Services& services_;
   ClientConnection& client_;
@@ -135,10 +135,7 @@ class Exchange {
   SpliceDirection splice_direction_ = SpliceDirection::none;  // whose source was asked for splice mode
   std::optional<forward::SplicePump> splice_;                 // exactly while bytes are being spliced
   std::optional<Tunnel> tunnel_;                              // exactly while tunnelling
-  struct OwnedTimer : Timer {
-    OwnedTimer(Handler handler, Exchange& exchange) noexcept : Timer(handler), owner(exchange) {}
-    Exchange& owner;
-  } timer_;  // the route's timeout
+  Timer timer_;                                               // the route's timeout
 
   // For the record.
   Instant started_at_;

@@ -14,7 +14,7 @@ Tunnel::Tunnel(Services& services, transport::Transport& client, transport::Tran
     : services_(services),
       to_upstream_{.source = client, .sink = upstream},
       to_client_{.source = upstream, .sink = client},
-      patience_(on_impatient, *this) {
+      patience_(on_impatient, this) {
   services_.observer.counters.tunnels_active.add();
 }
 
@@ -78,7 +78,7 @@ void Tunnel::refuse_splice() {
 
 // A side that reads only when it is read (an echo) never becomes quiet while we wait for it to take the
 // last copied bytes and do not read what it says. The streams wake the copying themselves.
-void Tunnel::on_impatient(Timer& timer) { static_cast<OwnedTimer&>(timer).owner.refuse_splice(); }
+void Tunnel::on_impatient(void* self) { static_cast<Tunnel*>(self)->refuse_splice(); }
 
 Tunnel::Status Tunnel::advance(Direction& direction) {
   const forward::CopyResult copied = forward::copy_bytes(direction.source, direction.sink);

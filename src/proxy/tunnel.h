@@ -46,15 +46,12 @@ class Tunnel {
   void end(Direction& direction);
   void consider_splice();
   void refuse_splice();
-  static void on_impatient(Timer& timer);
+  static void on_impatient(void* self);
 
   Services& services_;
   Direction to_upstream_;
   Direction to_client_;
-  struct OwnedTimer : Timer {
-    OwnedTimer(Handler handler, Tunnel& tunnel) noexcept : Timer(handler), owner(tunnel) {}
-    Tunnel& owner;
-  } patience_;                     // armed from the request until both directions are spliced, or not
+  Timer patience_;                 // armed from the request until both directions are spliced, or not
   bool splice_requested_ = false;  // the streams were asked to become quiet
   bool splice_refused_ = false;    // this tunnel stays with copying
 };

@@ -50,7 +50,7 @@ ConstBytes Transport::readable() {
 void Transport::fill_decrypted() {
   if (read_closed_ || read_failed_ || (stream_.received().empty() && session_->pending_bytes() == 0)) return;
   // Reading may write (answers to key updates): a peer that takes nothing is not read.
-  if (stream_.unsent_bytes() > 2 * limits::write_high_bytes) return;
+  if (stream_.unsent_bytes() > limits::tls_unsent_bytes_max) return;
   io::Chunk& chunk = stream_.loop().chunks().take(limits::chunk_bytes);
   for (;;) {
     ConstBytes input = stream_.received();

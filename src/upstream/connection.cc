@@ -15,7 +15,7 @@ Connection::Connection(ConnectionPool& pool, Endpoint& endpoint) noexcept
       endpoint_(&endpoint),
       transport_(pool.loop(), on_stream_change, this),
       reader_(http::Http1Reader::Role::responses),
-      timer_(on_timeout, *this),
+      timer_(on_timeout, this),
       retire_task_(on_retire, this) {}
 
 Connection::~Connection() = default;
@@ -90,8 +90,8 @@ void Connection::on_change() {
   }
 }
 
-void Connection::on_timeout(Timer& timer) {
-  Connection& connection = static_cast<OwnedTimer&>(timer).owner;
+void Connection::on_timeout(void* self) {
+  auto& connection = *static_cast<Connection*>(self);
   if (connection.state_ == State::connecting) {
     connection.connect_error_ = ETIMEDOUT;
     ++connection.pool_.connect_failure_count;

@@ -57,7 +57,7 @@ class Connection : public ListNode<Connection> {
   enum class State : uint8_t { connecting, lent, idle, closing };
 
   static void on_stream_change(void* self);
-  static void on_timeout(Timer& timer);
+  static void on_timeout(void* self);
   static void on_retire(void* self);
 
   void on_change();
@@ -67,10 +67,7 @@ class Connection : public ListNode<Connection> {
   Endpoint* endpoint_;  // null once closing: the endpoint may be gone before the close is complete
   transport::Transport transport_;
   http::Http1Reader reader_;
-  struct OwnedTimer : Timer {
-    OwnedTimer(Handler handler, Connection& connection) noexcept : Timer(handler), owner(connection) {}
-    Connection& owner;
-  } timer_;  // connecting: the time it may take; idle: the time it is kept
+  Timer timer_;  // connecting: the time it may take; idle: the time it is kept
   io::Task retire_task_;
   Borrower borrower_;  // set exactly while connecting or lent
   SocketAddress local_address_;

@@ -21,16 +21,6 @@ namespace sluice::sim {
 
 using namespace std::chrono_literals;
 
-// Everything that a correct program must not notice.
-inline Weather rough_weather() {
-  return {.short_transfer = 300,
-          .multishot_ends = 100,
-          .no_buffers = 100,
-          .delayed_completion = 400,
-          .late_start = 300,
-          .spurious = 50};
-}
-
 inline const SocketAddress dialogue_listen_address = *SocketAddress::parse("192.0.2.100:80");
 inline const SocketAddress dialogue_upstream_address = *SocketAddress::parse("192.0.2.1:8000");
 

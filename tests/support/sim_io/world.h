@@ -53,6 +53,16 @@ inline Weather fine_weather() {
           .reset_drops_received = 0};
 }
 
+// Everything that a correct program must not notice.
+inline Weather rough_weather() {
+  return {.short_transfer = 300,
+          .multishot_ends = 100,
+          .no_buffers = 100,
+          .delayed_completion = 400,
+          .late_start = 300,
+          .spurious = 50};
+}
+
 class World {
  public:
   explicit World(uint64_t seed, const Weather& weather = {});

@@ -19,7 +19,7 @@ Instant at(Duration since_start) { return Instant(since_start); }
 
 // A timer that tells when it fired and may do something about it.
 struct Alarm : Timer {
-  Alarm() : Timer([](Timer& timer) { static_cast<Alarm&>(timer).fired(); }) {}
+  Alarm() : Timer([](void* self) { static_cast<Alarm*>(self)->fired(); }, this) {}
 
   void fired() {
     ++fired_count;
@@ -179,9 +179,9 @@ TEST(TimerWheel, LetsAHandlerDestroyItsOwnTimer) {
   TimerWheel wheel(at(0ms));
   int fired = 0;
   struct Suicidal : Timer {
-    Suicidal(std::unique_ptr<Suicidal>& self_, int& fired_) : Timer(on_timer), self(self_), fired(fired_) {}
-    static void on_timer(Timer& timer) {
-      auto& me = static_cast<Suicidal&>(timer);
+    Suicidal(std::unique_ptr<Suicidal>& self_, int& fired_) : Timer(on_timer, this), self(self_), fired(fired_) {}
+    static void on_timer(void* owner) {
+      auto& me = *static_cast<Suicidal*>(owner);
       ++me.fired;
       me.self.reset();
     }

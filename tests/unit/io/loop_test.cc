@@ -421,7 +421,7 @@ TEST(Loop, WakesForATimer) {
   const auto loop = small_loop();
   static bool has_fired = false;
   has_fired = false;
-  Timer timer([](Timer&) { has_fired = true; });
+  Timer timer([](void*) { has_fired = true; }, nullptr);
   const Instant before = loop->now();
   loop->timers().arm(timer, loop->now() + 20ms);
   loop->turn(5s);

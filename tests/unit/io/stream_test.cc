@@ -71,6 +71,28 @@ TEST_F(StreamTest, CarriesBytesBothWays) {
   EXPECT_EQ(owned.stream.bytes_sent(), 6U);
 }
 
+// A receive that was armed while buffers were plenty took as many as before: connections by the thousand could each
+// put four times the bytes on the heap that the bound for scarce buffers allows.
+TEST_F(StreamTest, TakesLittleOnceBuffersAreScarceAlsoWhenItWasReceivingBefore) {
+  const auto loop = std::move(*Loop::create({.ring_entries = 8, .receive_buffers_max = 32}));
+  TcpPair other_pair;
+  Owned other(*loop);
+  Owned owned(*loop);
+  owned.adopt(pair_);
+  other.adopt(other_pair);
+  const std::string much(20 * limits::receive_buffer_bytes, 'x');
+  say(other_pair.theirs.get(), much);
+  ASSERT_TRUE(turn_until(*loop, [&] { return loop->receive_buffers().are_scarce(); }));
+  const std::string piece(limits::receive_buffer_bytes, 'y');
+  for (int i = 0; i < 8; ++i) {
+    say(pair_.theirs.get(), piece);
+    for (int turn = 0; turn < 5; ++turn) loop->turn(2ms);
+  }
+  EXPECT_GT(owned.stream.receive_queue().size(), 0U);
+  EXPECT_LE(owned.stream.receive_queue().size(),
+            limits::read_high_when_scarce_bytes + 2 * limits::receive_buffer_bytes);
+}
+
 // Its bytes were all read after both halves had been shut down, which sends no window update: the peer went on
 // waiting for room, for a minute.
 TEST_F(StreamTest, EndsAPeerThatIsBlockedInWriting) {

@@ -28,6 +28,32 @@ TEST(ClientConnection, EndsWhenTheClientNeverAsksForAnything) {
   EXPECT_TRUE(client.heard().empty());
 }
 
+// What it said had moved, so it might rest for the hour of a connection between two requests.
+TEST(ClientConnection, EndsAsSoonWhenTheClientSaysNothingButAnEmptyLine) {
+  Dialogue dialogue;
+  Speaker& client = dialogue.connect();
+  client.say("\r\n");
+  EXPECT_LE(time_until_the_end(dialogue, client), limits::first_request_timeout + 30s);
+}
+
+TEST(ClientConnection, RestsNoLongerForHavingTakenItsAnswerLate) {
+  sim::Weather weather = sim::fine_weather();
+  weather.socket_buffer_max = 3000;
+  Dialogue dialogue(1, weather);
+  Speaker& client = dialogue.connect();
+  client.stop_listening();
+  client.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  ASSERT_TRUE(dialogue.until([&] { return dialogue.upstream_count() == 1 && !dialogue.upstream().heard().empty(); }));
+  dialogue.upstream().say("HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n" + std::string(20'000, 'a'));
+  dialogue.settle(30s);
+  client.resume_listening();
+  const Instant begin = dialogue.world().now();
+  dialogue.settle(50min);
+  EXPECT_FALSE(client.has_ended()) << "it may rest";
+  ASSERT_TRUE(dialogue.until([&] { return client.has_ended(); }));
+  EXPECT_LE(dialogue.world().now() - begin, limits::client_idle_timeout + 30s);
+}
+
 TEST(ClientConnection, Answers408WhenAHeadTakesTooLong) {
   Dialogue dialogue;
   Speaker& client = dialogue.connect();

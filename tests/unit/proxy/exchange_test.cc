@@ -80,16 +80,23 @@ TEST(Exchange, AsksForTheBodyThatTheClientHoldsBack) {
   dialogue.settle();
 }
 
-// A pooled connection may end just as it is taken; only a request that cannot have been acted upon, or may
-// be acted upon twice, is sent again.
-TEST(Exchange, RepeatsAGetOnANewConnectionWhenThePooledOneWasStale) {
-  Dialogue dialogue;
+// A client that has had its first answer, whose upstream connection rests in the pool.
+Speaker& connect_with_a_pooled_upstream(Dialogue& dialogue) {
   Speaker& client = dialogue.connect();
   client.say(get);
   dialogue.settle();
   dialogue.upstream().say(ok("x"));
   dialogue.settle();
+  EXPECT_TRUE(ends_with_body(client.take_heard(), "x"));
   static_cast<void>(dialogue.upstream().take_heard());
+  return client;
+}
+
+// A pooled connection may end just as it is taken; only a request that cannot have been acted upon, or may
+// be acted upon twice, is sent again.
+TEST(Exchange, RepeatsAGetOnANewConnectionWhenThePooledOneWasStale) {
+  Dialogue dialogue;
+  Speaker& client = connect_with_a_pooled_upstream(dialogue);
   client.say(get);
   ASSERT_TRUE(dialogue.until([&] { return !dialogue.upstream().heard().empty(); }));
   dialogue.upstream().close();
@@ -105,13 +112,7 @@ TEST(Exchange, RepeatsAGetOnANewConnectionWhenThePooledOneWasStale) {
 // for that until the client gave up. A body that has been passed on cannot be said again.
 TEST(Exchange, RepeatsNoRequestWhoseBodyHasGone) {
   Dialogue dialogue;
-  Speaker& client = dialogue.connect();
-  client.say(get);
-  dialogue.settle();
-  dialogue.upstream().say(ok("x"));
-  dialogue.settle();
-  static_cast<void>(dialogue.upstream().take_heard());
-  static_cast<void>(client.take_heard());
+  Speaker& client = connect_with_a_pooled_upstream(dialogue);
   client.say("PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
   ASSERT_TRUE(dialogue.until([&] { return dialogue.upstream().heard().ends_with("0\r\n\r\n"); }));
   dialogue.upstream().close();
@@ -317,7 +318,7 @@ TEST(Exchange, LetsAnUpstreamAnswerThatReadsNoMoreOfTheRequest) {
   weather.socket_buffer_max = 3000;
   Dialogue dialogue(1, weather);
   Speaker& client = dialogue.connect();
-  client.say(post(50'000) + std::string(50'000, 'u'));
+  client.say(post(300'000) + std::string(300'000, 'u'));  // more than waits to be sent
   ASSERT_TRUE(dialogue.until([&] { return dialogue.upstream_count() == 1; }));
   dialogue.upstream().stop_listening();
   dialogue.upstream().say("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst");

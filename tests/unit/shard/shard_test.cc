@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 namespace sluice::shard {
 namespace {
@@ -46,6 +47,16 @@ class ShardTest : public testing::Test {
     cell_.publish(std::move(snapshot));
     shard_.wake();
     EXPECT_TRUE(wait_until([&] { return cell_.adopted_by_all(cell_.newest()->version); }));
+  }
+  // A client that has had its answer, and the upstream's end of the connection over which it came.
+  std::pair<Speaker, Speaker> call_and_be_answered(const SocketAddress& address) {
+    Speaker client = call(address);
+    client.say(get_request);
+    Speaker upstream = upstream_.accept();
+    EXPECT_TRUE(upstream.hears("\r\n\r\n"));
+    upstream.say(ok_response);
+    EXPECT_TRUE(client.hears("hello"));
+    return {std::move(client), std::move(upstream)};
   }
   // Snapshots that are alive once the shard has reported what it uses.
   bool comes_to_use(size_t snapshot_count) {
@@ -110,12 +121,7 @@ TEST(Shard, TellsWhyItCannotStart) {
 TEST_F(ShardTest, ResetsABusyConnectionAndEndsAnIdleOneWhenItStops) {
   const SocketAddress address = give_listener();
   publish(snapshot_of({address}, &upstream_));
-  Speaker idle = call(address);
-  idle.say(get_request);
-  Speaker upstream = upstream_.accept();
-  ASSERT_TRUE(upstream.hears("\r\n\r\n"));
-  upstream.say(ok_response);
-  ASSERT_TRUE(idle.hears("hello"));
+  auto [idle, upstream] = call_and_be_answered(address);
 
   Speaker busy = call(address);
   busy.say(get_request);
@@ -320,12 +326,7 @@ TEST_F(ShardTest, DrainingEndsIdleConnectionsAndFinishesBusyOnes) {
   publish(snapshot_of({address}, &upstream_));
   {
     Speaker silent = call(address);
-    Speaker idle = call(address);
-    idle.say(get_request);
-    Speaker upstream = upstream_.accept();
-    ASSERT_TRUE(upstream.hears("\r\n\r\n"));
-    upstream.say(ok_response);
-    ASSERT_TRUE(idle.hears("hello"));
+    auto [idle, upstream] = call_and_be_answered(address);
     Speaker busy = call(address);
     busy.say(get_request);
     ASSERT_TRUE(upstream.hears("\r\n\r\n"));

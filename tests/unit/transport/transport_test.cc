@@ -38,16 +38,6 @@ constexpr int kHandshakeFailure = 40;
 constexpr size_t kRecordOverhead = 17;  // of TLS 1.3: the content's type and the tag (RFC 8446 5.2)
 const SocketAddress address = *SocketAddress::parse("192.0.2.1:80");
 
-// Everything that a transport must not notice.
-sim::Weather rough_weather() {
-  return {.short_transfer = 300,
-          .multishot_ends = 100,
-          .no_buffers = 100,
-          .delayed_completion = 400,
-          .late_start = 300,
-          .spurious = 50};
-}
-
 const std::shared_ptr<tls::ServerContext>& server_context() {
   static const std::shared_ptr<tls::ServerContext> context = test::make_context(test::five_suites());
   return context;
@@ -259,15 +249,19 @@ TEST(PlainTransport, IsAtItsEndWhenEverythingBeforeTheFinWasConsumed) {
   EXPECT_FALSE(world.transport().is_truncated());
 }
 
-TEST(PlainTransport, IsTruncatedByAReset) {
-  TransportInWorld world;
-  world.settle();
+void expect_truncated_by_a_reset(TransportInWorld& world) {
   world.peer().reset();
   ASSERT_TRUE(world.turn_until([&] { return world.transport().is_at_end(); }));
   EXPECT_TRUE(world.transport().is_truncated());
   world.transport().write(as_bytes("anybody there?"));
   world.transport().flush();
   EXPECT_TRUE(world.turn_until([&] { return world.transport().has_send_failed(); }));
+}
+
+TEST(PlainTransport, IsTruncatedByAReset) {
+  TransportInWorld world;
+  world.settle();
+  expect_truncated_by_a_reset(world);
 }
 
 TEST(PlainTransport, FinishesWithFinAfterEverythingThatWasWritten) {
@@ -365,7 +359,7 @@ TEST(TlsTransport, SendsTheAlertOfAHandshakeThatFailedAndFinNothingElse) {
 TEST(TlsTransport, CarriesPlaintextBothWaysInAnyWeather) {
   for (uint64_t seed = 1; seed <= 40; ++seed) {
     SCOPED_TRACE(seed);
-    TransportInWorld world(seed, rough_weather());
+    TransportInWorld world(seed, sim::rough_weather());
     Transport& transport = world.transport();
     Peer& peer = world.peer();
     Random random(seed);
@@ -566,7 +560,7 @@ TEST(TlsTransport, ReadsOnWhenAPeerThatTookNothingTakesAgain) {
   transport.flush();
   world.peer().say("last words");
   world.settle();
-  EXPECT_GT(transport.stream().unsent_bytes(), 2 * limits::write_high_bytes);
+  EXPECT_GT(transport.stream().unsent_bytes(), limits::tls_unsent_bytes_max);
   EXPECT_FALSE(transport.stream().received().empty());
   EXPECT_TRUE(transport.readable().empty());
   EXPECT_FALSE(transport.is_at_end());
@@ -639,12 +633,7 @@ TEST(TlsTransport, IsTruncatedByAFinInTheMiddleOfARecord) {
 TEST(TlsTransport, IsTruncatedByAReset) {
   TransportInWorld world;
   ASSERT_EQ(world.shake_hands(), SessionStatus::ok);
-  world.peer().reset();
-  ASSERT_TRUE(world.turn_until([&] { return world.transport().is_at_end(); }));
-  EXPECT_TRUE(world.transport().is_truncated());
-  world.transport().write(as_bytes("anybody there?"));
-  world.transport().flush();
-  EXPECT_TRUE(world.turn_until([&] { return world.transport().has_send_failed(); }));
+  expect_truncated_by_a_reset(world);
 }
 
 TEST(TlsTransport, TellsThePeerOfABadRecordAndReadsNothingMore) {
@@ -706,7 +695,7 @@ TEST(TlsTransport, IsNotAtItsEndWhileAPeerThatTakesNothingIsNotRead) {
   world.peer().tls().send_close_notify();
   world.peer().finish();
   ASSERT_TRUE(world.turn_until([&] { return transport.stream().has_receive_ended(); }));
-  ASSERT_GT(transport.stream().unsent_bytes(), 2 * limits::write_high_bytes);
+  ASSERT_GT(transport.stream().unsent_bytes(), limits::tls_unsent_bytes_max);
   EXPECT_FALSE(transport.is_at_end());
   world.peer().is_listening = true;
   EXPECT_TRUE(world.turn_until([&] { return as_text(transport.readable()) == "last words"; }));
