@@ -9,15 +9,18 @@
 #include "snapshot/snapshot.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
+#include <cstring>
+#include <fstream>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -130,15 +133,23 @@ inline std::unique_ptr<snapshot::Snapshot> snapshot_of(const std::vector<SocketA
   return made;
 }
 
-// The listening sockets of this process on `address`, by their inodes.
+// The listening sockets on `address`, an IPv4 one, by their inodes (proc(5), /proc/net/tcp). Asking the descriptors
+// themselves would race with the shard that closes them.
 inline std::vector<ino_t> listening_sockets(const SocketAddress& address) {
+  uint32_t ip = 0;
+  std::memcpy(&ip, address.ip.data(), sizeof ip);
+  const std::string wanted = fmt::format("{:08X}:{:04X}", ip, address.port);
+  constexpr std::string_view kListening = "0A";
   std::vector<ino_t> sockets;
-  for (int fd = 0; fd < 1024; ++fd) {
-    int is_listening = 0;
-    socklen_t size = sizeof is_listening;
-    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &size) != 0 || is_listening == 0) continue;
-    struct stat status{};
-    if (io::local_address(fd) == address && fstat(fd, &status) == 0) sockets.push_back(status.st_ino);
+  std::ifstream table("/proc/self/net/tcp");
+  std::string line;
+  std::getline(table, line);  // the names of the columns
+  while (std::getline(table, line)) {
+    std::istringstream columns(line);
+    std::string number, local, remote, state, queues, timer, retransmits, user, timeout;
+    ino_t inode = 0;
+    columns >> number >> local >> remote >> state >> queues >> timer >> retransmits >> user >> timeout >> inode;
+    if (local == wanted && state == kListening) sockets.push_back(inode);
   }
   return sockets;
 }
