@@ -95,11 +95,11 @@ std::string shown(const std::vector<std::string>& names) {
   return text;
 }
 
-void check_names(const snapshot::TlsServer& server, const ParsedCertificate& certificate,
+void check_names(const snapshot::TlsServer& server, const snapshot::KeyPair& pair, const ParsedCertificate& certificate,
                  config::Diagnostics& diagnostics) {
-  const std::string& secret = server.key_pair->secret_name;
+  const std::string& secret = pair.secret_name;
   if (certificate.dns_names.empty() && certificate.ip_addresses.empty()) {
-    diagnostics.warning(server.key_pair->place,
+    diagnostics.warning(pair.place,
                         fmt::format("{}: the certificate ({}) has no host name in subjectAltName, and clients ignore "
                                     "the common name: issue one that names its hosts",
                                     secret, certificate.subject));
@@ -116,8 +116,8 @@ void check_names(const snapshot::TlsServer& server, const ParsedCertificate& cer
   }
 }
 
-void check_suites(const snapshot::TlsServer& server, const ParsedCertificate& certificate,
-                  config::Diagnostics& diagnostics) {
+void check_suites(const snapshot::TlsServer& server, const snapshot::KeyPair& pair,
+                  const ParsedCertificate& certificate, config::Diagnostics& diagnostics) {
   if (server.settings.min_version > snapshot::TlsVersion::tls_1_2 || certificate.key_algorithm == KeyAlgorithm::other)
     return;
   const bool is_rsa = certificate.key_algorithm == KeyAlgorithm::rsa;
@@ -125,12 +125,12 @@ void check_suites(const snapshot::TlsServer& server, const ParsedCertificate& ce
   const bool has_suite = std::ranges::any_of(server.settings.cipher_suites,
                                              [&](const std::string& suite) { return needs_ecdsa(suite) != is_rsa; });
   if (has_suite) return;
-  diagnostics.warning(server.place, fmt::format("server {}: the key of {} is {}, but every one of its cipherSuites "
-                                                "needs an {} key: no client can connect with TLS 1.2. Use "
-                                                "an {} key, or add {} suites",
-                                                server.name, server.key_pair->secret_name, certificate.key_type,
-                                                is_rsa ? "ECDSA" : "RSA", is_rsa ? "ECDSA" : "RSA",
-                                                is_rsa ? "ECDHE-RSA" : "ECDHE-ECDSA"));
+  diagnostics.warning(server.place,
+                      fmt::format("server {}: the key of {} is {}, but every one of its cipherSuites "
+                                  "needs an {} key: no client can connect with TLS 1.2. Use "
+                                  "an {} key, or add {} suites",
+                                  server.name, pair.secret_name, certificate.key_type, is_rsa ? "ECDSA" : "RSA",
+                                  is_rsa ? "ECDSA" : "RSA", is_rsa ? "ECDHE-RSA" : "ECDHE-ECDSA"));
 }
 
 }  // namespace
@@ -152,10 +152,10 @@ Result<snapshot::CertificateSummary> summarize(const snapshot::KeyPair& pair) {
   return summary;
 }
 
-bool check_server_certificate(const snapshot::TlsServer& server, WallTime now, config::Diagnostics& diagnostics) {
-  if (server.key_pair == nullptr) return false;  // a missing Secret is reported where it is looked up
-  const snapshot::KeyPair& pair = *server.key_pair;
-  const size_t errors_before = diagnostics.error_count();
+namespace {
+
+void check_pair(const snapshot::TlsServer& server, const snapshot::KeyPair& pair, WallTime now,
+                config::Diagnostics& diagnostics) {
   const auto error = [&](std::string_view message) {
     diagnostics.error(pair.place, fmt::format("{}: {}", pair.secret_name, message));
   };
@@ -163,7 +163,7 @@ bool check_server_certificate(const snapshot::TlsServer& server, WallTime now, c
   const Result<ParsedCertificate> certificate = parse_first_certificate(pair.chain_pem);
   if (!certificate) {
     error(fmt::format("tls.crt {}", certificate.error().message));
-    return false;
+    return;
   }
   if (const Status key = check_key(pair); !key) error(key.error().message);
   if (now > certificate->not_after) {
@@ -176,8 +176,16 @@ bool check_server_certificate(const snapshot::TlsServer& server, WallTime now, c
     diagnostics.warning(pair.place, fmt::format("{}: the certificate ({}) expires on {}: renew it", pair.secret_name,
                                                 certificate->subject, to_rfc3339(certificate->not_after)));
   }
-  check_names(server, *certificate, diagnostics);
-  check_suites(server, *certificate, diagnostics);
+  check_names(server, pair, *certificate, diagnostics);
+  check_suites(server, pair, *certificate, diagnostics);
+}
+
+}  // namespace
+
+bool check_server_certificates(const snapshot::TlsServer& server, WallTime now, config::Diagnostics& diagnostics) {
+  if (server.key_pairs.empty()) return false;  // a missing Secret is reported where it is looked up
+  const size_t errors_before = diagnostics.error_count();
+  for (const auto& pair : server.key_pairs) check_pair(server, *pair, now, diagnostics);
   return diagnostics.error_count() == errors_before;
 }
 

@@ -121,7 +121,7 @@ void ListenerBuilder::add_tls(snapshot::Listener& listener, uint32_t listener_in
   Diagnostics said_by_validation;
   tls.settings = tls_settings(written.tls, said_by_validation);
   tls.route_table = server.route_table;
-  tls.key_pair = secrets_.key_pair(written.tls.credential_name, gateway);
+  if (auto pair = secrets_.key_pair(written.tls.credential_name, gateway)) tls.key_pairs.push_back(std::move(pair));
   tls.place = written.node->place();
   for (const ServerHost& host : server.hosts) {
     // False where a server names a host twice, perhaps for two namespaces.

@@ -19,7 +19,7 @@ struct SourceText {
 
 // Reads `paths` (files, or directories of *.yaml, *.yml and *.json, not recursive, in name order) and
 // compiles them. Null when there were errors; every error of the run is in `diagnostics`, not only the
-// first. The snapshot's TlsServers carry key_pair; TLS contexts, DNS answers and certificate summaries
+// first. The snapshot's TlsServers carry key_pairs; TLS contexts, DNS answers and certificate summaries
 // are still to be filled in (control/).
 [[nodiscard]] std::unique_ptr<snapshot::Snapshot> load(const std::vector<std::string>& paths, Diagnostics& diagnostics);
 

@@ -101,7 +101,8 @@ Digest digest_of(const snapshot::TlsServer& server, const std::vector<Digest>& t
   for (const std::string& suite : settings.cipher_suites) hasher.add(suite);
   hasher.add(settings.alpn.size());
   for (const std::string& protocol : settings.alpn) hasher.add(protocol);
-  hasher.add(server.key_pair ? std::string_view(server.key_pair->chain_pem) : std::string_view());
+  hasher.add(server.key_pairs.size());
+  for (const auto& pair : server.key_pairs) hasher.add(pair->chain_pem);
   return hasher.digest();
 }
 

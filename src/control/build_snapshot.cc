@@ -15,31 +15,31 @@ using snapshot::Snapshot;
 using snapshot::TlsServer;
 
 // Several servers may have the same Secret.
-void add_summary(Snapshot& snapshot, const TlsServer& server, config::Diagnostics& diagnostics) {
-  const bool is_there = std::ranges::find(snapshot.certificates, server.key_pair->secret_name,
+void add_summary(Snapshot& snapshot, const snapshot::KeyPair& pair, config::Diagnostics& diagnostics) {
+  const bool is_there = std::ranges::find(snapshot.certificates, pair.secret_name,
                                           &snapshot::CertificateSummary::secret_name) != snapshot.certificates.end();
   if (is_there) return;
-  Result<snapshot::CertificateSummary> summary = certs::summarize(*server.key_pair);
+  Result<snapshot::CertificateSummary> summary = certs::summarize(pair);
   if (summary) {
     snapshot.certificates.push_back(std::move(*summary));
   } else {
-    diagnostics.error(server.key_pair->place, summary.error().message);
+    diagnostics.error(pair.place, summary.error().message);
   }
 }
 
 void complete_server(Snapshot& snapshot, TlsServer& server, WallTime now, config::Diagnostics& diagnostics) {
   // The Secret is missing, which config/ has reported: the server's connections are closed until it is there.
-  if (server.key_pair == nullptr) return;
-  if (certs::check_server_certificate(server, now, diagnostics)) {
-    Result<std::shared_ptr<tls::ServerContext>> context = tls::ServerContext::create(server.settings, *server.key_pair);
+  if (server.key_pairs.empty()) return;
+  if (certs::check_server_certificates(server, now, diagnostics)) {
+    Result<std::shared_ptr<tls::ServerContext>> context = tls::ServerContext::create(server);
     if (context) {
       server.context = std::move(*context);
-      add_summary(snapshot, server, diagnostics);
+      for (const auto& pair : server.key_pairs) add_summary(snapshot, *pair, diagnostics);
     } else {
       diagnostics.error(server.place, "server " + server.name + ": " + context.error().message);
     }
   }
-  server.key_pair.reset();
+  server.key_pairs.clear();
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "base/source_place.h"
 #include "snapshot/host_map.h"
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -15,10 +16,44 @@
 #include <vector>
 
 namespace sluice::tls {
-class ServerContext;  // tls/server_context.h; the tables carry it, only tls/ looks inside
-}
+class ClientContext;  // tls/client_context.h; the tables carry them, only tls/ looks inside
+class ServerContext;  // tls/server_context.h
+}  // namespace sluice::tls
 
 namespace sluice::snapshot {
+
+// --- TLS, both sides -------------------------------------------------------------------------------
+
+enum class TlsVersion : uint8_t { tls_1_2, tls_1_3 };
+
+// Certificate chain and key, PEM as the Secret or the files have them. The key is wiped when the pair dies,
+// which is before the snapshot is published: control/ hands it to tls/ and lets go of it.
+struct KeyPair {
+  std::string chain_pem;
+  std::string key_pem;
+  std::string ocsp_staple;  // DER (RFC 6960); empty: none
+  std::string secret_name;  // "istio-system/kyma-gateway-certs", or the path of the certificate's file
+  SourcePlace place;        // of the Secret, or of the field that names the file
+
+  KeyPair() = default;
+  KeyPair(const KeyPair&) = delete;
+  KeyPair& operator=(const KeyPair&) = delete;
+  ~KeyPair();
+};
+
+using Sha256 = std::array<uint8_t, 32>;
+
+// Which certificates are accepted from the other side. All of what is set must hold: a chain to one of the
+// CAs, one of the names, and one of the two kinds of hashes.
+struct PeerVerification {
+  std::string ca_pem;                          // PEM; empty: the system's trust store (upstreams only)
+  std::string crl_pem;                         // PEM, several may follow each other; empty: revocation is not checked
+  std::vector<std::string> subject_alt_names;  // exactly one of these: DNS names, URIs, IP addresses; empty: any
+  std::vector<Sha256> public_key_hashes;       // of the SubjectPublicKeyInfo
+  std::vector<Sha256> certificate_hashes;      // of the whole certificate
+  std::string source_name;  // "istio-system/kyma-gateway-certs-cacert", for messages; empty: the system's
+  SourcePlace place;
+};
 
 // --- Upstream side ---------------------------------------------------------------------------------
 
@@ -28,6 +63,17 @@ struct Endpoint {
 };
 
 enum class LoadBalancing : uint8_t { least_request, round_robin, random };
+
+// TLS to the endpoints of a cluster (DestinationRule, trafficPolicy.tls).
+struct UpstreamTls {
+  std::string name;                         // "DestinationRule default/httpbin", for messages
+  std::string server_name;                  // SNI; empty: the request's host
+  bool verifies = true;                     // false: insecureSkipVerify
+  PeerVerification verification;            // without names: the certificate must be of the server name that was asked
+  std::shared_ptr<const KeyPair> key_pair;  // MUTUAL; until control/ has made `context`, then null
+  std::shared_ptr<tls::ClientContext> context;  // set by control/; null: no usable certificate, requests get 503
+  SourcePlace place;
+};
 
 // One port of one service (and one subset of it): `outbound|<port>|<subset>|<host>`.
 struct Cluster {
@@ -46,6 +92,7 @@ struct Cluster {
     uint32_t weight = 1;
   };
   std::vector<DnsName> dns_names;
+  std::optional<UpstreamTls> tls;  // none: plaintext
   SourcePlace place;
 };
 
@@ -71,6 +118,14 @@ struct Route {
   SourcePlace place;
 };
 
+// A route of connections that are not HTTP: the first one wins whose SNI and port match.
+struct TcpRoute {
+  std::vector<std::string> server_names;          // SNI patterns: "a.b", "*.b"; empty: any, and none
+  std::vector<WeightedDestination> destinations;  // empty: a destination that is not known, connections are closed
+  uint64_t total_weight = 0;
+  SourcePlace place;
+};
+
 struct VirtualHost {
   std::string pattern;          // as written: "httpbin.local.kyma.dev", "*.local.kyma.dev", "*"
   bool https_redirect = false;  // 301 to https for every path; the routes are ignored
@@ -82,25 +137,20 @@ struct VirtualHost {
 struct RouteTable {
   std::string name;  // Istio's: "http.8080", "https.443.https.kyma-gateway.kyma-system"
   std::vector<VirtualHost> virtual_hosts;
-  HostMap hosts;  // -> index into virtual_hosts
+  HostMap hosts;                     // -> index into virtual_hosts
+  std::vector<TcpRoute> tcp_routes;  // of servers that are not HTTP; then there are no virtual hosts
 };
 
 // --- Listening -------------------------------------------------------------------------------------
 
-enum class TlsVersion : uint8_t { tls_1_2, tls_1_3 };
+// Whether clients show a certificate: SIMPLE, OPTIONAL_MUTUAL, MUTUAL.
+enum class ClientCertificates : uint8_t { none, optional, required };
 
-// Certificate chain and key, PEM as the Secret has them. The key is wiped when the pair dies, which is
-// before the snapshot is published: control/ hands it to tls/ and lets go of it.
-struct KeyPair {
-  std::string chain_pem;
-  std::string key_pem;
-  std::string secret_name;  // "istio-system/kyma-gateway-certs"
-  SourcePlace place;        // of the Secret
-
-  KeyPair() = default;
-  KeyPair(const KeyPair&) = delete;
-  KeyPair& operator=(const KeyPair&) = delete;
-  ~KeyPair();
+// What becomes of a server's connections.
+enum class ServerKind : uint8_t {
+  http,         // terminated, then HTTP
+  tcp,          // terminated, then bytes to a destination (protocols TLS and TCP)
+  passthrough,  // the TLS of the client goes on to a destination that SNI chooses
 };
 
 struct TlsSettings {
@@ -108,15 +158,34 @@ struct TlsSettings {
   TlsVersion max_version = TlsVersion::tls_1_3;
   std::vector<std::string> cipher_suites;  // TLS 1.2, OpenSSL's names, in order of preference; never empty
   std::vector<std::string> alpn{"http/1.1"};
+  ClientCertificates client_certificates = ClientCertificates::none;
+  std::optional<PeerVerification> client_verification;  // exactly when client certificates are asked for
 };
 
-// A server that terminates TLS, chosen by SNI.
+// Keys for session tickets that several processes share, from the Secret that the Gateway names: 48 or 80
+// bytes as in nginx's ticket key files. Wiped with the object.
+struct TicketKeys {
+  std::string current;
+  std::string previous;     // also accepted; empty: none
+  std::string secret_name;  // for messages
+  SourcePlace place;
+
+  TicketKeys() = default;
+  TicketKeys(const TicketKeys&) = delete;
+  TicketKeys& operator=(const TicketKeys&) = delete;
+  ~TicketKeys();
+};
+
+// A server behind TLS, chosen by SNI.
 struct TlsServer {
   std::string name;  // "https/kyma-system/kyma-gateway": port name, namespace, Gateway
   std::vector<std::string> hosts;
+  ServerKind kind = ServerKind::http;
   TlsSettings settings;
   uint32_t route_table = 0;
-  std::shared_ptr<const KeyPair> key_pair;      // until control/ has made `context`, then null
+  // All that follows until control/ has made `context`, then empty. None for passthrough.
+  std::vector<std::shared_ptr<const KeyPair>> key_pairs;  // one, or one RSA and one ECDSA
+  std::shared_ptr<const TicketKeys> ticket_keys;          // null: the process makes its own
   std::shared_ptr<tls::ServerContext> context;  // set by control/; null: no usable certificate, connections are closed
   SourcePlace place;
 };
@@ -138,6 +207,7 @@ struct Listener {
   SocketAddress address;
   uint16_t service_port = 0;  // the Gateway's port number, which `targetPort` may map to address.port
   bool is_tls = false;
+  bool is_tcp = false;  // plain, and not HTTP: bytes to a destination
 
   uint32_t route_table = 0;            // plain
   std::vector<TlsServer> tls_servers;  // TLS

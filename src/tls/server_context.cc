@@ -147,8 +147,9 @@ Status load_key_pair(WOLFSSL_CTX* context, const snapshot::KeyPair& pair) {
 
 }  // namespace
 
-Result<std::shared_ptr<ServerContext>> ServerContext::create(const snapshot::TlsSettings& settings,
-                                                             const snapshot::KeyPair& key_pair) {
+Result<std::shared_ptr<ServerContext>> ServerContext::create(const snapshot::TlsServer& server) {
+  const snapshot::TlsSettings& settings = server.settings;
+  const snapshot::KeyPair& key_pair = *server.key_pairs.at(0);
   const auto refuse = [&](const Error& error) {
     return failure(fmt::format("{}: {}", key_pair.secret_name, error.message));
   };

@@ -19,12 +19,11 @@ class ServerContext {
  public:
   // Refuses, with the reason: a chain or key that cannot be parsed, an encrypted key, a key that does
   // not belong to the certificate, a suite of which wolfSSL knows nothing.
-  // TLS 1.2 offers exactly settings.cipher_suites, in that order of server preference; TLS 1.3 offers
+  // TLS 1.2 offers exactly server.settings.cipher_suites, in that order of server preference; TLS 1.3 offers
   // AES-128-GCM, AES-256-GCM and ChaCha20-Poly1305. Curves: X25519, P-256, P-384. No renegotiation,
-  // no compression, no resumption. ALPN: settings.alpn in order of server preference; a client without a
+  // no compression, no resumption. ALPN: server.settings.alpn in order of server preference; a client without a
   // protocol in common gets no_application_protocol (RFC 7301 3.2), one without the extension is served.
-  [[nodiscard]] static Result<std::shared_ptr<ServerContext>> create(const snapshot::TlsSettings& settings,
-                                                                     const snapshot::KeyPair& key_pair);
+  [[nodiscard]] static Result<std::shared_ptr<ServerContext>> create(const snapshot::TlsServer& server);
 
   ServerContext(const ServerContext&) = delete;
   ServerContext& operator=(const ServerContext&) = delete;

@@ -41,10 +41,10 @@ Checked check_pair(const std::string& certificate, const std::string& key, const
   server.name = "https/kyma-system/kyma-gateway";
   server.hosts = std::move(hosts);
   server.settings = settings;
-  server.key_pair = pair;
+  server.key_pairs = {pair};
   server.place = {"gateway.yaml", 9, 5};
   config::Diagnostics diagnostics;
-  const bool can_serve = check_server_certificate(server, now, diagnostics);
+  const bool can_serve = check_server_certificates(server, now, diagnostics);
   return {can_serve, diagnostics.sorted()};
 }
 
@@ -218,7 +218,7 @@ TEST(CheckServerCertificate, RefusesWhatCannotBeParsed) {
 
 TEST(CheckServerCertificate, SaysNothingOfAMissingSecret) {
   config::Diagnostics diagnostics;
-  EXPECT_FALSE(check_server_certificate(snapshot::TlsServer{}, now, diagnostics));
+  EXPECT_FALSE(check_server_certificates(snapshot::TlsServer{}, now, diagnostics));
   EXPECT_TRUE(diagnostics.sorted().empty());
 }
 

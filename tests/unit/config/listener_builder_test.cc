@@ -104,7 +104,7 @@ TEST(Listeners, GiveEachTlsServerItsOwnRouteTable) {
   EXPECT_EQ(listener.server_names.find("c.example.com"), 2u);
   EXPECT_EQ(listener.server_names.find("example.org"), 1u);
   EXPECT_EQ(loaded.snapshot->route_tables.at(listener.tls_servers[2].route_table).name, "https.443.b.two.default");
-  EXPECT_EQ(listener.tls_servers[0].key_pair, listener.tls_servers[2].key_pair) << "one copy of the key";
+  EXPECT_EQ(listener.tls_servers[0].key_pairs.at(0), listener.tls_servers[2].key_pairs.at(0)) << "one copy of the key";
 }
 
 TEST(Listeners, LetTheOlderTlsServerHaveAHostAndLeaveTheYoungerOut) {
@@ -135,7 +135,7 @@ TEST(Listeners, LetTheFirstProtocolHaveAPort) {
 TEST(Listeners, HaveNoKeyPairWhileTheSecretIsMissing) {
   const Loaded loaded = load_document(gateway("gw", "[" + https("https", "['*']") + "]"));
   ASSERT_NE(loaded.snapshot, nullptr);
-  EXPECT_EQ(loaded.snapshot->listeners.at(0).tls_servers.at(0).key_pair, nullptr);
+  EXPECT_TRUE(loaded.snapshot->listeners.at(0).tls_servers.at(0).key_pairs.empty());
 }
 
 TEST(Listeners, TakeTheFirstPairOfASecret) {
@@ -147,7 +147,7 @@ data: {cert: b25l, key: b25lLWtleQ==, tls.crt: dHdv, tls.key: dHdvLWtleQ==}
 stringData: {key: text wins}
 )");
   ASSERT_NE(loaded.snapshot, nullptr);
-  const auto& pair = loaded.snapshot->listeners.at(0).tls_servers.at(0).key_pair;
+  const auto& pair = loaded.snapshot->listeners.at(0).tls_servers.at(0).key_pairs.at(0);
   ASSERT_NE(pair, nullptr);
   EXPECT_EQ(pair->chain_pem, "one");
   EXPECT_EQ(pair->key_pem, "text wins");
@@ -161,7 +161,7 @@ metadata: {name: certs, namespace: istio-system}
 data: {cert: "", key: "", tls.crt: dHdv, tls.key: dHdvLWtleQ==}
 )");
   ASSERT_NE(loaded.snapshot, nullptr) << loaded.diagnostics.at(0);
-  EXPECT_EQ(loaded.snapshot->listeners.at(0).tls_servers.at(0).key_pair->chain_pem, "two");
+  EXPECT_EQ(loaded.snapshot->listeners.at(0).tls_servers.at(0).key_pairs.at(0)->chain_pem, "two");
 }
 
 TEST(Listeners, AreNothingToServeWithoutAGateway) {

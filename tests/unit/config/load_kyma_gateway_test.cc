@@ -178,10 +178,10 @@ TEST_P(KymaGateway, TerminatesTlsWithTheSecretOfIstioSystem) {
   const snapshot::TlsServer& server = https.tls_servers[0];
   EXPECT_EQ(server.name, "https/kyma-system/kyma-gateway");
   EXPECT_EQ(server.hosts, std::vector<std::string>{"*.local.kyma.dev"});
-  ASSERT_NE(server.key_pair, nullptr);
-  EXPECT_EQ(server.key_pair->secret_name, "istio-system/kyma-gateway-certs");
-  EXPECT_EQ(server.key_pair->chain_pem, "chain");
-  EXPECT_EQ(server.key_pair->key_pem, "key");
+  ASSERT_EQ(server.key_pairs.size(), 1U);
+  EXPECT_EQ(server.key_pairs.at(0)->secret_name, "istio-system/kyma-gateway-certs");
+  EXPECT_EQ(server.key_pairs.at(0)->chain_pem, "chain");
+  EXPECT_EQ(server.key_pairs.at(0)->key_pem, "key");
   EXPECT_EQ(https.server_names.find("httpbin.local.kyma.dev"), 0u);
   EXPECT_EQ(https.server_names.find("local.kyma.dev"), std::nullopt);
 }

@@ -78,7 +78,7 @@ TEST_F(BuildSnapshot, MakesTheContextsAndLetsGoOfTheKeys) {
   ASSERT_EQ(snapshot->listeners.size(), 2U);
   for (const auto& listener : snapshot->listeners) {
     EXPECT_NE(listener.tls_servers.at(0).context, nullptr);
-    EXPECT_EQ(listener.tls_servers.at(0).key_pair, nullptr);
+    EXPECT_TRUE(listener.tls_servers.at(0).key_pairs.empty());
   }
 }
 

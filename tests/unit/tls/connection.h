@@ -51,9 +51,7 @@ inline snapshot::TlsSettings five_suites() {
 inline std::shared_ptr<tls::ServerContext> make_context(const snapshot::TlsSettings& settings,
                                                         const Pem& pem = rsa_2048()) {
   CHECK(tls::initialize().has_value());
-  snapshot::KeyPair pair;
-  fill(pair, pem.certificate, pem.key);
-  auto context = tls::ServerContext::create(settings, pair);
+  auto context = tls::ServerContext::create(server(settings, pem.certificate, pem.key));
   if (!context) throw std::runtime_error(context.error().message);
   return *context;
 }

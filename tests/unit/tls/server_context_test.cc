@@ -11,9 +11,7 @@ using test::five_suites;
 
 std::string refusal(const snapshot::TlsSettings& settings, const std::string& certificate, const std::string& key) {
   EXPECT_TRUE(initialize().has_value());
-  snapshot::KeyPair pair;
-  test::fill(pair, certificate, key);
-  const auto context = ServerContext::create(settings, pair);
+  const auto context = ServerContext::create(test::server(settings, certificate, key));
   return context ? "" : context.error().message;
 }
 

@@ -70,10 +70,16 @@ std::string encrypted_rsa_2048_key() {
   return text_of(encrypted.get());
 }
 
-void fill(snapshot::KeyPair& pair, const std::string& certificate, const std::string& key) {
-  pair.chain_pem = certificate;
-  pair.key_pem = key;
-  pair.secret_name = "istio-system/kyma-gateway-certs";
+snapshot::TlsServer server(const snapshot::TlsSettings& settings, const std::string& certificate,
+                           const std::string& key) {
+  auto pair = std::make_shared<snapshot::KeyPair>();
+  pair->chain_pem = certificate;
+  pair->key_pem = key;
+  pair->secret_name = "istio-system/kyma-gateway-certs";
+  snapshot::TlsServer server;
+  server.settings = settings;
+  server.key_pairs = {std::move(pair)};
+  return server;
 }
 
 }  // namespace sluice::test

@@ -21,7 +21,8 @@ struct Pem {
 // The key of rsa_2048() encrypted with a password, as PKCS#8 (ENCRYPTED PRIVATE KEY).
 [[nodiscard]] std::string encrypted_rsa_2048_key();
 
-// Sets the two texts of `pair` and its name.
-void fill(snapshot::KeyPair& pair, const std::string& certificate, const std::string& key);
+// A server with these settings and this pair, of the Secret istio-system/kyma-gateway-certs.
+[[nodiscard]] snapshot::TlsServer server(const snapshot::TlsSettings& settings, const std::string& certificate,
+                                         const std::string& key);
 
 }  // namespace sluice::test
