@@ -330,19 +330,21 @@ void ClientConnection::may_rest_for(Duration from_now) {
 // While something is to be sent, only what is taken of it is progress.
 uint64_t ClientConnection::bytes_moved() const noexcept {
   const io::Stream& stream = transport_.stream();
-  if (is_upstream_to_read()) return exchange_->upstream_stream().bytes_sent();
+  if (const io::Stream* upstream = upstream_to_read()) return upstream->bytes_sent();
   return stream.unsent_bytes() > 0 ? stream.bytes_sent() : stream.bytes_received() + stream.bytes_sent();
 }
 
-bool ClientConnection::is_upstream_to_read() const noexcept {
-  return exchange_ != nullptr && exchange_->awaiting() == Exchange::Awaiting::upstream_reading;
+// The upstream that is to take the request; null: it is somebody else's move.
+const io::Stream* ClientConnection::upstream_to_read() const noexcept {
+  if (exchange_ == nullptr || exchange_->awaiting() != Exchange::Awaiting::upstream_reading) return nullptr;
+  return &exchange_->upstream_stream();
 }
 
 // Asked when a deadline has passed. The kernel's send buffer takes much at once and then nothing for long;
 // what the peer has taken of it since the deadline before is progress too.
 bool ClientConnection::has_moved() noexcept {
-  const io::Stream& reader = is_upstream_to_read() ? exchange_->upstream_stream() : transport_.stream();
-  const uint64_t taken = reader.bytes_taken();
+  const io::Stream* upstream = upstream_to_read();
+  const uint64_t taken = (upstream != nullptr ? *upstream : transport_.stream()).bytes_taken();
   const bool was_taken = std::exchange(taken_at_last_look_, taken) != taken;
   return was_taken || bytes_moved() != moved_at_last_look_;
 }

@@ -75,7 +75,7 @@ class ClientConnection : public ListNode<ClientConnection> {
   void set_deadline(Duration from_now);
   void may_rest_for(Duration from_now);
   [[nodiscard]] uint64_t bytes_moved() const noexcept;
-  [[nodiscard]] bool is_upstream_to_read() const noexcept;
+  [[nodiscard]] const io::Stream* upstream_to_read() const noexcept;
   [[nodiscard]] bool has_moved() noexcept;
   void count_bytes() noexcept;
 
