@@ -9,8 +9,9 @@ interleaved (A B A B ...), the figure of a row is the median over the rounds.
   bench/e2e/compare.py [--sluice build/sluice] [--rounds 5] [--seconds 3] [--row NAME ...]
 
 nginx is configured as its documentation recommends for a proxy: keepalive upstream pool, HTTP/1.1 to
-the upstream, no access log, buffers that hold the body, session tickets off (every connection lives
-through a whole round, so handshakes play no part).
+the upstream, no access log, buffers that hold the body, session tickets off. In the rows http and https every
+connection lives through a whole round, so handshakes play no part; in the rows tls1.2 and tls1.3 every request
+has a connection and a full handshake of its own, with an RSA key of 2048 or 4096 bits.
 """
 
 import argparse
@@ -31,7 +32,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PROXY_CPU, OTHER_CPU = "0", "1"
 SUITES = "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-CHACHA20-POLY1305"
 BODIES = {"small": 13, "10k": 10 * 1024, "1m": 1024 * 1024}
-ROWS = [(scheme, body) for body in BODIES for scheme in ("http", "https")]
+KEY_SIZES = ("2048", "4096")
+# What is listened for: http, https, and a port for each pair of TLS version and key of the handshake rows.
+HANDSHAKES = [f"{version}-{size}" for size in KEY_SIZES for version in ("tls1.2", "tls1.3")]
+LISTENERS = ["http", "https", *HANDSHAKES]
+ROWS = [(listener, body) for body in BODIES for listener in ("http", "https")] + [(each, "small") for each in HANDSHAKES]
 CONNECTIONS = 64
 
 
@@ -68,7 +73,7 @@ class Bench:
         self.upstream_port = free_port()
         self.ports = {"nginx": {}, "sluice": {}}
         for proxy in self.ports:
-            self.ports[proxy] = {"http": free_port(), "https": free_port()}
+            self.ports[proxy] = {listener: free_port() for listener in LISTENERS}
         self.pids: dict[str, int] = {}
         self.sluice = sluice
 
@@ -83,9 +88,11 @@ class Bench:
         www.mkdir()
         for name, size in BODIES.items():
             (www / name).write_bytes(b"hello, world\n" if size == 13 else os.urandom(size))
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=bench.test",
-                        "-addext", "subjectAltName=DNS:*.bench.test", "-keyout", self.directory / "key.pem",
-                        "-out", self.directory / "cert.pem"], check=True, capture_output=True)
+        for size in KEY_SIZES:
+            subprocess.run(["openssl", "req", "-x509", "-newkey", f"rsa:{size}", "-nodes", "-days", "30", "-subj",
+                            "/CN=bench.test", "-addext", "subjectAltName=DNS:*.bench.test",
+                            "-keyout", self.directory / f"key-{size}.pem", "-out", self.directory / f"cert-{size}.pem"],
+                           check=True, capture_output=True)
 
         upstream = self.start(OTHER_CPU, "nginx", "-p", str(self.directory), "-c", str(self.write_upstream()))
         wait_for_port(self.upstream_port, upstream)
@@ -120,6 +127,24 @@ http {{
 
     def write_nginx(self) -> Path:
         path = self.directory / "nginx.conf"
+        ports = self.ports["nginx"]
+        location = f"""
+    location / {{
+      proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;
+      proxy_buffers 16 64k; proxy_buffer_size 64k; proxy_busy_buffers_size 512k;
+    }}"""
+
+        def certificate(size: str) -> str:
+            return (f"ssl_certificate {self.directory}/cert-{size}.pem; ssl_certificate_key {self.directory}/key-{size}.pem; "
+                    f"ssl_ciphers {SUITES}; ssl_session_cache off; ssl_session_tickets off;")
+
+        handshake_servers = "".join(f"""
+  server {{
+    listen 127.0.0.1:{ports[name]} ssl; ssl_protocols {name.split("-")[0].replace("tls", "TLSv")};
+    {certificate(name.split("-")[1])}{location}
+  }}""" for name in HANDSHAKES)
         path.write_text(f"""
 daemon off; worker_processes 1; pid {self.directory}/nginx.pid; error_log {self.directory}/nginx.err;
 events {{ worker_connections 8192; }}
@@ -128,17 +153,10 @@ http {{
   client_body_temp_path {self.directory}/nginx-body; proxy_temp_path {self.directory}/nginx-proxy;
   upstream backend {{ server 127.0.0.1:{self.upstream_port}; keepalive 256; keepalive_requests 1000000000; }}
   server {{
-    listen 127.0.0.1:{self.ports["nginx"]["http"]};
-    listen 127.0.0.1:{self.ports["nginx"]["https"]} ssl;
-    ssl_certificate {self.directory}/cert.pem; ssl_certificate_key {self.directory}/key.pem;
-    ssl_protocols TLSv1.2 TLSv1.3; ssl_ciphers {SUITES}; ssl_session_cache off; ssl_session_tickets off;
-    location / {{
-      proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection "";
-      proxy_set_header Host $http_host;
-      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;
-      proxy_buffers 16 64k; proxy_buffer_size 64k; proxy_busy_buffers_size 512k;
-    }}
-  }}
+    listen 127.0.0.1:{ports["http"]};
+    listen 127.0.0.1:{ports["https"]} ssl;
+    ssl_protocols TLSv1.2 TLSv1.3; {certificate("2048")}{location}
+  }}{handshake_servers}
 }}
 """)
         return path
@@ -146,9 +164,29 @@ http {{
     def write_sluice(self) -> Path:
         path = self.directory / "sluice.yaml"
         ports = self.ports["sluice"]
-        secret = "".join(f"  {key}: |\n" + "".join(f"    {line}\n" for line in (self.directory / name).read_text().splitlines())
-                         for key, name in (("tls.crt", "cert.pem"), ("tls.key", "key.pem")))
-        suites = "".join(f"      - {suite}\n" for suite in SUITES.split(":"))
+        suites = ", ".join(SUITES.split(":"))
+
+        def secret(size: str) -> str:
+            texts = "".join(f"  {key}: |\n" + "".join(f"    {line}\n" for line in (self.directory / name).read_text().splitlines())
+                            for key, name in (("tls.crt", f"cert-{size}.pem"), ("tls.key", f"key-{size}.pem")))
+            return f"""---
+apiVersion: v1
+kind: Secret
+metadata: {{name: bench-{size}, namespace: istio-system}}
+type: kubernetes.io/tls
+stringData:
+{texts}"""
+
+        def https_server(name: str, size: str, versions: str) -> str:
+            return f"""
+  - port: {{number: {ports[name]}, name: {name.replace(".", "-")}, protocol: HTTPS}}
+    tls: {{mode: SIMPLE, credentialName: bench-{size}, {versions}cipherSuites: [{suites}]}}
+    hosts: ["*"]"""
+
+        handshake_servers = "".join(
+            https_server(name, name.split("-")[1],
+                         "maxProtocolVersion: TLSV1_2, " if name.startswith("tls1.2") else "minProtocolVersion: TLSV1_3, ")
+            for name in HANDSHAKES)
         path.write_text(f"""
 apiVersion: networking.istio.io/v1
 kind: Gateway
@@ -157,13 +195,7 @@ spec:
   selector: {{istio: ingressgateway}}
   servers:
   - port: {{number: {ports["http"]}, name: http, protocol: HTTP}}
-    hosts: ["*"]
-  - port: {{number: {ports["https"]}, name: https, protocol: HTTPS}}
-    tls:
-      mode: SIMPLE
-      credentialName: bench
-      cipherSuites:
-{suites}    hosts: ["*"]
+    hosts: ["*"]{https_server("https", "2048", "")}{handshake_servers}
 ---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -182,36 +214,31 @@ spec:
   ports: [{{number: 80, name: http, protocol: HTTP, targetPort: {self.upstream_port}}}]
   resolution: STATIC
   endpoints: [{{address: 127.0.0.1}}]
----
-apiVersion: v1
-kind: Secret
-metadata: {{name: bench, namespace: istio-system}}
-type: kubernetes.io/tls
-stringData:
-{secret}""")
+{"".join(secret(size) for size in KEY_SIZES)}""")
         return path
 
-    def url(self, proxy: str, scheme: str, body: str) -> str:
-        return f"{scheme}://x.bench.test:{self.ports[proxy][scheme]}/{body}"
-
-    def check(self, proxy: str, scheme: str, body: str) -> None:
+    def check(self, proxy: str, listener: str, body: str) -> None:
         """The response must be right before its cost means anything."""
-        port = self.ports[proxy][scheme]
-        got = subprocess.run(["curl", "-sk", "--resolve", f"x.bench.test:{port}:127.0.0.1", self.url(proxy, scheme, body)],
+        port = self.ports[proxy][listener]
+        scheme = "http" if listener == "http" else "https"
+        got = subprocess.run(["curl", "-sk", "--resolve", f"x.bench.test:{port}:127.0.0.1",
+                              f"{scheme}://x.bench.test:{port}/{body}"],
                              check=True, capture_output=True, timeout=30).stdout
         if got != (self.directory / "www" / body).read_bytes():
-            sys.exit(f"{proxy} {scheme} {body}: wrong response ({len(got)} bytes)")
+            sys.exit(f"{proxy} {listener} {body}: wrong response ({len(got)} bytes)")
 
-    def measure(self, proxy: str, scheme: str, body: str, seconds: float) -> tuple[float, float]:
+    def measure(self, proxy: str, listener: str, body: str, seconds: float) -> tuple[float, float]:
         """CPU microseconds per request and requests per second of one round."""
-        port = self.ports[proxy][scheme]
+        port = self.ports[proxy][listener]
+        scheme = "http" if listener == "http" else "https"
+        close = ["-H", "Connection: close"] if listener in HANDSHAKES else []
         before = cpu_seconds(self.pids[proxy])
         output = subprocess.run(["taskset", "-c", OTHER_CPU, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s",
-                                 "-H", "Host: x.bench.test", f"{scheme}://127.0.0.1:{port}/{body}"],
+                                 "-H", "Host: x.bench.test", *close, f"{scheme}://127.0.0.1:{port}/{body}"],
                                 check=True, capture_output=True, text=True, timeout=seconds + 60).stdout
         spent = cpu_seconds(self.pids[proxy]) - before
         if "Socket errors" in output or "Non-2xx" in output:
-            sys.exit(f"{proxy} {scheme} {body}: errors under load:\n{output}")
+            sys.exit(f"{proxy} {listener} {body}: errors under load:\n{output}")
         requests = int(re.search(r"(\d+) requests in", output).group(1))
         return spent * 1e6 / requests, float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1))
 
@@ -235,19 +262,19 @@ def main() -> None:
             bench.start_all()
             print("CPU per request in microseconds, median of "
                   f"{options.rounds} interleaved rounds of {options.seconds} s, {CONNECTIONS} connections\n")
-            print(f"{'row':<12} {'sluice':>8} {'nginx':>8} {'ratio':>6}   {'spread of the ratio':<20} {'sluice/s':>9} {'nginx/s':>9}")
-            for scheme, body in rows:
+            print(f"{'row':<18} {'sluice':>8} {'nginx':>8} {'ratio':>6}   {'spread of the ratio':<20} {'sluice/s':>9} {'nginx/s':>9}")
+            for listener, body in rows:
                 results = {"sluice": [], "nginx": []}
                 for proxy in results:
-                    bench.check(proxy, scheme, body)
-                    bench.measure(proxy, scheme, body, 1)
+                    bench.check(proxy, listener, body)
+                    bench.measure(proxy, listener, body, 1)
                 for _ in range(options.rounds):
                     for proxy, figures in results.items():
-                        figures.append(bench.measure(proxy, scheme, body, options.seconds))
+                        figures.append(bench.measure(proxy, listener, body, options.seconds))
                 cost = {proxy: statistics.median(cpu for cpu, _ in figures) for proxy, figures in results.items()}
                 rate = {proxy: statistics.median(rate for _, rate in figures) for proxy, figures in results.items()}
                 ratios = sorted(s[0] / n[0] for s, n in zip(results["sluice"], results["nginx"]))
-                print(f"{scheme + '/' + body:<12} {cost['sluice']:8.2f} {cost['nginx']:8.2f} {cost['sluice'] / cost['nginx']:6.2f}   "
+                print(f"{listener + '/' + body:<18} {cost['sluice']:8.2f} {cost['nginx']:8.2f} {cost['sluice'] / cost['nginx']:6.2f}   "
                       f"{ratios[0]:.2f} .. {ratios[-1]:.2f}{'':<9} {rate['sluice']:9.0f} {rate['nginx']:9.0f}", flush=True)
         finally:
             bench.stop_all()

@@ -47,6 +47,7 @@ inline constexpr size_t tls_unsent_bytes_max = 2 * write_high_bytes;  // beyond 
 inline constexpr size_t tls_silent_bytes_max =
     64 * 1024;  // ciphertext in a row that brings no plaintext: handshake, key updates, empty records
 inline constexpr Duration handshake_timeout = 15s;
+inline constexpr size_t idle_fiber_stacks_max = 32;  // kept for the next handshakes that wait for a signature
 
 // --- HTTP heads ------------------------------------------------------------------------------------
 inline constexpr size_t head_bytes_max = 60 * 1024;                       // request line and fields; beyond: 431

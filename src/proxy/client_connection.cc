@@ -133,7 +133,10 @@ void ClientConnection::on_hello_bytes() {
     if (const auto server = listener.server_names.find(server_name_))
       context = listener.tls_servers[*server].context.get();
   }
-  std::unique_ptr<tls::Session> session = context == nullptr ? nullptr : tls::Session::accept(*context);
+  std::unique_ptr<tls::Session> session =
+      context == nullptr
+          ? nullptr
+          : tls::Session::accept(*context, &services_.handshakes, {.on_signed = on_signed, .owner = this});
   if (session == nullptr) {
     services_.observer.counters.tls_handshake_failures.add();
     close_at_once(io::Stream::Ending::orderly);
@@ -144,8 +147,14 @@ void ClientConnection::on_hello_bytes() {
   on_handshake_bytes();
 }
 
+void ClientConnection::on_signed(void* self) {
+  auto& connection = *static_cast<ClientConnection*>(self);
+  if (connection.state_ == State::tls_handshake) connection.on_handshake_bytes();
+}
+
 void ClientConnection::on_handshake_bytes() {
   switch (transport_.drive_handshake()) {
+    case tls::SessionStatus::signing:
     case tls::SessionStatus::need_input:
       if (transport_.stream().is_at_end()) {
         services_.observer.counters.tls_handshake_failures.add();

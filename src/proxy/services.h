@@ -8,6 +8,7 @@
 #include "io/pipe_pool.h"
 #include "observe/shard_observer.h"
 #include "proxy/adopted_snapshots.h"
+#include "tls/handshake_pool.h"
 #include "upstream/connection_pool.h"
 
 #include <cstdint>
@@ -27,6 +28,7 @@ struct Services {
   io::PipePool pipes;
   upstream::ConnectionPool upstreams;
   AdoptedSnapshots snapshots;
+  tls::HandshakePool handshakes;
   Slab<ClientConnection> client_connections;
   Slab<Exchange> exchanges;
   List<ClientConnection> open_connections;

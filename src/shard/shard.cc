@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <random>
@@ -21,6 +22,8 @@ namespace {
 // Also the pulse that a watchdog looks for.
 constexpr Duration kTurnWaitMax = std::chrono::milliseconds(500);
 
+constexpr int kSigningNice = 10;  // a tenth of a shard's weight (sched(7))
+
 // How many connections a shard may have: by its own limit, and by its share of the descriptors, of
 // which a connection needs one for itself, one for its upstream and, now and then, more (an idle
 // upstream connection, pipes of a spliced body).
@@ -31,6 +34,15 @@ uint32_t connections_by_descriptors(unsigned shard_count) {
   const rlim_t usable =
       limit.rlim_cur > limits::reserved_descriptors ? limit.rlim_cur - limits::reserved_descriptors : 1;
   return static_cast<uint32_t>(std::clamp<rlim_t>(usable / 3 / shard_count, 1, limits::connections_per_shard_max));
+}
+
+void place_thread(std::string_view name, unsigned index, std::optional<unsigned> cpu) {
+  pthread_setname_np(pthread_self(), (std::string(name) + "-" + std::to_string(index)).c_str());
+  if (!cpu) return;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(*cpu, &set);
+  pthread_setaffinity_np(pthread_self(), sizeof set, &set);
 }
 
 }  // namespace
@@ -50,13 +62,7 @@ Status Shard::start() {
 }
 
 void Shard::run(std::promise<Status>& started) {
-  pthread_setname_np(pthread_self(), ("shard-" + std::to_string(index_)).c_str());
-  if (cpu_) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(*cpu_, &set);
-    pthread_setaffinity_np(pthread_self(), sizeof set, &set);
-  }
+  place_thread("shard", index_, cpu_);
 
   Result<std::unique_ptr<io::Loop>> loop = io::Loop::create();
   if (!loop) {
@@ -73,6 +79,7 @@ void Shard::run(std::promise<Status>& started) {
   }
   services_ =
       std::make_unique<proxy::Services>(*loop_, observer_, std::random_device{}() * uint64_t{0x1'0000'0001} + index_);
+  start_signing();
   started.set_value({});
 
   turn_until_stopped();
@@ -87,6 +94,7 @@ void Shard::turn_until_stopped() {
     loop_->turn(kTurnWaitMax);
     adopt_snapshot();
     admit();
+    services_->handshakes.signing.publish();
     publish_statistics();
   }
   stop_everything();
@@ -96,8 +104,28 @@ void Shard::turn_until_stopped() {
   while (services_->upstreams.connection_count() > 0) loop_->turn(kTurnWaitMax);
 }
 
+// --- signatures ------------------------------------------------------------------------------------
+
+// On the shard's own processor, so that what a shard costs stays there, but behind it in the queue for it: a batch
+// takes up to 6 ms, and established connections are served in the middle of it.
+void Shard::start_signing() {
+  services_->handshakes.signing.begin_service(
+      tls::RsaBatching::automatic, [](void* self) { static_cast<Shard*>(self)->wake(); }, this);
+  signing_thread_ = std::thread([this] {
+    place_thread("signing", index_, cpu_);
+    setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kSigningNice);  // refused: no harm but in latency
+    services_->handshakes.signing.serve();
+  });
+}
+
+void Shard::stop_signing() {
+  services_->handshakes.signing.stop();
+  signing_thread_.join();
+}
+
 // A new snapshot is looked for after every turn.
 void Shard::on_wake() {
+  services_->handshakes.signing.collect();
   if (drain_wanted_.load(std::memory_order_acquire)) drain();
 }
 
@@ -233,6 +261,7 @@ void Shard::stop_everything() {
   drain();
   take_given_listeners();
   services_->open_connections.for_each([](proxy::ClientConnection& connection) { connection.terminate(); });
+  stop_signing();  // it wakes the shard
   mailbox_->stop();
 }
 

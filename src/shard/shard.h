@@ -59,6 +59,8 @@ class Shard {
 
   void run(std::promise<Status>& started);
   void turn_until_stopped();
+  void start_signing();
+  void stop_signing();
   void on_wake();
   void adopt_snapshot();
   void follow_listeners(const snapshot::Snapshot& snapshot);
@@ -77,6 +79,7 @@ class Shard {
   snapshot::Cell& cell_;
   observe::ShardObserver observer_;
   std::thread thread_;
+  std::thread signing_thread_;  // while the shard runs
 
   // Word from other threads.
   std::atomic<bool> drain_wanted_{false};

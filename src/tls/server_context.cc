@@ -1,5 +1,7 @@
 #include "tls/server_context.h"
 
+#include "tls/crypto_device.h"
+#include "tls/private_key.h"
 #include "tls/session.h"
 
 #include <wolfssl/options.h>  // before any other header of wolfSSL
@@ -111,7 +113,8 @@ Status set_parameters(WOLFSSL_CTX* context, const snapshot::TlsSettings& setting
   return {};
 }
 
-Status load_key_pair(WOLFSSL_CTX* context, const snapshot::KeyPair& pair) {
+// The key that signs, once wolfSSL has seen that the two belong together.
+Result<std::shared_ptr<const PrivateKey>> load_key_pair(WOLFSSL_CTX* context, const snapshot::KeyPair& pair) {
   if (!pair.chain_pem.contains("-----BEGIN CERTIFICATE-----"))
     return failure("tls.crt holds no PEM certificate ('-----BEGIN CERTIFICATE-----')");
   if (const int code = wolfSSL_CTX_use_certificate_chain_buffer(context, as_wolfssl(pair.chain_pem),
@@ -142,7 +145,11 @@ Status load_key_pair(WOLFSSL_CTX* context, const snapshot::KeyPair& pair) {
         "tls.key does not belong to the first certificate of tls.crt: store a matching pair, with the server's "
         "certificate first");
   }
-  return {};
+  Result<std::shared_ptr<const PrivateKey>> key = PrivateKey::read(pair.key_pem);
+  if (!key) return failure(fmt::format("tls.key cannot be used: {}", key.error().message));
+  // wolfSSL's copy of it is wiped.
+  if (Status status = use_private_key(context, **key); !status) return std::unexpected(status.error());
+  return key;
 }
 
 }  // namespace
@@ -156,13 +163,16 @@ Result<std::shared_ptr<ServerContext>> ServerContext::create(const snapshot::Tls
   Result<OwnedContext> context = new_context(settings);
   if (!context) return refuse(context.error());
   if (Status status = set_parameters(context->get(), settings); !status) return refuse(status.error());
-  if (Status status = load_key_pair(context->get(), key_pair); !status) return refuse(status.error());
+  Result<std::shared_ptr<const PrivateKey>> key = load_key_pair(context->get(), key_pair);
+  if (!key) return refuse(key.error());
   Session::install_callbacks(context->get());
-  return std::shared_ptr<ServerContext>(new ServerContext(context->release(), settings.alpn));
+  return std::shared_ptr<ServerContext>(new ServerContext(context->release(), std::move(*key), settings.alpn));
 }
 
-ServerContext::ServerContext(WOLFSSL_CTX* context, AlpnNames alpn)
-    : context_(context), alpn_(alpn.empty() ? nullptr : std::make_shared<const AlpnNames>(std::move(alpn))) {}
+ServerContext::ServerContext(WOLFSSL_CTX* context, std::shared_ptr<const PrivateKey> key, AlpnNames alpn)
+    : context_(context),
+      key_(std::move(key)),
+      alpn_(alpn.empty() ? nullptr : std::make_shared<const AlpnNames>(std::move(alpn))) {}
 
 ServerContext::~ServerContext() { wolfSSL_CTX_free(context_); }
 
@@ -171,6 +181,7 @@ Status initialize() {
   if (initialized) return {};
   if (wolfSSL_Init() != WOLFSSL_SUCCESS)
     return failure("initialising the TLS library failed: has the process random numbers (/dev/urandom)?");
+  if (Status status = register_crypto_device(); !status) return status;
   initialized = true;
   return {};
 }

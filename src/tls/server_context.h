@@ -15,6 +15,8 @@ struct WOLFSSL_CTX;
 
 namespace sluice::tls {
 
+class PrivateKey;
+
 class ServerContext {
  public:
   // Refuses, with the reason: a chain or key that cannot be parsed, an encrypted key, a key that does
@@ -33,10 +35,11 @@ class ServerContext {
   friend class Session;
   using AlpnNames = std::vector<std::string>;
 
-  ServerContext(WOLFSSL_CTX* context, AlpnNames alpn);
+  ServerContext(WOLFSSL_CTX* context, std::shared_ptr<const PrivateKey> key, AlpnNames alpn);
 
   WOLFSSL_CTX* context_;
-  // Shared with the sessions until their protocol is chosen: a handshake may outlive this object.
+  // Shared with the sessions until their handshake is done, which may outlive this object.
+  std::shared_ptr<const PrivateKey> key_;
   std::shared_ptr<const AlpnNames> alpn_;
 };
 

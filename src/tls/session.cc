@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "tls/private_key.h"
 
 #include <wolfssl/options.h>  // before any other header of wolfSSL
 
@@ -12,6 +13,7 @@
 #include <climits>
 #include <cstring>
 #include <new>
+#include <optional>
 #include <utility>
 
 // Not in wolfSSL's headers, but in its (static) library: the only way to tell the client why, for the
@@ -37,19 +39,40 @@ bool is_offered(std::string_view offered, std::string_view name) noexcept {
 
 }  // namespace
 
-// For the time of one call into wolfSSL, its callbacks know the caller's bytes.
+// What is needed until the handshake is done, and would only cost memory afterwards.
+struct Session::Handshake {
+  std::shared_ptr<const ServerContext::AlpnNames> alpn_names;  // until the protocol is chosen
+  std::shared_ptr<const PrivateKey> key;                       // the context may be gone before the handshake is done
+  HandshakePool* pool = nullptr;                               // null: signatures are made at once
+  SignatureWaiter waiter;
+  std::optional<Fiber> fiber;       // exactly while a step is under way; between calls: while it waits for `job`
+  std::unique_ptr<SigningJob> job;  // the last signature; during is_signing the queue has it
+  bool is_signing = false;
+  bool is_abandoned = false;  // the session is being destroyed: the step is to come to its end
+  int result = 0;             // of the last step
+};
+
+namespace {
+
+thread_local Session* running_session = nullptr;
+
+}  // namespace
+
+// For the time of one call into wolfSSL, its callbacks know the session and the caller's bytes.
 class Session::Call {
  public:
   Call(Session& session, ConstBytes* input, ByteSink output) noexcept : session_(session) {
     DCHECK(session.output_.owner == nullptr);  // not re-entrant
     session.input_ = input;
     session.output_ = output;
+    running_session = &session;
   }
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
   ~Call() {
     session_.input_ = nullptr;
     session_.output_ = {};
+    running_session = nullptr;
   }
 
  private:
@@ -86,7 +109,7 @@ int Session::on_send(WOLFSSL* /*ssl*/, char* buffer, int size, void* session) {
 int Session::on_client_hello(WOLFSSL* ssl, int* alert, void* /*unused*/) {
   auto& session = *static_cast<Session*>(wolfSSL_GetIOReadCtx(ssl));
   // Null also in the second ClientHello after a HelloRetryRequest: the choice stands.
-  const auto names = std::exchange(session.alpn_names_, nullptr);
+  const auto names = std::exchange(session.handshake_->alpn_names, nullptr);
   if (names == nullptr) return kAcceptClientHello;
 
   char* offered = nullptr;  // comma-separated
@@ -107,9 +130,16 @@ int Session::on_client_hello(WOLFSSL* ssl, int* alert, void* /*unused*/) {
 
 // --- The engine ------------------------------------------------------------------------------------
 
-std::unique_ptr<Session> Session::accept(ServerContext& context) {
-  std::unique_ptr<Session> session(new (std::nothrow) Session(context));
+Session::Session() : handshake_(std::make_unique<Handshake>()) {}
+
+std::unique_ptr<Session> Session::accept(ServerContext& context, HandshakePool* pool, SignatureWaiter waiter) {
+  std::unique_ptr<Session> session(new (std::nothrow) Session);
   if (session == nullptr) return nullptr;
+  Handshake& handshake = *session->handshake_;
+  handshake.alpn_names = context.alpn_;
+  handshake.key = context.key_;
+  if (pool != nullptr && pool->signing.is_served()) handshake.pool = pool;
+  handshake.waiter = waiter;
   session->ssl_ = wolfSSL_new(context.context_);
   if (session->ssl_ == nullptr) return nullptr;
   wolfSSL_SetIOReadCtx(session->ssl_, session.get());
@@ -117,21 +147,31 @@ std::unique_ptr<Session> Session::accept(ServerContext& context) {
   return session;
 }
 
-Session::~Session() { wolfSSL_free(ssl_); }
+Session::~Session() {
+  if (handshake_ != nullptr && handshake_->fiber) {
+    // What the step has on its stack it frees itself: the signature fails, and it comes to its end.
+    handshake_->is_abandoned = true;
+    if (handshake_->is_signing) handshake_->job.release()->on_done = nullptr;  // the queue frees it
+    const Call call(*this, nullptr, {});
+    handshake_->fiber->resume();
+  }
+  wolfSSL_free(ssl_);
+}
 
 SessionStatus Session::handshake(ConstBytes& input, ByteSink output) {
   CHECK(!handshake_done_);
   if (failed_) return SessionStatus::failed;
+  if (handshake_->is_signing) return SessionStatus::signing;
   const Call call(*this, &input, output);
   const size_t available = input.size();
-  const int result = wolfSSL_accept(ssl_);
-  if (result == WOLFSSL_SUCCESS) {
+  if (!advance_handshake()) return SessionStatus::signing;
+  if (handshake_->result == WOLFSSL_SUCCESS) {
     handshake_done_ = true;
-    alpn_names_ = nullptr;
+    handshake_ = nullptr;
     silent_bytes_ = 0;
     return SessionStatus::ok;
   }
-  const SessionStatus status = on_result(result, available - input.size());
+  const SessionStatus status = on_result(handshake_->result, available - input.size());
   if (status == SessionStatus::closed) error_text_ = "the client closed the connection in the middle of the handshake";
   return status;
 }
@@ -173,6 +213,74 @@ void Session::close(ByteSink output) {
   const Call call(*this, nullptr, output);
   // The result says whether the client has closed too, which read() tells.
   wolfSSL_shutdown(ssl_);
+}
+
+// --- The handshake's steps -------------------------------------------------------------------------
+
+// One step of wolfSSL's handshake, or the rest of one that has waited; false: it waits.
+bool Session::advance_handshake() {
+  Handshake& handshake = *handshake_;
+  if (!handshake.fiber) {
+    std::byte* stack = handshake.pool == nullptr ? nullptr : handshake.pool->stacks.take();
+    if (stack == nullptr) {
+      handshake.result = wolfSSL_accept(ssl_);
+      return true;
+    }
+    handshake.fiber.emplace(handshake.pool->stacks, stack, run_step, this);
+  }
+  handshake.fiber->resume();
+  if (!handshake.fiber->is_done()) return false;
+  handshake.fiber.reset();
+  return true;
+}
+
+void Session::run_step(void* self) {
+  auto& session = *static_cast<Session*>(self);
+  session.handshake_->result = wolfSSL_accept(session.ssl_);
+}
+
+Session* Session::running() noexcept { return running_session; }
+
+bool Session::sign_block(const PrivateKey& key, const std::byte* block, std::byte* signature, WC_RNG* random) {
+  if (handshake_ == nullptr) return false;  // after the handshake nothing is signed
+  Handshake& handshake = *handshake_;
+  DCHECK(handshake.key.get() == &key);
+  if (handshake.job == nullptr) handshake.job = std::make_unique<SigningJob>();
+  const bool can_wait = handshake.fiber && key.is_worth_queueing();
+  std::memcpy(handshake.job->input.data(), block, key.size_bytes());
+  const bool is_signed = can_wait ? wait_for_signature() : key.run(block, handshake.job->output.data(), random);
+  if (!is_signed) return false;
+  std::memcpy(signature, handshake.job->output.data(), key.size_bytes());
+  return true;
+}
+
+// On the fiber. The job is the queue's until on_signed().
+bool Session::wait_for_signature() {
+  Handshake& handshake = *handshake_;
+  SigningJob& job = *handshake.job;
+  job.key = handshake.key;
+  job.has_succeeded = false;
+  job.on_done = on_signed;
+  job.owner = this;
+  handshake.is_signing = true;
+  handshake.pool->signing.submit(job);
+  handshake.fiber->stop();
+  return !handshake.is_abandoned && job.has_succeeded;  // an abandoned job is gone
+}
+
+void Session::on_signed(void* self) {
+  Handshake& handshake = *static_cast<Session*>(self)->handshake_;
+  handshake.is_signing = false;
+  handshake.waiter.on_signed(handshake.waiter.owner);
+}
+
+// wolfSSL looks at what it has just signed, which was checked already (PrivateKey).
+bool Session::open_block(const PrivateKey& key, const std::byte* signature, std::byte* block) {
+  const SigningJob* job = handshake_ == nullptr ? nullptr : handshake_->job.get();
+  if (job == nullptr || std::memcmp(job->output.data(), signature, key.size_bytes()) != 0)
+    return key.run_public(signature, block);
+  std::memcpy(block, job->input.data(), key.size_bytes());
+  return true;
 }
 
 // --- How a call ended ------------------------------------------------------------------------------

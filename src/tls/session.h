@@ -11,32 +11,37 @@
 #include "base/byte_sink.h"
 #include "base/bytes.h"
 #include "tls/failure.h"
+#include "tls/handshake_pool.h"
 #include "tls/server_context.h"
 
 #include <memory>
 #include <string_view>
 
 struct WOLFSSL;
+struct WC_RNG;
 
 namespace sluice::tls {
 
 enum class SessionStatus : uint8_t {
   ok,          // progress was made; read(): bytes were delivered
   need_input,  // nothing more to do until more ciphertext arrives
+  signing,     // handshake(): nothing more to do until the signature is there, of which the waiter is told
   closed,      // the peer sent close_notify: no more plaintext will come
   failed,      // an alert has been written to the output; error_text() says why; the session is dead
 };
 
 class Session {
  public:
-  // Nullptr when there is no memory.
-  [[nodiscard]] static std::unique_ptr<Session> accept(ServerContext& context);
+  // Nullptr when there is no memory. With a pool whose queue is served, RSA signatures are made there, and the pool
+  // must outlive the session.
+  [[nodiscard]] static std::unique_ptr<Session> accept(ServerContext& context, HandshakePool* pool = nullptr,
+                                                       SignatureWaiter waiter = {});
 
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session();
 
-  // Drives the handshake. `ok` exactly once, when it is complete; need_input until then; closed
+  // Drives the handshake. `ok` exactly once, when it is complete; need_input or signing until then; closed
   // when the client gave up politely. Input that follows the handshake is left.
   [[nodiscard]] SessionStatus handshake(ConstBytes& input, ByteSink output);
   [[nodiscard]] bool is_handshake_done() const noexcept { return handshake_done_; }
@@ -70,25 +75,41 @@ class Session {
 
   [[nodiscard]] std::string_view error_text() const noexcept { return error_text_; }
 
+  // --- for crypto_device, from inside a call ---
+  // The session that this thread is in a call of; null: none.
+  [[nodiscard]] static Session* running() noexcept;
+  // The private RSA operation on a padded block of key.size_bytes(). May stop the handshake's fiber until the signing
+  // thread has done it. False: the key is unfit, or the session is being destroyed.
+  [[nodiscard]] bool sign_block(const PrivateKey& key, const std::byte* block, std::byte* signature, WC_RNG* random);
+  // The public operation.
+  [[nodiscard]] bool open_block(const PrivateKey& key, const std::byte* signature, std::byte* block);
+
  private:
   friend class ServerContext;
   class Call;
 
-  explicit Session(ServerContext& context) noexcept : alpn_names_(context.alpn_) {}
+  struct Handshake;
+
+  Session();
 
   static void install_callbacks(WOLFSSL_CTX* context) noexcept;
   static int on_receive(WOLFSSL* ssl, char* buffer, int size, void* session);
   static int on_send(WOLFSSL* ssl, char* buffer, int size, void* session);
   static int on_client_hello(WOLFSSL* ssl, int* alert, void* unused);
 
+  [[nodiscard]] bool advance_handshake();
+  [[nodiscard]] bool wait_for_signature();
+  static void run_step(void* session);
+  static void on_signed(void* session);
+
   SessionStatus on_result(int result, size_t consumed);
   SessionStatus fail(int error);
   SessionStatus fail(const Failure& failure);
 
   WOLFSSL* ssl_ = nullptr;
-  ConstBytes* input_ = nullptr;                                 // set exactly during a call that reads
-  ByteSink output_{};                                           // set exactly during a call
-  std::shared_ptr<const ServerContext::AlpnNames> alpn_names_;  // until the protocol is chosen
+  ConstBytes* input_ = nullptr;           // set exactly during a call that reads
+  ByteSink output_{};                     // set exactly during a call
+  std::unique_ptr<Handshake> handshake_;  // until it is done
   std::string_view error_text_;
   size_t silent_bytes_ = 0;  // consumed since the last plaintext
   bool handshake_done_ = false;

@@ -27,14 +27,15 @@ void Transport::release(io::Chunk*& chunk) noexcept {
 void Transport::start_tls(std::unique_ptr<tls::Session> session) noexcept { session_ = std::move(session); }
 
 SessionStatus Transport::drive_handshake() {
-  SessionStatus status = SessionStatus::need_input;
-  while (status == SessionStatus::need_input && !stream_.received().empty()) {
+  SessionStatus status;
+  do {
     ConstBytes input = stream_.received();
     const size_t offered = input.size();
     status = session_->handshake(input, stream_.sink());
     stream_.consume(offered - input.size());
-  }
-  stream_.flush();
+  } while (status == SessionStatus::need_input && !stream_.received().empty());
+  // What comes before a signature goes with it: one send.
+  if (status != SessionStatus::signing) stream_.flush();
   return status;
 }
 

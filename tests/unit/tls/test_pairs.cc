@@ -57,9 +57,37 @@ const Pem& other_rsa_2048() {
   return pem;
 }
 
+const Pem& rsa_3072() {
+  static const Pem pem = make(Key(EVP_RSA_gen(3072)).get());
+  return pem;
+}
+
+const Pem& rsa_4096() {
+  static const Pem pem = make(Key(EVP_RSA_gen(4096)).get());
+  return pem;
+}
+
 const Pem& ecdsa_p256() {
   static const Pem pem = make(Key(EVP_EC_gen("P-256")).get());
   return pem;
+}
+
+bool verifies(const Pem& pem, const std::string& digest, const std::string& signature) {
+  const MemoryBio text(BIO_new_mem_buf(pem.key.data(), static_cast<int>(pem.key.size())));
+  const Key key(PEM_read_bio_PrivateKey(text.get(), nullptr, nullptr, nullptr));
+  EVP_PKEY_CTX* context = EVP_PKEY_CTX_new(key.get(), nullptr);
+  const auto bytes = [](const std::string& some) { return reinterpret_cast<const unsigned char*>(some.data()); };
+  const bool is_right = EVP_PKEY_verify_init(context) > 0 && EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) > 0 &&
+                        EVP_PKEY_verify(context, bytes(signature), signature.size(), bytes(digest), digest.size()) > 0;
+  EVP_PKEY_CTX_free(context);
+  return is_right;
+}
+
+std::string padded_block(const std::string& digest, size_t size) {
+  static constexpr unsigned char prefix[] = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
+                                             0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20};
+  const std::string info = std::string(reinterpret_cast<const char*>(prefix), sizeof prefix) + digest;
+  return std::string("\x00\x01", 2) + std::string(size - 3 - info.size(), '\xff') + std::string(1, '\0') + info;
 }
 
 std::string encrypted_rsa_2048_key() {

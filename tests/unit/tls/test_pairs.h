@@ -16,7 +16,14 @@ struct Pem {
 // Self-signed for localhost, valid for ten days; made once per process.
 [[nodiscard]] const Pem& rsa_2048();
 [[nodiscard]] const Pem& other_rsa_2048();
+[[nodiscard]] const Pem& rsa_3072();
+[[nodiscard]] const Pem& rsa_4096();
 [[nodiscard]] const Pem& ecdsa_p256();
+
+// The key's signature of a SHA-256 digest, by PKCS#1 version 1.5 (RSA) or ECDSA, is right.
+[[nodiscard]] bool verifies(const Pem& pem, const std::string& digest, const std::string& signature);
+// The block that a PKCS#1 version 1.5 signature of a SHA-256 digest is made of (RFC 8017 9.2).
+[[nodiscard]] std::string padded_block(const std::string& digest, size_t size);
 
 // The key of rsa_2048() encrypted with a password, as PKCS#8 (ENCRYPTED PRIVATE KEY).
 [[nodiscard]] std::string encrypted_rsa_2048_key();
