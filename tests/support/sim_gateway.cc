@@ -18,6 +18,7 @@ SimGateway::SimGateway(World& world, const snapshot::Snapshot& snapshot, uint64_
       observer_(std::make_unique<observe::ShardObserver>()),
       loop_(std::move(*io::Loop::create(options))),
       services_(std::make_unique<proxy::Services>(*loop_, *observer_, seed)) {
+  services_->handshakes.signing.begin_service(tls::RsaBatching::automatic, [](void*) {}, this);
   adopt(snapshot);
   for (const snapshot::Listener& listener : snapshot.listeners) {
     const Result<int> fd = io::open_listener(listener.address);
@@ -29,6 +30,17 @@ SimGateway::SimGateway(World& world, const snapshot::Snapshot& snapshot, uint64_
 }
 
 SimGateway::~SimGateway() = default;
+
+// In rough weather signatures take some turns, as with a signing thread.
+void SimGateway::turn(Duration max_wait) {
+  loop_->turn(max_wait);
+  tls::SigningQueue& signing = services_->handshakes.signing;
+  signing.publish();
+  if (world_.chance(world_.weather().delayed_completion)) return;
+  while (signing.serve_one_batch()) {
+  }
+  signing.collect();
+}
 
 void SimGateway::on_accepted(void* self, accept::Listener& listener, int fd) {
   proxy::Services& services = *static_cast<SimGateway*>(self)->services_;

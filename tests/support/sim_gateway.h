@@ -1,5 +1,5 @@
 // The data plane of one shard over the simulated kernel: what shard::Shard puts together, without its
-// thread and its mailbox. Unit tests and the simulation drive it turn by turn.
+// threads and its mailbox. Unit tests and the simulation drive it turn by turn.
 #pragma once
 
 #include "accept/listener.h"
@@ -24,7 +24,7 @@ class SimGateway {
   SimGateway& operator=(const SimGateway&) = delete;
   ~SimGateway();  // ended
 
-  void turn(Duration max_wait) { loop_->turn(max_wait); }
+  void turn(Duration max_wait);
   void adopt(const snapshot::Snapshot& snapshot) { services_->snapshots.adopt(snapshot); }
   // As Shard when it is full, nearly full, or not: nothing, one by one, many.
   void admit(std::optional<io::AcceptCount> count);
