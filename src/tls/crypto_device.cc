@@ -2,22 +2,28 @@
 
 #include "base/check.h"
 #include "tls/private_key.h"
+#include "tls/record_cipher.h"
 #include "tls/session.h"
+#include "tls/x25519_keys.h"
 
 #include <wolfssl/options.h>  // before any other header of wolfSSL
 
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/ssl.h>
 #include <wolfssl/wolfcrypt/cryptocb.h>
+#include <wolfssl/wolfcrypt/curve25519.h>
 #include <wolfssl/wolfcrypt/ecc.h>
 #include <wolfssl/wolfcrypt/error-crypt.h>
 #include <wolfssl/wolfcrypt/rsa.h>
 
 #include <cstring>
+#include <span>
 
 namespace sluice::tls {
 
 namespace {
+
+// --- Keys ------------------------------------------------------------------------------------------
 
 constexpr int kDeviceId = 0x736c;  // any number but INVALID_DEVID
 
@@ -48,8 +54,17 @@ int run_rsa(const PrivateKey& key, wc_CryptoInfo& info) {
   }
 }
 
+int make_x25519_key(curve25519_key* key, WC_RNG* random) {
+  X25519KeyPair pair;
+  if (!take_x25519_key_pair(pair, random)) return CRYPTOCB_UNAVAILABLE;
+  return wc_curve25519_import_private_raw_ex(reinterpret_cast<const byte*>(pair.private_key.data()), x25519_bytes,
+                                             reinterpret_cast<const byte*>(pair.public_key.data()), x25519_bytes, key,
+                                             EC25519_LITTLE_ENDIAN);
+}
+
 int run_public_key(wc_CryptoInfo& info) {
   switch (info.pk.type) {
+    case WC_PK_TYPE_CURVE25519_KEYGEN: return make_x25519_key(info.pk.curve25519kg.key, info.pk.curve25519kg.rng);
     case WC_PK_TYPE_RSA: {
       const PrivateKey* key = key_of(info.pk.rsa.key->id, info.pk.rsa.key->idLen);
       return key == nullptr ? CRYPTOCB_UNAVAILABLE : run_rsa(*key, info);
@@ -73,8 +88,39 @@ int run_public_key(wc_CryptoInfo& info) {
   }
 }
 
+// --- Records ---------------------------------------------------------------------------------------
+
+bool is_for_record_cipher(const Aes& aes, word32 nonce_size, word32 tag_size) noexcept {
+  return (aes.keylen == 16 || aes.keylen == 32) && nonce_size == gcm_nonce_bytes && tag_size == gcm_tag_bytes &&
+         can_protect_records();
+}
+
+ConstBytes key_of(const Aes& aes) noexcept {
+  return std::as_bytes(std::span(aes.devKey)).first(static_cast<size_t>(aes.keylen));
+}
+
+int run_cipher(wc_CryptoInfo& info) {
+  if (info.cipher.type != WC_CIPHER_AES_GCM) return CRYPTOCB_UNAVAILABLE;
+  if (info.cipher.enc != 0) {
+    auto& gcm = info.cipher.aesgcm_enc;
+    if (!is_for_record_cipher(*gcm.aes, gcm.ivSz, gcm.authTagSz)) return CRYPTOCB_UNAVAILABLE;
+    encrypt_record(key_of(*gcm.aes), as_bytes_of(gcm.iv), {as_bytes_of(gcm.authIn), gcm.authInSz},
+                   {as_bytes_of(gcm.in), gcm.sz}, as_bytes_of(gcm.out), as_bytes_of(gcm.authTag));
+    return 0;
+  }
+  auto& gcm = info.cipher.aesgcm_dec;
+  if (!is_for_record_cipher(*gcm.aes, gcm.ivSz, gcm.authTagSz)) return CRYPTOCB_UNAVAILABLE;
+  const bool is_genuine = decrypt_record(key_of(*gcm.aes), as_bytes_of(gcm.iv), {as_bytes_of(gcm.authIn), gcm.authInSz},
+                                         {as_bytes_of(gcm.in), gcm.sz}, as_bytes_of(gcm.authTag), as_bytes_of(gcm.out));
+  return is_genuine ? 0 : AES_GCM_AUTH_E;
+}
+
 int on_crypto_operation(int /*device*/, wc_CryptoInfo* info, void* /*unused*/) {
-  return info->algo_type == WC_ALGO_TYPE_PK ? run_public_key(*info) : CRYPTOCB_UNAVAILABLE;
+  switch (info->algo_type) {
+    case WC_ALGO_TYPE_PK: return run_public_key(*info);
+    case WC_ALGO_TYPE_CIPHER: return run_cipher(*info);
+    default: return CRYPTOCB_UNAVAILABLE;
+  }
 }
 
 }  // namespace
@@ -82,6 +128,12 @@ int on_crypto_operation(int /*device*/, wc_CryptoInfo* info, void* /*unused*/) {
 Status register_crypto_device() {
   if (wc_CryptoCb_RegisterDevice(kDeviceId, on_crypto_operation, nullptr) != 0)
     return failure("the TLS library refuses sluice's cryptography: it was built without crypto callbacks");
+  return {};
+}
+
+Status use_crypto_device(WOLFSSL_CTX* context) {
+  if (wolfSSL_CTX_SetDevId(context, kDeviceId) != WOLFSSL_SUCCESS)
+    return failure("the TLS library refuses sluice's cryptography");
   return {};
 }
 

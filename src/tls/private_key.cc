@@ -187,7 +187,7 @@ size_t PrivateKey::sign(ConstBytes digest, MutableBytes signature, WC_RNG* rando
 
 #ifdef SLUICE_HAS_CRYPTO_MB
 
-bool can_batch_rsa() noexcept {
+bool can_use_crypto_mb() noexcept {
   static const bool can = mbx_is_crypto_mb_applicable(mbx_get_cpu_features()) != 0;
   return can;
 }
@@ -258,7 +258,7 @@ void run_in_lanes(std::span<RsaOperation> operations, std::span<const RsaParts*>
 void PrivateKey::run_batch(std::span<RsaOperation> operations, RsaBatching batching, WC_RNG* random) noexcept {
   CHECK(operations.size() <= rsa_batch_max);
   std::array<const RsaParts*, kLanes> keys{};
-  bool can_batch = operations.size() > 1 && batching != RsaBatching::never && can_batch_rsa();
+  bool can_batch = operations.size() > 1 && batching != RsaBatching::never && can_use_crypto_mb();
   for (size_t i = 0; i < operations.size(); ++i) {
     CHECK(operations[i].key->is_worth_queueing() && operations[i].key->size_bytes() == operations[0].key->size_bytes());
     keys[i] = operations[i].key->parts_->rsa.get();
@@ -278,7 +278,7 @@ void PrivateKey::run_batch(std::span<RsaOperation> operations, RsaBatching batch
 
 #else
 
-bool can_batch_rsa() noexcept { return false; }
+bool can_use_crypto_mb() noexcept { return false; }
 
 void PrivateKey::run_batch(std::span<RsaOperation> operations, RsaBatching /*batching*/, WC_RNG* random) noexcept {
   for (RsaOperation& operation : operations)

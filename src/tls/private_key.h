@@ -71,7 +71,7 @@ class PrivateKey {
   std::unique_ptr<Parts> parts_;
 };
 
-// Whether this processor can do RSA operations in batches.
-[[nodiscard]] bool can_batch_rsa() noexcept;
+// Whether this processor has what crypto_mb needs (AVX-512 IFMA).
+[[nodiscard]] bool can_use_crypto_mb() noexcept;
 
 }  // namespace sluice::tls

@@ -163,6 +163,7 @@ Result<std::shared_ptr<ServerContext>> ServerContext::create(const snapshot::Tls
   Result<OwnedContext> context = new_context(settings);
   if (!context) return refuse(context.error());
   if (Status status = set_parameters(context->get(), settings); !status) return refuse(status.error());
+  if (Status status = use_crypto_device(context->get()); !status) return refuse(status.error());
   Result<std::shared_ptr<const PrivateKey>> key = load_key_pair(context->get(), key_pair);
   if (!key) return refuse(key.error());
   Session::install_callbacks(context->get());

@@ -1,0 +1,64 @@
+#include "tls/x25519_keys.h"
+
+#include "tls/private_key.h"
+
+#include <wolfssl/options.h>  // before any other header of wolfSSL
+
+#include <wolfssl/wolfcrypt/random.h>
+
+#ifdef SLUICE_HAS_CRYPTO_MB
+#include <crypto_mb/x25519.h>
+#endif
+
+#include <cstring>
+
+namespace sluice::tls {
+
+X25519KeyPair::~X25519KeyPair() { explicit_bzero(private_key.data(), private_key.size()); }
+
+#ifdef SLUICE_HAS_CRYPTO_MB
+
+namespace {
+
+constexpr size_t kLanes = 8;
+
+struct Stock {
+  std::array<X25519KeyPair, kLanes> pairs;
+  size_t count = 0;  // of unused ones, at the front
+};
+
+bool refill(Stock& stock, WC_RNG* random) noexcept {
+  std::array<int8u*, kLanes> public_keys;
+  std::array<const int8u*, kLanes> private_keys;
+  for (size_t i = 0; i < kLanes; ++i) {
+    auto& key = stock.pairs[i].private_key;
+    if (wc_RNG_GenerateBlock(random, reinterpret_cast<byte*>(key.data()), x25519_bytes) != 0) return false;
+    key[0] &= std::byte{248};  // RFC 7748 5
+    key[31] = (key[31] & std::byte{127}) | std::byte{64};
+    private_keys[i] = reinterpret_cast<const int8u*>(key.data());
+    public_keys[i] = reinterpret_cast<int8u*>(stock.pairs[i].public_key.data());
+  }
+  if (mbx_x25519_public_key_mb8(public_keys.data(), private_keys.data()) != 0) return false;
+  stock.count = kLanes;
+  return true;
+}
+
+}  // namespace
+
+bool take_x25519_key_pair(X25519KeyPair& pair, WC_RNG* random) noexcept {
+  static thread_local Stock stock;
+  if (!can_use_crypto_mb() || (stock.count == 0 && !refill(stock, random))) return false;
+  X25519KeyPair& taken = stock.pairs[--stock.count];
+  pair.private_key = taken.private_key;
+  pair.public_key = taken.public_key;
+  explicit_bzero(taken.private_key.data(), x25519_bytes);
+  return true;
+}
+
+#else
+
+bool take_x25519_key_pair(X25519KeyPair& /*pair*/, WC_RNG* /*random*/) noexcept { return false; }
+
+#endif
+
+}  // namespace sluice::tls
