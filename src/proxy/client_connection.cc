@@ -136,7 +136,7 @@ void ClientConnection::on_hello_bytes() {
   std::unique_ptr<tls::Session> session =
       context == nullptr
           ? nullptr
-          : tls::Session::accept(*context, &services_.handshakes, {.on_signed = on_signed, .owner = this});
+          : tls::Session::accept(*context, &services_.handshakes, {.on_ready = on_handshake_ready, .owner = this});
   if (session == nullptr) {
     services_.observer.counters.tls_handshake_failures.add();
     close_at_once(io::Stream::Ending::orderly);
@@ -147,14 +147,14 @@ void ClientConnection::on_hello_bytes() {
   on_handshake_bytes();
 }
 
-void ClientConnection::on_signed(void* self) {
+void ClientConnection::on_handshake_ready(void* self) {
   auto& connection = *static_cast<ClientConnection*>(self);
   if (connection.state_ == State::tls_handshake) connection.on_handshake_bytes();
 }
 
 void ClientConnection::on_handshake_bytes() {
   switch (transport_.drive_handshake()) {
-    case tls::SessionStatus::signing:
+    case tls::SessionStatus::waiting:
     case tls::SessionStatus::need_input:
       if (transport_.stream().is_at_end()) {
         services_.observer.counters.tls_handshake_failures.add();

@@ -54,7 +54,7 @@ class ClientConnection : public ListNode<ClientConnection> {
  private:
   static void on_stream_change(void* self);
   static void on_timer(void* self);
-  static void on_signed(void* self);
+  static void on_handshake_ready(void* self);
   static void on_yielded(void* self);
   static void on_retire(void* self);
 

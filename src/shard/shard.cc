@@ -94,7 +94,7 @@ void Shard::turn_until_stopped() {
     loop_->turn(kTurnWaitMax);
     adopt_snapshot();
     admit();
-    services_->handshakes.signing.publish();
+    services_->handshakes.end_turn();
     publish_statistics();
   }
   stop_everything();

@@ -4,7 +4,7 @@
 #include "tls/private_key.h"
 #include "tls/record_cipher.h"
 #include "tls/session.h"
-#include "tls/x25519_keys.h"
+#include "tls/x25519.h"
 
 #include <wolfssl/options.h>  // before any other header of wolfSSL
 
@@ -62,8 +62,20 @@ int make_x25519_key(curve25519_key* key, WC_RNG* random) {
                                              EC25519_LITTLE_ENDIAN);
 }
 
+int agree_on_x25519(wc_CryptoInfo& info) {
+  auto& agreement = info.pk.curve25519;
+  Session* session = Session::running();
+  if (session == nullptr || agreement.endian != EC25519_LITTLE_ENDIAN || *agreement.outlen < x25519_bytes ||
+      !session->agree(as_bytes_of(agreement.private_key->k), as_bytes_of(agreement.public_key->p.point),
+                      as_bytes_of(agreement.out)))
+    return CRYPTOCB_UNAVAILABLE;
+  *agreement.outlen = x25519_bytes;
+  return 0;
+}
+
 int run_public_key(wc_CryptoInfo& info) {
   switch (info.pk.type) {
+    case WC_PK_TYPE_CURVE25519: return agree_on_x25519(info);
     case WC_PK_TYPE_CURVE25519_KEYGEN: return make_x25519_key(info.pk.curve25519kg.key, info.pk.curve25519kg.rng);
     case WC_PK_TYPE_RSA: {
       const PrivateKey* key = key_of(info.pk.rsa.key->id, info.pk.rsa.key->idLen);

@@ -3,17 +3,25 @@
 
 #include "tls/fiber.h"
 #include "tls/signing_queue.h"
+#include "tls/x25519.h"
 
 namespace sluice::tls {
 
 struct HandshakePool {
-  FiberStacks stacks;    // of handshakes that wait for a signature
-  SigningQueue signing;  // not served: every handshake signs for itself, at once
+  FiberStacks stacks;  // of handshakes that wait
+  X25519Agreements agreements;
+  SigningQueue signing;  // not served: handshakes do everything themselves, at once
+
+  // At the end of each turn: what the handshakes of this turn wait for is done, or handed over.
+  void end_turn() noexcept {
+    agreements.run();
+    signing.publish();
+  }
 };
 
-// Who calls Session::handshake() again when its signature is there.
-struct SignatureWaiter {
-  void (*on_signed)(void* owner) = nullptr;
+// Who calls Session::handshake() again when what it waits for is there.
+struct HandshakeWaiter {
+  void (*on_ready)(void* owner) = nullptr;
   void* owner = nullptr;
 };
 

@@ -44,10 +44,11 @@ struct Session::Handshake {
   std::shared_ptr<const ServerContext::AlpnNames> alpn_names;  // until the protocol is chosen
   std::shared_ptr<const PrivateKey> key;                       // the context may be gone before the handshake is done
   HandshakePool* pool = nullptr;                               // null: signatures are made at once
-  SignatureWaiter waiter;
-  std::optional<Fiber> fiber;       // exactly while a step is under way; between calls: while it waits for `job`
-  std::unique_ptr<SigningJob> job;  // the last signature; during is_signing the queue has it
-  bool is_signing = false;
+  HandshakeWaiter waiter;
+  std::optional<Fiber> fiber;            // exactly while a step is under way; between calls: while it waits
+  std::unique_ptr<SigningJob> job;       // the last signature; while it waits for that, the queue has it
+  X25519Agreement* agreement = nullptr;  // exactly while it waits for that; on the fiber's stack
+  bool is_waiting = false;
   bool is_abandoned = false;  // the session is being destroyed: the step is to come to its end
   int result = 0;             // of the last step
 };
@@ -132,7 +133,7 @@ int Session::on_client_hello(WOLFSSL* ssl, int* alert, void* /*unused*/) {
 
 Session::Session() : handshake_(std::make_unique<Handshake>()) {}
 
-std::unique_ptr<Session> Session::accept(ServerContext& context, HandshakePool* pool, SignatureWaiter waiter) {
+std::unique_ptr<Session> Session::accept(ServerContext& context, HandshakePool* pool, HandshakeWaiter waiter) {
   std::unique_ptr<Session> session(new (std::nothrow) Session);
   if (session == nullptr) return nullptr;
   Handshake& handshake = *session->handshake_;
@@ -151,7 +152,8 @@ Session::~Session() {
   if (handshake_ != nullptr && handshake_->fiber) {
     // What the step has on its stack it frees itself: the signature fails, and it comes to its end.
     handshake_->is_abandoned = true;
-    if (handshake_->is_signing) handshake_->job.release()->on_done = nullptr;  // the queue frees it
+    if (handshake_->is_waiting && handshake_->agreement == nullptr)
+      handshake_->job.release()->on_done = nullptr;  // the queue frees it
     const Call call(*this, nullptr, {});
     handshake_->fiber->resume();
   }
@@ -161,10 +163,10 @@ Session::~Session() {
 SessionStatus Session::handshake(ConstBytes& input, ByteSink output) {
   CHECK(!handshake_done_);
   if (failed_) return SessionStatus::failed;
-  if (handshake_->is_signing) return SessionStatus::signing;
+  if (handshake_->is_waiting) return SessionStatus::waiting;
   const Call call(*this, &input, output);
   const size_t available = input.size();
-  if (!advance_handshake()) return SessionStatus::signing;
+  if (!advance_handshake()) return SessionStatus::waiting;
   if (handshake_->result == WOLFSSL_SUCCESS) {
     handshake_done_ = true;
     handshake_ = nullptr;
@@ -242,7 +244,8 @@ void Session::run_step(void* self) {
 Session* Session::running() noexcept { return running_session; }
 
 bool Session::sign_block(const PrivateKey& key, const std::byte* block, std::byte* signature, WC_RNG* random) {
-  if (handshake_ == nullptr) return false;  // after the handshake nothing is signed
+  // After the handshake nothing is signed.
+  if (handshake_ == nullptr || handshake_->is_abandoned) return false;
   Handshake& handshake = *handshake_;
   DCHECK(handshake.key.get() == &key);
   if (handshake.job == nullptr) handshake.job = std::make_unique<SigningJob>();
@@ -254,24 +257,45 @@ bool Session::sign_block(const PrivateKey& key, const std::byte* block, std::byt
   return true;
 }
 
-// On the fiber. The job is the queue's until on_signed().
+// On the fiber. The job is the queue's until on_ready().
 bool Session::wait_for_signature() {
   Handshake& handshake = *handshake_;
   SigningJob& job = *handshake.job;
   job.key = handshake.key;
   job.has_succeeded = false;
-  job.on_done = on_signed;
+  job.on_done = on_ready;
   job.owner = this;
-  handshake.is_signing = true;
   handshake.pool->signing.submit(job);
-  handshake.fiber->stop();
+  wait();
   return !handshake.is_abandoned && job.has_succeeded;  // an abandoned job is gone
 }
 
-void Session::on_signed(void* self) {
+bool Session::agree(const std::byte* private_key, const std::byte* peer_key, std::byte* secret) {
+  if (handshake_ == nullptr || !handshake_->fiber || !can_use_crypto_mb()) return false;
+  Handshake& handshake = *handshake_;
+  X25519Agreement agreement;
+  agreement.private_key = private_key;
+  agreement.peer_key = peer_key;
+  agreement.secret = secret;
+  agreement.on_done = on_ready;
+  agreement.owner = this;
+  handshake.agreement = &agreement;
+  handshake.pool->agreements.add(agreement);
+  wait();
+  handshake.agreement = nullptr;
+  agreement.unlink_if_linked();  // abandoned
+  return agreement.has_succeeded;
+}
+
+void Session::wait() {
+  handshake_->is_waiting = true;
+  handshake_->fiber->stop();
+}
+
+void Session::on_ready(void* self) {
   Handshake& handshake = *static_cast<Session*>(self)->handshake_;
-  handshake.is_signing = false;
-  handshake.waiter.on_signed(handshake.waiter.owner);
+  handshake.is_waiting = false;
+  handshake.waiter.on_ready(handshake.waiter.owner);
 }
 
 // wolfSSL looks at what it has just signed, which was checked already (PrivateKey).

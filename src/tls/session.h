@@ -25,23 +25,23 @@ namespace sluice::tls {
 enum class SessionStatus : uint8_t {
   ok,          // progress was made; read(): bytes were delivered
   need_input,  // nothing more to do until more ciphertext arrives
-  signing,     // handshake(): nothing more to do until the signature is there, of which the waiter is told
+  waiting,     // handshake(): for a signature or a shared secret; the waiter is told when it is there
   closed,      // the peer sent close_notify: no more plaintext will come
   failed,      // an alert has been written to the output; error_text() says why; the session is dead
 };
 
 class Session {
  public:
-  // Nullptr when there is no memory. With a pool whose queue is served, RSA signatures are made there, and the pool
-  // must outlive the session.
+  // Nullptr when there is no memory. With a pool whose queue is served, RSA signatures and shared secrets are
+  // made there, and the pool must outlive the session.
   [[nodiscard]] static std::unique_ptr<Session> accept(ServerContext& context, HandshakePool* pool = nullptr,
-                                                       SignatureWaiter waiter = {});
+                                                       HandshakeWaiter waiter = {});
 
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session();
 
-  // Drives the handshake. `ok` exactly once, when it is complete; need_input or signing until then; closed
+  // Drives the handshake. `ok` exactly once, when it is complete; need_input or waiting until then; closed
   // when the client gave up politely. Input that follows the handshake is left.
   [[nodiscard]] SessionStatus handshake(ConstBytes& input, ByteSink output);
   [[nodiscard]] bool is_handshake_done() const noexcept { return handshake_done_; }
@@ -81,6 +81,8 @@ class Session {
   // The private RSA operation on a padded block of key.size_bytes(). May stop the handshake's fiber until the signing
   // thread has done it. False: the key is unfit, or the session is being destroyed.
   [[nodiscard]] bool sign_block(const PrivateKey& key, const std::byte* block, std::byte* signature, WC_RNG* random);
+  // X25519's shared secret, as sign_block(). False: the TLS library is to do it.
+  [[nodiscard]] bool agree(const std::byte* private_key, const std::byte* peer_key, std::byte* secret);
   // The public operation.
   [[nodiscard]] bool open_block(const PrivateKey& key, const std::byte* signature, std::byte* block);
 
@@ -100,7 +102,8 @@ class Session {
   [[nodiscard]] bool advance_handshake();
   [[nodiscard]] bool wait_for_signature();
   static void run_step(void* session);
-  static void on_signed(void* session);
+  void wait();
+  static void on_ready(void* session);
 
   SessionStatus on_result(int result, size_t consumed);
   SessionStatus fail(int error);

@@ -35,7 +35,7 @@ SessionStatus Transport::drive_handshake() {
     stream_.consume(offered - input.size());
   } while (status == SessionStatus::need_input && !stream_.received().empty());
   // What comes before a signature goes with it: one send.
-  if (status != SessionStatus::signing) stream_.flush();
+  if (status != SessionStatus::waiting) stream_.flush();
   return status;
 }
 

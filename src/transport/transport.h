@@ -32,7 +32,7 @@ class Transport {
   // From now on the stream's bytes are records of `session`.
   void start_tls(std::unique_ptr<tls::Session> session) noexcept;
   // The session's handshake, as far as the received bytes go; sends its answers. need_input: call again
-  // when more arrived; signing: when the session's waiter was told. failed: the alert is on its way, session()->error_text() says why.
+  // when more arrived; waiting: when the session's waiter was told. failed: the alert is on its way, session()->error_text() says why.
   [[nodiscard]] tls::SessionStatus drive_handshake();
   [[nodiscard]] tls::Session* session() const noexcept { return session_.get(); }
   [[nodiscard]] bool is_tls() const noexcept { return session_ != nullptr; }

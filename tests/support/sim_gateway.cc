@@ -34,9 +34,9 @@ SimGateway::~SimGateway() = default;
 // In rough weather signatures take some turns, as with a signing thread.
 void SimGateway::turn(Duration max_wait) {
   loop_->turn(max_wait);
-  tls::SigningQueue& signing = services_->handshakes.signing;
-  signing.publish();
+  services_->handshakes.end_turn();
   if (world_.chance(world_.weather().delayed_completion)) return;
+  tls::SigningQueue& signing = services_->handshakes.signing;
   while (signing.serve_one_batch()) {
   }
   signing.collect();

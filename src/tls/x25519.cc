@@ -1,4 +1,4 @@
-#include "tls/x25519_keys.h"
+#include "tls/x25519.h"
 
 #include "tls/private_key.h"
 
@@ -11,6 +11,7 @@
 #endif
 
 #include <cstring>
+#include <span>
 
 namespace sluice::tls {
 
@@ -55,10 +56,52 @@ bool take_x25519_key_pair(X25519KeyPair& pair, WC_RNG* random) noexcept {
   return true;
 }
 
+namespace {
+
+// A single one is left to the TLS library, which takes half the time of a batch.
+void agree(std::span<X25519Agreement*> agreements) noexcept {
+  if (agreements.size() < 2) return;
+  std::array<int8u*, kLanes> secrets{};
+  std::array<const int8u*, kLanes> private_keys{};
+  std::array<const int8u*, kLanes> peer_keys{};
+  std::array<std::array<int8u, x25519_bytes>, kLanes> unused;
+  for (size_t i = 0; i < kLanes; ++i) {
+    // Lanes that nobody needs repeat the first one.
+    const X25519Agreement& agreement = *agreements[i < agreements.size() ? i : 0];
+    private_keys[i] = reinterpret_cast<const int8u*>(agreement.private_key);
+    peer_keys[i] = reinterpret_cast<const int8u*>(agreement.peer_key);
+    secrets[i] = i < agreements.size() ? reinterpret_cast<int8u*>(agreement.secret) : unused[i].data();
+  }
+  const mbx_status status = mbx_x25519_mb8(secrets.data(), private_keys.data(), peer_keys.data());
+  for (size_t i = 0; i < agreements.size(); ++i)
+    agreements[i]->has_succeeded = MBX_GET_STS(status, static_cast<int>(i)) == MBX_STATUS_OK;
+  explicit_bzero(&unused, sizeof unused);
+}
+
+}  // namespace
+
 #else
+
+namespace {
+
+constexpr size_t kLanes = 8;
+
+void agree(std::span<X25519Agreement*> /*agreements*/) noexcept {}
+
+}  // namespace
 
 bool take_x25519_key_pair(X25519KeyPair& /*pair*/, WC_RNG* /*random*/) noexcept { return false; }
 
 #endif
+
+void X25519Agreements::run() noexcept {
+  while (!waiting_.empty()) {
+    std::array<X25519Agreement*, kLanes> batch;
+    size_t count = 0;
+    while (count < kLanes && !waiting_.empty()) batch[count++] = &waiting_.pop_front();
+    agree(std::span(batch).first(count));
+    for (X25519Agreement* agreement : std::span(batch).first(count)) agreement->on_done(agreement->owner);
+  }
+}
 
 }  // namespace sluice::tls

@@ -1,4 +1,4 @@
-#include "tls/x25519_keys.h"
+#include "tls/x25519.h"
 
 #include "tls/private_key.h"
 #include "tls/random_source.h"
