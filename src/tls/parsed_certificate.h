@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace sluice::certs {
+namespace sluice::tls {
 
 enum class KeyAlgorithm { rsa, ecdsa, other };
 
@@ -33,4 +33,4 @@ struct ParsedCertificate {
 // "2026-11-25T10:15:04Z" (RFC 3339).
 [[nodiscard]] std::string to_rfc3339(WallTime time);
 
-}  // namespace sluice::certs
+}  // namespace sluice::tls

@@ -1,9 +1,9 @@
-#include "certs/parsed_certificate.h"
+#include "tls/parsed_certificate.h"
 
 #include "base/address.h"
 #include "base/bytes.h"
-#include "certs/der.h"
-#include "certs/distinguished_name.h"
+#include "tls/der.h"
+#include "tls/distinguished_name.h"
 
 #include <wolfssl/options.h>  // before any other header of wolfSSL
 
@@ -22,7 +22,7 @@
 #include <memory>
 #include <optional>
 
-namespace sluice::certs {
+namespace sluice::tls {
 namespace {
 
 std::string hex(ConstBytes bytes) {
@@ -202,4 +202,4 @@ std::string to_rfc3339(WallTime time) {
                      fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::floor<std::chrono::seconds>(time))));
 }
 
-}  // namespace sluice::certs
+}  // namespace sluice::tls

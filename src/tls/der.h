@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace sluice::certs::der {
+namespace sluice::tls::der {
 
 inline constexpr uint8_t kObjectIdentifier = 0x06;
 inline constexpr uint8_t kUtf8String = 0x0c;
@@ -29,4 +29,4 @@ struct Element {
 // `bytes` is as before.
 [[nodiscard]] std::optional<Element> take(ConstBytes& bytes) noexcept;
 
-}  // namespace sluice::certs::der
+}  // namespace sluice::tls::der
