@@ -1,5 +1,6 @@
 #include "tls/server_context.h"
 
+#include "tls/context_parts.h"
 #include "tls/session.h"
 
 #include <wolfssl/options.h>  // before any other header of wolfSSL
@@ -8,32 +9,14 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <string_view>
 
 namespace sluice::tls {
 namespace {
 
-struct FreeContext {
-  void operator()(WOLFSSL_CTX* context) const noexcept { wolfSSL_CTX_free(context); }
-};
-using OwnedContext = std::unique_ptr<WOLFSSL_CTX, FreeContext>;
-
 constexpr std::string_view kTls13Suites =
     "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA384:TLS13-CHACHA20-POLY1305-SHA256";
-constexpr std::string_view kUsableKeys = "an RSA key of 1024 to 4096 bits or an ECDSA key on P-256, P-384 or P-521";
 constexpr unsigned char kTls13SuiteByte = 0x13;  // RFC 8446 B.4: all of its suites are 0x13XX
-constexpr size_t kAlpnNameBytesMax = 255;        // RFC 7301 3.1
-
-const unsigned char* as_wolfssl(const std::string& text) noexcept {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-
-// wolfSSL's functions return 1, or a negative code, or 0.
-std::string_view reason(int code) {
-  const char* text = code < 0 ? wolfSSL_ERR_reason_error_string(static_cast<unsigned long>(code)) : nullptr;
-  return text == nullptr || *text == '\0' ? "no reason given" : text;
-}
 
 Result<OwnedContext> new_context(const snapshot::TlsSettings& settings) {
   using snapshot::TlsVersion;
@@ -92,15 +75,8 @@ Status set_parameters(WOLFSSL_CTX* context, const snapshot::TlsSettings& setting
   if (wolfSSL_CTX_set_cipher_list(context, suites->c_str()) != WOLFSSL_SUCCESS)
     return failure(fmt::format("the TLS library refuses the cipher suites {}", *suites));
 
-  std::array<int, 3> groups{WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1, WOLFSSL_ECC_SECP384R1};
-  if (const int code = wolfSSL_CTX_set_groups(context, groups.data(), static_cast<int>(groups.size()));
-      code != WOLFSSL_SUCCESS) {
-    return failure(fmt::format("the TLS library refuses the curves X25519, P-256, P-384: {}", reason(code)));
-  }
-  for (const std::string& name : settings.alpn) {
-    if (name.empty() || name.size() > kAlpnNameBytesMax || name.contains(','))
-      return failure(fmt::format("'{}' cannot be an ALPN protocol name", name));
-  }
+  if (Status status = set_curves(context); !status) return status;
+  if (Status status = check_alpn_names(settings.alpn); !status) return status;
   // Resumption is off: no tickets, and not the library's session cache, which is one for all threads.
   wolfSSL_CTX_set_session_cache_mode(context, WOLFSSL_SESS_CACHE_OFF);
   const bool has_tls_1_3 = settings.max_version == snapshot::TlsVersion::tls_1_3;
@@ -111,38 +87,11 @@ Status set_parameters(WOLFSSL_CTX* context, const snapshot::TlsSettings& setting
   return {};
 }
 
-Status load_key_pair(WOLFSSL_CTX* context, const snapshot::KeyPair& pair) {
-  if (!pair.chain_pem.contains("-----BEGIN CERTIFICATE-----"))
-    return failure("tls.crt holds no PEM certificate ('-----BEGIN CERTIFICATE-----')");
-  if (const int code = wolfSSL_CTX_use_certificate_chain_buffer(context, as_wolfssl(pair.chain_pem),
-                                                                static_cast<long>(pair.chain_pem.size()));
-      code != WOLFSSL_SUCCESS) {
-    return failure(
-        fmt::format("tls.crt cannot be used ({}): it must hold the server's certificate and then its intermediates, as "
-                    "PEM, with {}",
-                    reason(code), kUsableKeys));
-  }
-  // PKCS#8, and the older form of RFC 1421 with a header inside.
-  const bool is_pkcs8_encrypted = pair.key_pem.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----");
-  if (is_pkcs8_encrypted || pair.key_pem.contains("Proc-Type: 4,ENCRYPTED")) {
-    return failure(
-        fmt::format("tls.key is encrypted ({}): decrypt it with 'openssl pkey -in tls.key -out plain.key' and store "
-                    "plain.key as tls.key",
-                    is_pkcs8_encrypted ? "ENCRYPTED PRIVATE KEY" : "Proc-Type: 4,ENCRYPTED"));
-  }
-  if (!pair.key_pem.contains("PRIVATE KEY-----"))
-    return failure("tls.key holds no PEM private key ('-----BEGIN PRIVATE KEY-----')");
-  if (const int code = wolfSSL_CTX_use_PrivateKey_buffer(context, as_wolfssl(pair.key_pem),
-                                                         static_cast<long>(pair.key_pem.size()), WOLFSSL_FILETYPE_PEM);
-      code != WOLFSSL_SUCCESS) {
-    return failure(fmt::format("tls.key cannot be used ({}): it must be {}, as PEM", reason(code), kUsableKeys));
-  }
-  if (wolfSSL_CTX_check_private_key(context) != WOLFSSL_SUCCESS) {
-    return failure(
-        "tls.key does not belong to the first certificate of tls.crt: store a matching pair, with the server's "
-        "certificate first");
-  }
-  return {};
+// Null: certificates are not asked for.
+Result<std::shared_ptr<const PeerVerifier>> make_verifier(const snapshot::TlsSettings& settings) {
+  if (settings.client_certificates == snapshot::ClientCertificates::none) return nullptr;
+  if (!settings.client_verification) return failure("clients must show certificates, but no CA certificates are named");
+  return PeerVerifier::create(*settings.client_verification, Side::client);
 }
 
 }  // namespace
@@ -157,12 +106,25 @@ Result<std::shared_ptr<ServerContext>> ServerContext::create(const snapshot::Tls
   if (!context) return refuse(context.error());
   if (Status status = set_parameters(context->get(), settings); !status) return refuse(status.error());
   if (Status status = load_key_pair(context->get(), key_pair); !status) return refuse(status.error());
+  auto local_certificate = read_local_certificate(key_pair);
+  if (!local_certificate) return refuse(local_certificate.error());
+  auto verifier = make_verifier(settings);
+  if (!verifier) return std::unexpected(verifier.error());  // names its own source
+  if (*verifier != nullptr) {
+    Session::ask_for_certificate(context->get(),
+                                 settings.client_certificates == snapshot::ClientCertificates::required);
+  }
   Session::install_callbacks(context->get());
-  return std::shared_ptr<ServerContext>(new ServerContext(context->release(), settings.alpn));
+  return std::shared_ptr<ServerContext>(
+      new ServerContext(context->release(), settings.alpn, std::move(*verifier), std::move(*local_certificate)));
 }
 
-ServerContext::ServerContext(WOLFSSL_CTX* context, AlpnNames alpn)
-    : context_(context), alpn_(alpn.empty() ? nullptr : std::make_shared<const AlpnNames>(std::move(alpn))) {}
+ServerContext::ServerContext(WOLFSSL_CTX* context, AlpnNames alpn, std::shared_ptr<const PeerVerifier> verifier,
+                             LocalCertificate local_certificate)
+    : context_(context),
+      alpn_(alpn.empty() ? nullptr : std::make_shared<const AlpnNames>(std::move(alpn))),
+      verifier_(std::move(verifier)),
+      local_certificate_(std::make_shared<const LocalCertificate>(std::move(local_certificate))) {}
 
 ServerContext::~ServerContext() { wolfSSL_CTX_free(context_); }
 

@@ -6,6 +6,8 @@
 
 #include "base/result.h"
 #include "snapshot/snapshot.h"
+#include "tls/local_certificate.h"
+#include "tls/peer_verifier.h"
 
 #include <memory>
 #include <string>
@@ -23,6 +25,11 @@ class ServerContext {
   // AES-128-GCM, AES-256-GCM and ChaCha20-Poly1305. Curves: X25519, P-256, P-384. No renegotiation,
   // no compression, no resumption. ALPN: server.settings.alpn in order of server preference; a client without a
   // protocol in common gets no_application_protocol (RFC 7301 3.2), one without the extension is served.
+  //
+  // Clients' certificates: server.settings.client_certificates and client_verification, as
+  // tls/peer_verifier.h has it. Which CAs are acceptable is not sent (RFC 8446 4.2.4, RFC 5246 7.4.4): wolfSSL
+  // can do it only with its OpenSSL compatibility layer, which costs 3 KB a connection. Clients with several
+  // certificates have to be told which one to use.
   [[nodiscard]] static Result<std::shared_ptr<ServerContext>> create(const snapshot::TlsServer& server);
 
   ServerContext(const ServerContext&) = delete;
@@ -33,11 +40,14 @@ class ServerContext {
   friend class Session;
   using AlpnNames = std::vector<std::string>;
 
-  ServerContext(WOLFSSL_CTX* context, AlpnNames alpn);
+  ServerContext(WOLFSSL_CTX* context, AlpnNames alpn, std::shared_ptr<const PeerVerifier> verifier,
+                LocalCertificate local_certificate);
 
   WOLFSSL_CTX* context_;
   // Shared with the sessions until their protocol is chosen: a handshake may outlive this object.
   std::shared_ptr<const AlpnNames> alpn_;
+  std::shared_ptr<const PeerVerifier> verifier_;  // null: no certificates are asked for
+  std::shared_ptr<const LocalCertificate> local_certificate_;
 };
 
 // Once per process, before any other call of this folder. Idempotent, not thread-safe.

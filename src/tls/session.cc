@@ -1,5 +1,6 @@
 #include "tls/session.h"
 
+#include "base/address.h"
 #include "base/check.h"
 #include "base/limits.h"
 
@@ -8,7 +9,11 @@
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/ssl.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <climits>
 #include <cstring>
 #include <new>
@@ -25,6 +30,11 @@ namespace {
 constexpr int kFatal = 2;              // AlertLevel, RFC 8446 6
 constexpr int kRefuseClientHello = 2;  // fatal_return of wolfSSL's servername callback
 constexpr int kAcceptClientHello = 0;
+
+// More than wolfSSL takes of a peer (MAX_CHAIN_DEPTH).
+constexpr size_t kChainMax = 16;
+
+std::string_view noun(Side side) noexcept { return side == Side::client ? "client" : "server"; }
 
 bool is_offered(std::string_view offered, std::string_view name) noexcept {
   while (true) {
@@ -61,7 +71,12 @@ class Session::Call {
 void Session::install_callbacks(WOLFSSL_CTX* context) noexcept {
   wolfSSL_CTX_SetIORecv(context, on_receive);
   wolfSSL_CTX_SetIOSend(context, on_send);
-  wolfSSL_CTX_set_servername_callback(context, on_client_hello);
+  wolfSSL_CTX_set_servername_callback(context, on_client_hello);  // of servers; a client never calls it
+}
+
+void Session::ask_for_certificate(WOLFSSL_CTX* context, bool is_required) noexcept {
+  wolfSSL_CTX_set_verify(context, WOLFSSL_VERIFY_PEER | (is_required ? WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+                         on_verify);
 }
 
 // wolfSSL asks for exactly what the current record needs, so that nothing of the next one is taken.
@@ -76,6 +91,7 @@ int Session::on_receive(WOLFSSL* /*ssl*/, char* buffer, int size, void* session)
 
 int Session::on_send(WOLFSSL* /*ssl*/, char* buffer, int size, void* session) {
   const ByteSink& output = static_cast<Session*>(session)->output_;
+  if (static_cast<Session*>(session)->refused_) return size;  // wolfSSL's own alert, after ours
   if (output.owner == nullptr || size < 0) return WOLFSSL_CBIO_ERR_GENERAL;
   output.append(as_bytes({buffer, static_cast<size_t>(size)}));
   return size;
@@ -105,16 +121,82 @@ int Session::on_client_hello(WOLFSSL* ssl, int* alert, void* /*unused*/) {
   return kRefuseClientHello;
 }
 
+// --- Verifying the other side ----------------------------------------------------------------------
+
+// wolfSSL knows no CA at all, so that it accepts nothing itself and keeps nothing of what peers send
+// (tls/decoded_certificate.h). It asks about each certificate that is not a CA, and about the leaf, which comes
+// last, with all that were sent. 1: accepted.
+int Session::on_verify(int /*is_good*/, WOLFSSL_X509_STORE_CTX* store) {
+  auto& session = *static_cast<Session*>(store->userCtx);
+  return session.verify_peer(*store) ? 1 : 0;
+}
+
+bool Session::verify_peer(const WOLFSSL_X509_STORE_CTX& store) {
+  const bool has_no_issuer_only =
+      store.error == 0 || store.error == ASN_NO_SIGNER_E || store.error == ASN_SELF_SIGNED_E;
+  // Not the leaf: superfluous, or the verifier finds out.
+  if (store.error_depth > 0) return has_no_issuer_only || refuse_peer(describe_failure(store.error, peer_));
+  // A client without a certificate sends an empty list; wolfSSL knows whether it must have one.
+  if (store.totalCerts == 0 && peer_ == Side::client) return store.error == 0;
+  if (verifier_ == nullptr || store.totalCerts <= 0) return refuse_peer(describe_failure(VERIFY_CERT_ERROR, peer_));
+
+  std::array<ConstBytes, kChainMax> chain;
+  const size_t count = std::min(static_cast<size_t>(store.totalCerts), chain.size());
+  for (size_t i = 0; i < count; ++i)
+    chain[i] = {reinterpret_cast<const std::byte*>(store.certs[i].buffer), store.certs[i].length};
+  const WallTime now = std::chrono::system_clock::now();
+  if (const auto failure = verifier_->verify(std::span(chain).first(count), server_name_, now))
+    return refuse_peer(*failure);
+  // What wolfSSL alone has seen: a key that it cannot use, say.
+  if (!has_no_issuer_only) return refuse_peer(describe_failure(store.error, peer_));
+  peer_certificate_ = std::make_unique<PeerCertificate>(chain[0]);
+  return true;
+}
+
+// Always false. The alert goes out now, as wolfSSL would send one of its own choice next.
+bool Session::refuse_peer(const Failure& failure) {
+  error_text_ = failure.text;
+  SendAlert(ssl_, kFatal, static_cast<int>(failure.alert));
+  refused_ = true;
+  return false;
+}
+
 // --- The engine ------------------------------------------------------------------------------------
 
 std::unique_ptr<Session> Session::accept(ServerContext& context) {
-  std::unique_ptr<Session> session(new (std::nothrow) Session(context));
-  if (session == nullptr) return nullptr;
-  session->ssl_ = wolfSSL_new(context.context_);
-  if (session->ssl_ == nullptr) return nullptr;
-  wolfSSL_SetIOReadCtx(session->ssl_, session.get());
-  wolfSSL_SetIOWriteCtx(session->ssl_, session.get());
+  std::unique_ptr<Session> session(new (std::nothrow) Session(Side::client));
+  if (session == nullptr || !session->start(context.context_)) return nullptr;
+  session->alpn_names_ = context.alpn_;
+  session->verifier_ = context.verifier_;
+  session->local_certificate_ = context.local_certificate_;
   return session;
+}
+
+std::unique_ptr<Session> Session::connect(ClientContext& context, std::string_view server_name) {
+  std::unique_ptr<Session> session(new (std::nothrow) Session(Side::server));
+  if (session == nullptr || !session->start(context.context_)) return nullptr;
+  if (server_name.ends_with('.')) server_name.remove_suffix(1);
+  const bool is_dns_name = !server_name.empty() && !SocketAddress::from_ip(server_name, 0);
+  if (is_dns_name && wolfSSL_UseSNI(session->ssl_, WOLFSSL_SNI_HOST_NAME, server_name.data(),
+                                    static_cast<unsigned short>(server_name.size())) != WOLFSSL_SUCCESS)
+    return nullptr;
+  if (!context.alpn_.empty() && wolfSSL_UseALPN(session->ssl_, const_cast<char*>(context.alpn_.c_str()),
+                                                static_cast<unsigned>(context.alpn_.size()),
+                                                WOLFSSL_ALPN_CONTINUE_ON_MISMATCH) != WOLFSSL_SUCCESS)
+    return nullptr;
+  session->verifier_ = context.verifier_;
+  session->local_certificate_ = context.local_certificate_;
+  session->server_name_ = server_name;
+  return session;
+}
+
+bool Session::start(WOLFSSL_CTX* context) {
+  ssl_ = wolfSSL_new(context);
+  if (ssl_ == nullptr) return false;
+  wolfSSL_SetIOReadCtx(ssl_, this);
+  wolfSSL_SetIOWriteCtx(ssl_, this);
+  wolfSSL_SetCertCbCtx(ssl_, this);
+  return true;
 }
 
 Session::~Session() { wolfSSL_free(ssl_); }
@@ -124,15 +206,18 @@ SessionStatus Session::handshake(ConstBytes& input, ByteSink output) {
   if (failed_) return SessionStatus::failed;
   const Call call(*this, &input, output);
   const size_t available = input.size();
-  const int result = wolfSSL_accept(ssl_);
+  const int result = peer_ == Side::client ? wolfSSL_accept(ssl_) : wolfSSL_connect(ssl_);
   if (result == WOLFSSL_SUCCESS) {
     handshake_done_ = true;
     alpn_names_ = nullptr;
+    verifier_ = nullptr;
+    server_name_ = {};
     silent_bytes_ = 0;
     return SessionStatus::ok;
   }
   const SessionStatus status = on_result(result, available - input.size());
-  if (status == SessionStatus::closed) error_text_ = "the client closed the connection in the middle of the handshake";
+  if (status == SessionStatus::closed)
+    error_text_ = fmt::format("the {} closed the connection in the middle of the handshake", noun(peer_));
   return status;
 }
 
@@ -171,7 +256,7 @@ bool Session::write(ConstBytes plaintext, ByteSink output) {
 void Session::close(ByteSink output) {
   if (failed_ || std::exchange(close_sent_, true)) return;
   const Call call(*this, nullptr, output);
-  // The result says whether the client has closed too, which read() tells.
+  // The result says whether the other side has closed too, which read() tells.
   wolfSSL_shutdown(ssl_);
 }
 
@@ -182,19 +267,24 @@ SessionStatus Session::on_result(int result, size_t consumed) {
     case WOLFSSL_ERROR_WANT_READ:
       silent_bytes_ += consumed;
       if (silent_bytes_ <= limits::tls_silent_bytes_max) return SessionStatus::need_input;
-      // A flood of key updates or empty records costs the client nothing and us a key derivation each.
-      return fail({"the client sent too many TLS records without any content", Alert::unexpected_message});
+      // A flood of key updates or empty records costs the other side nothing and us a key derivation each.
+      return fail({fmt::format("the {} sent too many TLS records without any content", noun(peer_)),
+                   Alert::unexpected_message});
     case WOLFSSL_ERROR_ZERO_RETURN: return SessionStatus::closed;
     default: return fail(error);  // describe_failure() lists what is expected
   }
 }
 
 SessionStatus Session::fail(int error) {
+  if (refused_) {  // error_text_ says why
+    failed_ = true;
+    return SessionStatus::failed;
+  }
   WOLFSSL_ALERT_HISTORY alerts{};
   wolfSSL_get_alert_history(ssl_, &alerts);
-  if (error != FATAL_ERROR || alerts.last_rx.code <= 0) return fail(describe_failure(error));
+  if (error != FATAL_ERROR || alerts.last_rx.code <= 0) return fail(describe_failure(error, peer_));
   failed_ = true;
-  error_text_ = describe_received_alert(alerts.last_rx.code);
+  error_text_ = describe_received_alert(alerts.last_rx.code, peer_);
   return SessionStatus::failed;
 }
 
