@@ -133,7 +133,7 @@ void ClientConnection::on_hello_bytes() {
     if (const auto server = listener.server_names.find(server_name_))
       context = listener.tls_servers[*server].context.get();
   }
-  std::unique_ptr<tls::Session> session = context == nullptr ? nullptr : tls::Session::accept(*context);
+  std::unique_ptr<tls::Session> session = context == nullptr ? nullptr : tls::Session::accept(*context, hello);
   if (session == nullptr) {
     services_.observer.counters.tls_handshake_failures.add();
     close_at_once(io::Stream::Ending::orderly);

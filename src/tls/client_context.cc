@@ -52,9 +52,9 @@ Result<std::shared_ptr<ClientContext>> ClientContext::create(const snapshot::Ups
     const std::string& name = upstream.key_pair->secret_name;
     if (Status status = load_key_pair(context, *upstream.key_pair); !status)
       return refuse({fmt::format("{}: {}", name, status.error().message)});
-    auto local_certificate = read_local_certificate(*upstream.key_pair);
-    if (!local_certificate) return refuse({fmt::format("{}: {}", name, local_certificate.error().message)});
-    result->local_certificate_ = std::make_shared<const LocalCertificate>(std::move(*local_certificate));
+    const Result<ParsedCertificate> certificate = parse_first_certificate(upstream.key_pair->chain_pem);
+    if (!certificate) return refuse({fmt::format("{}: tls.crt {}", name, certificate.error().message)});
+    result->local_certificate_ = std::make_shared<const LocalCertificate>(describe_own(*certificate));
   }
   Session::install_callbacks(context);
   return result;

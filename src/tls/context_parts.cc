@@ -1,7 +1,5 @@
 #include "tls/context_parts.h"
 
-#include "tls/parsed_certificate.h"
-
 #include <fmt/format.h>
 
 #include <array>
@@ -75,10 +73,8 @@ Status load_key_pair(WOLFSSL_CTX* context, const snapshot::KeyPair& pair) {
   return {};
 }
 
-Result<LocalCertificate> read_local_certificate(const snapshot::KeyPair& pair) {
-  const Result<ParsedCertificate> parsed = parse_first_certificate(pair.chain_pem);
-  if (!parsed) return failure(fmt::format("tls.crt {}", parsed.error().message));
-  return LocalCertificate{.subject = parsed->subject, .uri = parsed->uris.empty() ? "" : parsed->uris.front()};
+LocalCertificate describe_own(const ParsedCertificate& certificate) {
+  return {.subject = certificate.subject, .uri = certificate.uris.empty() ? "" : certificate.uris.front()};
 }
 
 }  // namespace sluice::tls

@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "snapshot/snapshot.h"
 #include "tls/local_certificate.h"
+#include "tls/parsed_certificate.h"
 
 #include <wolfssl/options.h>  // before any other header of wolfSSL
 
@@ -31,6 +32,7 @@ using OwnedContext = std::unique_ptr<WOLFSSL_CTX, FreeContext>;
 
 // The errors call the two files tls.crt and tls.key, as Secrets do.
 [[nodiscard]] Status load_key_pair(WOLFSSL_CTX* context, const snapshot::KeyPair& pair);
-[[nodiscard]] Result<LocalCertificate> read_local_certificate(const snapshot::KeyPair& pair);
+
+[[nodiscard]] LocalCertificate describe_own(const ParsedCertificate& certificate);
 
 }  // namespace sluice::tls

@@ -1,6 +1,8 @@
 #include "tls/server_context.h"
 
+#include "base/check.h"
 #include "tls/context_parts.h"
+#include "tls/parsed_certificate.h"
 #include "tls/session.h"
 
 #include <wolfssl/options.h>  // before any other header of wolfSSL
@@ -9,6 +11,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
+#include <optional>
 #include <string_view>
 
 namespace sluice::tls {
@@ -87,6 +92,20 @@ Status set_parameters(WOLFSSL_CTX* context, const snapshot::TlsSettings& setting
   return {};
 }
 
+uint8_t curve_of(const ParsedCertificate& certificate) noexcept {
+  if (certificate.key_type == "ECDSA-P256") return kCurveP256;
+  if (certificate.key_type == "ECDSA-P384") return kCurveP384;
+  return certificate.key_type == "ECDSA-P521" ? kCurveP521 : 0;
+}
+
+std::optional<uint16_t> suite_number(const std::string& name) {
+  unsigned char first = 0;
+  unsigned char second = 0;
+  int flags = 0;
+  if (wolfSSL_get_cipher_suite_from_name(name.c_str(), &first, &second, &flags) != 0) return std::nullopt;
+  return static_cast<uint16_t>(first << 8 | second);
+}
+
 // Null: certificates are not asked for.
 Result<std::shared_ptr<const PeerVerifier>> make_verifier(const snapshot::TlsSettings& settings) {
   if (settings.client_certificates == snapshot::ClientCertificates::none) return nullptr;
@@ -98,35 +117,67 @@ Result<std::shared_ptr<const PeerVerifier>> make_verifier(const snapshot::TlsSet
 
 Result<std::shared_ptr<ServerContext>> ServerContext::create(const snapshot::TlsServer& server) {
   const snapshot::TlsSettings& settings = server.settings;
-  const snapshot::KeyPair& key_pair = *server.key_pairs.at(0);
-  const auto refuse = [&](const Error& error) {
-    return failure(fmt::format("{}: {}", key_pair.secret_name, error.message));
-  };
-  Result<OwnedContext> context = new_context(settings);
-  if (!context) return refuse(context.error());
-  if (Status status = set_parameters(context->get(), settings); !status) return refuse(status.error());
-  if (Status status = load_key_pair(context->get(), key_pair); !status) return refuse(status.error());
-  auto local_certificate = read_local_certificate(key_pair);
-  if (!local_certificate) return refuse(local_certificate.error());
+  std::shared_ptr<ServerContext> context(new ServerContext(settings));
+  for (const auto& key_pair : server.key_pairs) {
+    if (Status status = context->add_pair(settings, *key_pair); !status)
+      return failure(fmt::format("{}: {}", key_pair->secret_name, status.error().message));
+  }
+  CHECK(!context->pairs_.empty());
+  std::ranges::stable_sort(context->pairs_, std::greater(), [](const Pair& pair) { return pair.curve != 0; });
   auto verifier = make_verifier(settings);
   if (!verifier) return std::unexpected(verifier.error());  // names its own source
-  if (*verifier != nullptr) {
+  context->verifier_ = std::move(*verifier);
+  return context;
+}
+
+Status ServerContext::add_pair(const snapshot::TlsSettings& settings, const snapshot::KeyPair& key_pair) {
+  Result<OwnedContext> context = new_context(settings);
+  if (!context) return std::unexpected(context.error());
+  if (Status status = set_parameters(context->get(), settings); !status) return status;
+  if (Status status = load_key_pair(context->get(), key_pair); !status) return status;
+  const Result<ParsedCertificate> certificate = parse_first_certificate(key_pair.chain_pem);
+  if (!certificate) return failure(fmt::format("tls.crt {}", certificate.error().message));
+  if (settings.client_certificates != snapshot::ClientCertificates::none) {
     Session::ask_for_certificate(context->get(),
                                  settings.client_certificates == snapshot::ClientCertificates::required);
   }
   Session::install_callbacks(context->get());
-  return std::shared_ptr<ServerContext>(
-      new ServerContext(context->release(), settings.alpn, std::move(*verifier), std::move(*local_certificate)));
+  pairs_.push_back({.context = context->release(),
+                    .local_certificate = std::make_shared<const LocalCertificate>(describe_own(*certificate)),
+                    .curve = curve_of(*certificate)});
+  return {};
 }
 
-ServerContext::ServerContext(WOLFSSL_CTX* context, AlpnNames alpn, std::shared_ptr<const PeerVerifier> verifier,
-                             LocalCertificate local_certificate)
-    : context_(context),
-      alpn_(alpn.empty() ? nullptr : std::make_shared<const AlpnNames>(std::move(alpn))),
-      verifier_(std::move(verifier)),
-      local_certificate_(std::make_shared<const LocalCertificate>(std::move(local_certificate))) {}
+ServerContext::ServerContext(const snapshot::TlsSettings& settings)
+    : has_tls_1_2_(settings.min_version == snapshot::TlsVersion::tls_1_2),
+      has_tls_1_3_(settings.max_version == snapshot::TlsVersion::tls_1_3),
+      alpn_(settings.alpn.empty() ? nullptr : std::make_shared<const AlpnNames>(settings.alpn)) {
+  for (const std::string& name : settings.cipher_suites) {
+    const std::optional<uint16_t> number = suite_number(name);
+    const auto found = number ? std::ranges::find(kEcdsaSuites, *number) : kEcdsaSuites.end();
+    if (found != kEcdsaSuites.end())
+      ecdsa_suites_ = static_cast<uint8_t>(ecdsa_suites_ | 1U << (found - kEcdsaSuites.begin()));
+  }
+}
 
-ServerContext::~ServerContext() { wolfSSL_CTX_free(context_); }
+ServerContext::~ServerContext() {
+  for (const Pair& pair : pairs_) wolfSSL_CTX_free(pair.context);
+}
+
+// Of an ECDSA key; RSA keys are left to wolfSSL, which says what is missing.
+bool ServerContext::can_use(const Pair& pair, const ClientHello& hello) const noexcept {
+  if (has_tls_1_3_ && hello.offers_tls_1_3) return (hello.ecdsa_curves & pair.curve) != 0;
+  // RFC 8422 5.3: the curve of the key must be one that the client knows; the hash of a signature is not bound to it.
+  return has_tls_1_2_ && (hello.ecdsa_suites & ecdsa_suites_) != 0 && hello.ecdsa_curves != 0 &&
+         (hello.curves & pair.curve) != 0;
+}
+
+const ServerContext::Pair& ServerContext::choose(const ClientHello& hello) const noexcept {
+  for (const Pair& pair : pairs_) {
+    if (pair.curve != 0 && can_use(pair, hello)) return pair;
+  }
+  return pairs_.back();
+}
 
 Status initialize() {
   static bool initialized = false;  // once per process, as the header says

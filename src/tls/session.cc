@@ -163,12 +163,13 @@ bool Session::refuse_peer(const Failure& failure) {
 
 // --- The engine ------------------------------------------------------------------------------------
 
-std::unique_ptr<Session> Session::accept(ServerContext& context) {
+std::unique_ptr<Session> Session::accept(ServerContext& context, const ClientHello& hello) {
+  const ServerContext::Pair& pair = context.choose(hello);
   std::unique_ptr<Session> session(new (std::nothrow) Session(Side::client));
-  if (session == nullptr || !session->start(context.context_)) return nullptr;
+  if (session == nullptr || !session->start(pair.context)) return nullptr;
   session->alpn_names_ = context.alpn_;
   session->verifier_ = context.verifier_;
-  session->local_certificate_ = context.local_certificate_;
+  session->local_certificate_ = pair.local_certificate;
   return session;
 }
 

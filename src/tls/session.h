@@ -34,8 +34,9 @@ enum class SessionStatus : uint8_t {
 
 class Session {
  public:
-  // The server's side. Nullptr when there is no memory.
-  [[nodiscard]] static std::unique_ptr<Session> accept(ServerContext& context);
+  // The server's side; the ClientHello decides which certificate is shown (without one: as to a client that knows
+  // no ECDSA). Nullptr when there is no memory.
+  [[nodiscard]] static std::unique_ptr<Session> accept(ServerContext& context, const ClientHello& hello = {});
 
   // The client's side; handshake() with no input begins it. `server_name` is asked for (SNI, unless it is an IP
   // address: RFC 6066 3), and is what the certificate must be for, as tls/peer_verifier.h says. Nullptr when

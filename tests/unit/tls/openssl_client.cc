@@ -90,6 +90,8 @@ OpensslClient::OpensslClient(const ClientOptions& options) : OpensslPeer(TLS_cli
   CHECK(SSL_CTX_set_cipher_list(context, options.tls12_ciphers.c_str()) == 1);
   CHECK(SSL_CTX_set_ciphersuites(context, options.tls13_ciphers.c_str()) == 1);
   CHECK(SSL_CTX_set1_groups_list(context, options.groups.c_str()) == 1);
+  if (!options.signature_algorithms.empty())
+    CHECK(SSL_CTX_set1_sigalgs_list(context, options.signature_algorithms.c_str()) == 1);
   use_certificate(options.certificate_pem, options.key_pem);
 
   make_ssl();

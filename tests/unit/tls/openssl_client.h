@@ -19,6 +19,7 @@ struct ClientOptions {
   std::string tls12_ciphers = "ALL:@SECLEVEL=0";
   std::string tls13_ciphers = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
   std::string groups = "X25519:P-256:P-384";
+  std::string signature_algorithms;  // empty: OpenSSL's own
   std::string server_name = "localhost";
   std::vector<std::string> alpn;
   std::string certificate_pem;  // leaf, then intermediates; empty: it has none
