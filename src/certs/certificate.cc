@@ -1,6 +1,6 @@
 #include "certs/certificate.h"
 
-#include "certs/parsed_certificate.h"
+#include "tls/parsed_certificate.h"
 
 #include <wolfssl/options.h>  // before any other header of wolfSSL
 
@@ -75,7 +75,7 @@ std::string lower_case(std::string_view text) {
 
 // RFC 6125 6.4: a wildcard stands for exactly one label, the first one. A wildcard host of the Gateway
 // counts as covered by the same wildcard, although it also matches deeper names.
-bool is_covered(const ParsedCertificate& certificate, std::string_view host) {
+bool is_covered(const tls::ParsedCertificate& certificate, std::string_view host) {
   const std::string wanted = lower_case(host);
   const size_t dot = wanted.find('.');
   const std::string wildcard = dot == std::string::npos ? "" : "*" + wanted.substr(dot);
@@ -95,8 +95,8 @@ std::string shown(const std::vector<std::string>& names) {
   return text;
 }
 
-void check_names(const snapshot::TlsServer& server, const snapshot::KeyPair& pair, const ParsedCertificate& certificate,
-                 config::Diagnostics& diagnostics) {
+void check_names(const snapshot::TlsServer& server, const snapshot::KeyPair& pair,
+                 const tls::ParsedCertificate& certificate, config::Diagnostics& diagnostics) {
   const std::string& secret = pair.secret_name;
   if (certificate.dns_names.empty() && certificate.ip_addresses.empty()) {
     diagnostics.warning(pair.place,
@@ -117,10 +117,11 @@ void check_names(const snapshot::TlsServer& server, const snapshot::KeyPair& pai
 }
 
 void check_suites(const snapshot::TlsServer& server, const snapshot::KeyPair& pair,
-                  const ParsedCertificate& certificate, config::Diagnostics& diagnostics) {
-  if (server.settings.min_version > snapshot::TlsVersion::tls_1_2 || certificate.key_algorithm == KeyAlgorithm::other)
+                  const tls::ParsedCertificate& certificate, config::Diagnostics& diagnostics) {
+  if (server.settings.min_version > snapshot::TlsVersion::tls_1_2 ||
+      certificate.key_algorithm == tls::KeyAlgorithm::other)
     return;
-  const bool is_rsa = certificate.key_algorithm == KeyAlgorithm::rsa;
+  const bool is_rsa = certificate.key_algorithm == tls::KeyAlgorithm::rsa;
   const auto needs_ecdsa = [](const std::string& suite) { return suite.contains("ECDSA"); };
   const bool has_suite = std::ranges::any_of(server.settings.cipher_suites,
                                              [&](const std::string& suite) { return needs_ecdsa(suite) != is_rsa; });
@@ -136,7 +137,7 @@ void check_suites(const snapshot::TlsServer& server, const snapshot::KeyPair& pa
 }  // namespace
 
 Result<snapshot::CertificateSummary> summarize(const snapshot::KeyPair& pair) {
-  Result<ParsedCertificate> parsed = parse_first_certificate(pair.chain_pem);
+  Result<tls::ParsedCertificate> parsed = tls::parse_first_certificate(pair.chain_pem);
   if (!parsed) return failure(fmt::format("{}: tls.crt {}", pair.secret_name, parsed.error().message));
   snapshot::CertificateSummary summary{.secret_name = pair.secret_name,
                                        .subject = parsed->subject,
@@ -144,8 +145,8 @@ Result<snapshot::CertificateSummary> summarize(const snapshot::KeyPair& pair) {
                                        .serial = parsed->serial,
                                        .names = parsed->dns_names,
                                        .key_type = parsed->key_type,
-                                       .not_before = to_rfc3339(parsed->not_before),
-                                       .not_after = to_rfc3339(parsed->not_after),
+                                       .not_before = tls::to_rfc3339(parsed->not_before),
+                                       .not_after = tls::to_rfc3339(parsed->not_after),
                                        .fingerprint_sha256 = parsed->fingerprint_sha256};
   summary.names.insert(summary.names.end(), parsed->ip_addresses.begin(), parsed->ip_addresses.end());
   summary.names.insert(summary.names.end(), parsed->uris.begin(), parsed->uris.end());
@@ -160,7 +161,7 @@ void check_pair(const snapshot::TlsServer& server, const snapshot::KeyPair& pair
     diagnostics.error(pair.place, fmt::format("{}: {}", pair.secret_name, message));
   };
 
-  const Result<ParsedCertificate> certificate = parse_first_certificate(pair.chain_pem);
+  const Result<tls::ParsedCertificate> certificate = tls::parse_first_certificate(pair.chain_pem);
   if (!certificate) {
     error(fmt::format("tls.crt {}", certificate.error().message));
     return;
@@ -168,13 +169,13 @@ void check_pair(const snapshot::TlsServer& server, const snapshot::KeyPair& pair
   if (const Status key = check_key(pair); !key) error(key.error().message);
   if (now > certificate->not_after) {
     error(fmt::format("the certificate ({}) expired on {}: renew it", certificate->subject,
-                      to_rfc3339(certificate->not_after)));
+                      tls::to_rfc3339(certificate->not_after)));
   } else if (now < certificate->not_before) {
     error(fmt::format("the certificate ({}) is not valid before {}: check this machine's clock, or wait",
-                      certificate->subject, to_rfc3339(certificate->not_before)));
+                      certificate->subject, tls::to_rfc3339(certificate->not_before)));
   } else if (certificate->not_after - now < kExpiryWarning) {
     diagnostics.warning(pair.place, fmt::format("{}: the certificate ({}) expires on {}: renew it", pair.secret_name,
-                                                certificate->subject, to_rfc3339(certificate->not_after)));
+                                                certificate->subject, tls::to_rfc3339(certificate->not_after)));
   }
   check_names(server, pair, *certificate, diagnostics);
   check_suites(server, pair, *certificate, diagnostics);

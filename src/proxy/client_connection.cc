@@ -133,10 +133,10 @@ void ClientConnection::on_hello_bytes() {
     if (const auto server = listener.server_names.find(server_name_))
       context = listener.tls_servers[*server].context.get();
   }
-  std::unique_ptr<tls::Session> session =
-      context == nullptr
-          ? nullptr
-          : tls::Session::accept(*context, &services_.handshakes, {.on_ready = on_handshake_ready, .owner = this});
+  std::unique_ptr<tls::Session> session = context == nullptr
+                                              ? nullptr
+                                              : tls::Session::accept(*context, hello, &services_.handshakes,
+                                                                     {.on_ready = on_handshake_ready, .owner = this});
   if (session == nullptr) {
     services_.observer.counters.tls_handshake_failures.add();
     close_at_once(io::Stream::Ending::orderly);

@@ -16,6 +16,8 @@ constexpr uint8_t kClientHelloMessage = 1;
 constexpr size_t kHostBytesMax = 253;  // RFC 1035 2.3.4, in text form
 
 constexpr uint16_t kServerNameExtension = 0;
+constexpr uint16_t kSupportedGroupsExtension = 10;
+constexpr uint16_t kSignatureAlgorithmsExtension = 13;
 constexpr uint16_t kAlpnExtension = 16;
 constexpr uint16_t kSupportedVersionsExtension = 43;
 
@@ -188,11 +190,55 @@ bool read_supported_versions(ConstBytes extension, ClientHello& hello) noexcept 
   return true;
 }
 
+// RFC 8446 4.2.3: the schemes of ECDSA name curve and hash. In TLS 1.2 only the hash is meant.
+bool read_signature_algorithms(ConstBytes extension, ClientHello& hello) noexcept {
+  Cursor cursor(extension);
+  Cursor schemes(cursor.vector(2));
+  if (!cursor.ok() || !cursor.at_end() || schemes.at_end() || schemes.remaining() % 2 != 0) return false;
+  while (!schemes.at_end()) {
+    switch (schemes.number(2)) {
+      case 0x0403: hello.ecdsa_curves |= kCurveP256; break;
+      case 0x0503: hello.ecdsa_curves |= kCurveP384; break;
+      case 0x0603: hello.ecdsa_curves |= kCurveP521; break;
+      default: break;
+    }
+  }
+  return true;
+}
+
+// RFC 8446 4.2.7
+bool read_supported_groups(ConstBytes extension, ClientHello& hello) noexcept {
+  Cursor cursor(extension);
+  Cursor groups(cursor.vector(2));
+  if (!cursor.ok() || !cursor.at_end() || groups.at_end() || groups.remaining() % 2 != 0) return false;
+  hello.curves = 0;
+  while (!groups.at_end()) {
+    switch (groups.number(2)) {
+      case 23: hello.curves |= kCurveP256; break;
+      case 24: hello.curves |= kCurveP384; break;
+      case 25: hello.curves |= kCurveP521; break;
+      default: break;
+    }
+  }
+  return true;
+}
+
+void read_cipher_suites(ConstBytes list, ClientHello& hello) noexcept {
+  Cursor suites(list);
+  while (!suites.at_end()) {
+    const auto found = std::ranges::find(kEcdsaSuites, suites.number(2));
+    if (found != kEcdsaSuites.end())
+      hello.ecdsa_suites = static_cast<uint8_t>(hello.ecdsa_suites | 1U << (found - kEcdsaSuites.begin()));
+  }
+}
+
 bool read_extensions(ConstBytes bytes, ClientHello& hello) noexcept {
   Cursor extensions(bytes);
   bool seen_server_name = false;
   bool seen_alpn = false;
   bool seen_versions = false;
+  bool seen_algorithms = false;
+  bool seen_groups = false;
   while (!extensions.at_end()) {
     const uint32_t type = extensions.number(2);
     const ConstBytes content = extensions.vector(2);
@@ -207,6 +253,12 @@ bool read_extensions(ConstBytes bytes, ClientHello& hello) noexcept {
         break;
       case kSupportedVersionsExtension:
         if (std::exchange(seen_versions, true) || !read_supported_versions(content, hello)) return false;
+        break;
+      case kSignatureAlgorithmsExtension:
+        if (std::exchange(seen_algorithms, true) || !read_signature_algorithms(content, hello)) return false;
+        break;
+      case kSupportedGroupsExtension:
+        if (std::exchange(seen_groups, true) || !read_supported_groups(content, hello)) return false;
         break;
       default: break;
     }
@@ -224,6 +276,7 @@ bool read_body(ConstBytes body, ClientHello& hello) noexcept {
   const ConstBytes compression_methods = cursor.vector(1);
   if (!cursor.ok() || hello.legacy_version >> 8 != 3 || session_id.size() > 32) return false;
   if (cipher_suites.empty() || cipher_suites.size() % 2 != 0 || compression_methods.empty()) return false;
+  read_cipher_suites(cipher_suites, hello);
   if (cursor.at_end()) return true;
   const ConstBytes extensions = cursor.vector(2);
   return cursor.ok() && cursor.at_end() && read_extensions(extensions, hello);
@@ -235,6 +288,8 @@ HelloStatus read_client_hello(ConstBytes bytes, ClientHello& hello) noexcept {
   hello.server_name = {};
   hello.offers_http2 = hello.offers_acme_tls = hello.offers_tls_1_3 = false;
   hello.legacy_version = 0;
+  hello.ecdsa_curves = hello.ecdsa_suites = 0;
+  hello.curves = kAllCurves;
 
   MessageBuffer buffer;
   const Message message = find_message(bytes.first(std::min(bytes.size(), limits::client_hello_bytes_max)), buffer);

@@ -17,6 +17,16 @@ enum class HelloStatus : uint8_t {
   malformed,  // TLS, but no well-formed ClientHello
 };
 
+// Sets of curves that certificates' keys are on.
+inline constexpr uint8_t kCurveP256 = 1;
+inline constexpr uint8_t kCurveP384 = 2;
+inline constexpr uint8_t kCurveP521 = 4;
+inline constexpr uint8_t kAllCurves = kCurveP256 | kCurveP384 | kCurveP521;
+
+// The suites of TLS 1.2 that a server with an ECDSA key can speak (IANA's numbers); sets of them have bit i for
+// the one at index i.
+inline constexpr std::array<uint16_t, 7> kEcdsaSuites{0xc02b, 0xc02c, 0xcca9, 0xc009, 0xc00a, 0xc023, 0xc024};
+
 struct ClientHello {
   HelloStatus status = HelloStatus::need_more;
   // The host_name of server_name in lower case without trailing dot; empty: none was sent. Points into
@@ -26,6 +36,12 @@ struct ClientHello {
   bool offers_acme_tls = false;  // ALPN is exactly "acme-tls/1" (RFC 8737)
   uint16_t legacy_version = 0;   // 0x0303
   bool offers_tls_1_3 = false;   // supported_versions lists 0x0304
+
+  // Whether a certificate with an ECDSA key is of use (RFC 8446 4.2.3, RFC 8422 5.1).
+  uint8_t ecdsa_curves = 0;     // signature_algorithms has ecdsa_secp256r1_sha256 and so on
+  uint8_t curves = kAllCurves;  // supported_groups; all of them when the client does not say
+  uint8_t ecdsa_suites = 0;     // of kEcdsaSuites, those that are offered
+
   std::array<char, 256> name_storage{};
 
   ClientHello() = default;

@@ -1,7 +1,9 @@
 #include "tls/server_context.h"
 
+#include "base/check.h"
+#include "tls/context_parts.h"
 #include "tls/crypto_device.h"
-#include "tls/private_key.h"
+#include "tls/parsed_certificate.h"
 #include "tls/session.h"
 
 #include <wolfssl/options.h>  // before any other header of wolfSSL
@@ -10,32 +12,17 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
+#include <functional>
+#include <optional>
 #include <string_view>
 
 namespace sluice::tls {
 namespace {
 
-struct FreeContext {
-  void operator()(WOLFSSL_CTX* context) const noexcept { wolfSSL_CTX_free(context); }
-};
-using OwnedContext = std::unique_ptr<WOLFSSL_CTX, FreeContext>;
-
 constexpr std::string_view kTls13Suites =
     "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA384:TLS13-CHACHA20-POLY1305-SHA256";
-constexpr std::string_view kUsableKeys = "an RSA key of 1024 to 4096 bits or an ECDSA key on P-256, P-384 or P-521";
 constexpr unsigned char kTls13SuiteByte = 0x13;  // RFC 8446 B.4: all of its suites are 0x13XX
-constexpr size_t kAlpnNameBytesMax = 255;        // RFC 7301 3.1
-
-const unsigned char* as_wolfssl(const std::string& text) noexcept {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-
-// wolfSSL's functions return 1, or a negative code, or 0.
-std::string_view reason(int code) {
-  const char* text = code < 0 ? wolfSSL_ERR_reason_error_string(static_cast<unsigned long>(code)) : nullptr;
-  return text == nullptr || *text == '\0' ? "no reason given" : text;
-}
 
 Result<OwnedContext> new_context(const snapshot::TlsSettings& settings) {
   using snapshot::TlsVersion;
@@ -94,15 +81,8 @@ Status set_parameters(WOLFSSL_CTX* context, const snapshot::TlsSettings& setting
   if (wolfSSL_CTX_set_cipher_list(context, suites->c_str()) != WOLFSSL_SUCCESS)
     return failure(fmt::format("the TLS library refuses the cipher suites {}", *suites));
 
-  std::array<int, 3> groups{WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1, WOLFSSL_ECC_SECP384R1};
-  if (const int code = wolfSSL_CTX_set_groups(context, groups.data(), static_cast<int>(groups.size()));
-      code != WOLFSSL_SUCCESS) {
-    return failure(fmt::format("the TLS library refuses the curves X25519, P-256, P-384: {}", reason(code)));
-  }
-  for (const std::string& name : settings.alpn) {
-    if (name.empty() || name.size() > kAlpnNameBytesMax || name.contains(','))
-      return failure(fmt::format("'{}' cannot be an ALPN protocol name", name));
-  }
+  if (Status status = set_curves(context); !status) return status;
+  if (Status status = check_alpn_names(settings.alpn); !status) return status;
   // Resumption is off: no tickets, and not the library's session cache, which is one for all threads.
   wolfSSL_CTX_set_session_cache_mode(context, WOLFSSL_SESS_CACHE_OFF);
   const bool has_tls_1_3 = settings.max_version == snapshot::TlsVersion::tls_1_3;
@@ -113,69 +93,95 @@ Status set_parameters(WOLFSSL_CTX* context, const snapshot::TlsSettings& setting
   return {};
 }
 
-// The key that signs, once wolfSSL has seen that the two belong together.
-Result<std::shared_ptr<const PrivateKey>> load_key_pair(WOLFSSL_CTX* context, const snapshot::KeyPair& pair) {
-  if (!pair.chain_pem.contains("-----BEGIN CERTIFICATE-----"))
-    return failure("tls.crt holds no PEM certificate ('-----BEGIN CERTIFICATE-----')");
-  if (const int code = wolfSSL_CTX_use_certificate_chain_buffer(context, as_wolfssl(pair.chain_pem),
-                                                                static_cast<long>(pair.chain_pem.size()));
-      code != WOLFSSL_SUCCESS) {
-    return failure(
-        fmt::format("tls.crt cannot be used ({}): it must hold the server's certificate and then its intermediates, as "
-                    "PEM, with {}",
-                    reason(code), kUsableKeys));
-  }
-  // PKCS#8, and the older form of RFC 1421 with a header inside.
-  const bool is_pkcs8_encrypted = pair.key_pem.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----");
-  if (is_pkcs8_encrypted || pair.key_pem.contains("Proc-Type: 4,ENCRYPTED")) {
-    return failure(
-        fmt::format("tls.key is encrypted ({}): decrypt it with 'openssl pkey -in tls.key -out plain.key' and store "
-                    "plain.key as tls.key",
-                    is_pkcs8_encrypted ? "ENCRYPTED PRIVATE KEY" : "Proc-Type: 4,ENCRYPTED"));
-  }
-  if (!pair.key_pem.contains("PRIVATE KEY-----"))
-    return failure("tls.key holds no PEM private key ('-----BEGIN PRIVATE KEY-----')");
-  if (const int code = wolfSSL_CTX_use_PrivateKey_buffer(context, as_wolfssl(pair.key_pem),
-                                                         static_cast<long>(pair.key_pem.size()), WOLFSSL_FILETYPE_PEM);
-      code != WOLFSSL_SUCCESS) {
-    return failure(fmt::format("tls.key cannot be used ({}): it must be {}, as PEM", reason(code), kUsableKeys));
-  }
-  if (wolfSSL_CTX_check_private_key(context) != WOLFSSL_SUCCESS) {
-    return failure(
-        "tls.key does not belong to the first certificate of tls.crt: store a matching pair, with the server's "
-        "certificate first");
-  }
-  Result<std::shared_ptr<const PrivateKey>> key = PrivateKey::read(pair.key_pem);
-  if (!key) return failure(fmt::format("tls.key cannot be used: {}", key.error().message));
-  // wolfSSL's copy of it is wiped.
-  if (Status status = use_private_key(context, **key); !status) return std::unexpected(status.error());
-  return key;
+uint8_t curve_of(const ParsedCertificate& certificate) noexcept {
+  if (certificate.key_type == "ECDSA-P256") return kCurveP256;
+  if (certificate.key_type == "ECDSA-P384") return kCurveP384;
+  return certificate.key_type == "ECDSA-P521" ? kCurveP521 : 0;
+}
+
+std::optional<uint16_t> suite_number(const std::string& name) {
+  unsigned char first = 0;
+  unsigned char second = 0;
+  int flags = 0;
+  if (wolfSSL_get_cipher_suite_from_name(name.c_str(), &first, &second, &flags) != 0) return std::nullopt;
+  return static_cast<uint16_t>(first << 8 | second);
+}
+
+// Null: certificates are not asked for.
+Result<std::shared_ptr<const PeerVerifier>> make_verifier(const snapshot::TlsSettings& settings) {
+  if (settings.client_certificates == snapshot::ClientCertificates::none) return nullptr;
+  if (!settings.client_verification) return failure("clients must show certificates, but no CA certificates are named");
+  return PeerVerifier::create(*settings.client_verification, Side::client);
 }
 
 }  // namespace
 
 Result<std::shared_ptr<ServerContext>> ServerContext::create(const snapshot::TlsServer& server) {
   const snapshot::TlsSettings& settings = server.settings;
-  const snapshot::KeyPair& key_pair = *server.key_pairs.at(0);
-  const auto refuse = [&](const Error& error) {
-    return failure(fmt::format("{}: {}", key_pair.secret_name, error.message));
-  };
-  Result<OwnedContext> context = new_context(settings);
-  if (!context) return refuse(context.error());
-  if (Status status = set_parameters(context->get(), settings); !status) return refuse(status.error());
-  if (Status status = use_crypto_device(context->get()); !status) return refuse(status.error());
-  Result<std::shared_ptr<const PrivateKey>> key = load_key_pair(context->get(), key_pair);
-  if (!key) return refuse(key.error());
-  Session::install_callbacks(context->get());
-  return std::shared_ptr<ServerContext>(new ServerContext(context->release(), std::move(*key), settings.alpn));
+  std::shared_ptr<ServerContext> context(new ServerContext(settings));
+  for (const auto& key_pair : server.key_pairs) {
+    if (Status status = context->add_pair(settings, *key_pair); !status)
+      return failure(fmt::format("{}: {}", key_pair->secret_name, status.error().message));
+  }
+  CHECK(!context->pairs_.empty());
+  std::ranges::stable_sort(context->pairs_, std::greater(), [](const Pair& pair) { return pair.curve != 0; });
+  auto verifier = make_verifier(settings);
+  if (!verifier) return std::unexpected(verifier.error());  // names its own source
+  context->verifier_ = std::move(*verifier);
+  return context;
 }
 
-ServerContext::ServerContext(WOLFSSL_CTX* context, std::shared_ptr<const PrivateKey> key, AlpnNames alpn)
-    : context_(context),
-      key_(std::move(key)),
-      alpn_(alpn.empty() ? nullptr : std::make_shared<const AlpnNames>(std::move(alpn))) {}
+Status ServerContext::add_pair(const snapshot::TlsSettings& settings, const snapshot::KeyPair& key_pair) {
+  Result<OwnedContext> context = new_context(settings);
+  if (!context) return std::unexpected(context.error());
+  if (Status status = set_parameters(context->get(), settings); !status) return status;
+  if (Status status = use_crypto_device(context->get()); !status) return status;
+  auto key = load_key_pair(context->get(), key_pair);
+  if (!key) return std::unexpected(key.error());
+  const Result<ParsedCertificate> certificate = parse_first_certificate(key_pair.chain_pem);
+  if (!certificate) return failure(fmt::format("tls.crt {}", certificate.error().message));
+  if (settings.client_certificates != snapshot::ClientCertificates::none) {
+    Session::ask_for_certificate(context->get(),
+                                 settings.client_certificates == snapshot::ClientCertificates::required);
+  }
+  Session::install_callbacks(context->get());
+  pairs_.push_back({.context = context->release(),
+                    .key = std::move(*key),
+                    .local_certificate = std::make_shared<const LocalCertificate>(describe_own(*certificate)),
+                    .curve = curve_of(*certificate)});
+  return {};
+}
 
-ServerContext::~ServerContext() { wolfSSL_CTX_free(context_); }
+ServerContext::ServerContext(const snapshot::TlsSettings& settings)
+    : has_tls_1_2_(settings.min_version == snapshot::TlsVersion::tls_1_2),
+      has_tls_1_3_(settings.max_version == snapshot::TlsVersion::tls_1_3),
+      alpn_(settings.alpn.empty() ? nullptr : std::make_shared<const AlpnNames>(settings.alpn)) {
+  for (const std::string& name : settings.cipher_suites) {
+    const std::optional<uint16_t> number = suite_number(name);
+    const auto found = number ? std::ranges::find(kEcdsaSuites, *number) : kEcdsaSuites.end();
+    if (found != kEcdsaSuites.end())
+      ecdsa_suites_ = static_cast<uint8_t>(ecdsa_suites_ | 1U << (found - kEcdsaSuites.begin()));
+  }
+}
+
+ServerContext::~ServerContext() {
+  for (const Pair& pair : pairs_) wolfSSL_CTX_free(pair.context);
+}
+
+// Of an ECDSA key; RSA keys are left to wolfSSL, which says what is missing.
+bool ServerContext::can_use(const Pair& pair, const ClientHello& hello) const noexcept {
+  if (has_tls_1_3_ && hello.offers_tls_1_3) return (hello.ecdsa_curves & pair.curve) != 0;
+  // RFC 8422 5.3: the curve of the key must be one that the client knows; the hash of a signature is not bound to it.
+  return has_tls_1_2_ && (hello.ecdsa_suites & ecdsa_suites_) != 0 && hello.ecdsa_curves != 0 &&
+         (hello.curves & pair.curve) != 0;
+}
+
+const ServerContext::Pair& ServerContext::choose(const ClientHello& hello) const noexcept {
+  for (const Pair& pair : pairs_) {
+    if (pair.curve != 0 && can_use(pair, hello)) return pair;
+  }
+  return pairs_.back();
+}
 
 Status initialize() {
   static bool initialized = false;  // once per process, as the header says

@@ -6,6 +6,9 @@
 
 #include "base/result.h"
 #include "snapshot/snapshot.h"
+#include "tls/client_hello.h"
+#include "tls/local_certificate.h"
+#include "tls/peer_verifier.h"
 
 #include <memory>
 #include <string>
@@ -25,6 +28,13 @@ class ServerContext {
   // AES-128-GCM, AES-256-GCM and ChaCha20-Poly1305. Curves: X25519, P-256, P-384. No renegotiation,
   // no compression, no resumption. ALPN: server.settings.alpn in order of server preference; a client without a
   // protocol in common gets no_application_protocol (RFC 7301 3.2), one without the extension is served.
+  //
+  // Two pairs, one with an RSA and one with an ECDSA key: a client that can use the second one gets it.
+  //
+  // Clients' certificates: server.settings.client_certificates and client_verification, as
+  // tls/peer_verifier.h has it. Which CAs are acceptable is not sent (RFC 8446 4.2.4, RFC 5246 7.4.4): wolfSSL
+  // can do it only with its OpenSSL compatibility layer, which costs 3 KB a connection. Clients with several
+  // certificates have to be told which one to use.
   [[nodiscard]] static Result<std::shared_ptr<ServerContext>> create(const snapshot::TlsServer& server);
 
   ServerContext(const ServerContext&) = delete;
@@ -35,12 +45,26 @@ class ServerContext {
   friend class Session;
   using AlpnNames = std::vector<std::string>;
 
-  ServerContext(WOLFSSL_CTX* context, std::shared_ptr<const PrivateKey> key, AlpnNames alpn);
+  // What one pair of keys makes.
+  struct Pair {
+    WOLFSSL_CTX* context;  // owned
+    std::shared_ptr<const PrivateKey> key;
+    std::shared_ptr<const LocalCertificate> local_certificate;
+    uint8_t curve = 0;  // of kAllCurves; 0: the key is no ECDSA key
+  };
 
-  WOLFSSL_CTX* context_;
+  explicit ServerContext(const snapshot::TlsSettings& settings);
+  [[nodiscard]] Status add_pair(const snapshot::TlsSettings& settings, const snapshot::KeyPair& key_pair);
+  [[nodiscard]] bool can_use(const Pair& pair, const ClientHello& hello) const noexcept;
+  // The first one of the list that the client can use, otherwise the last one.
+  [[nodiscard]] const Pair& choose(const ClientHello& hello) const noexcept;
+
+  std::vector<Pair> pairs_;   // one or two, ECDSA first
+  uint8_t ecdsa_suites_ = 0;  // of kEcdsaSuites, those that are configured
+  bool has_tls_1_2_, has_tls_1_3_;
   // Shared with the sessions until their handshake is done, which may outlive this object.
-  std::shared_ptr<const PrivateKey> key_;
   std::shared_ptr<const AlpnNames> alpn_;
+  std::shared_ptr<const PeerVerifier> verifier_;  // null: no certificates are asked for
 };
 
 // Once per process, before any other call of this folder. Idempotent, not thread-safe.

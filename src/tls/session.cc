@@ -1,5 +1,6 @@
 #include "tls/session.h"
 
+#include "base/address.h"
 #include "base/check.h"
 #include "base/limits.h"
 #include "tls/private_key.h"
@@ -9,7 +10,11 @@
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/ssl.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <climits>
 #include <cstring>
 #include <new>
@@ -28,6 +33,11 @@ constexpr int kFatal = 2;              // AlertLevel, RFC 8446 6
 constexpr int kRefuseClientHello = 2;  // fatal_return of wolfSSL's servername callback
 constexpr int kAcceptClientHello = 0;
 
+// More than wolfSSL takes of a peer (MAX_CHAIN_DEPTH).
+constexpr size_t kChainMax = 16;
+
+std::string_view noun(Side side) noexcept { return side == Side::client ? "client" : "server"; }
+
 bool is_offered(std::string_view offered, std::string_view name) noexcept {
   while (true) {
     const size_t comma = offered.find(',');
@@ -42,7 +52,9 @@ bool is_offered(std::string_view offered, std::string_view name) noexcept {
 // What is needed until the handshake is done, and would only cost memory afterwards.
 struct Session::Handshake {
   std::shared_ptr<const ServerContext::AlpnNames> alpn_names;  // until the protocol is chosen
-  std::shared_ptr<const PrivateKey> key;                       // the context may be gone before the handshake is done
+  std::shared_ptr<const PrivateKey> key;                       // null: none is shown
+  std::shared_ptr<const PeerVerifier> verifier;                // null: nobody is verified
+  std::string server_name;                                     // of the client's side
   HandshakePool* pool = nullptr;                               // null: signatures are made at once
   HandshakeWaiter waiter;
   std::optional<Fiber> fiber;            // exactly while a step is under way; between calls: while it waits
@@ -85,7 +97,12 @@ class Session::Call {
 void Session::install_callbacks(WOLFSSL_CTX* context) noexcept {
   wolfSSL_CTX_SetIORecv(context, on_receive);
   wolfSSL_CTX_SetIOSend(context, on_send);
-  wolfSSL_CTX_set_servername_callback(context, on_client_hello);
+  wolfSSL_CTX_set_servername_callback(context, on_client_hello);  // of servers; a client never calls it
+}
+
+void Session::ask_for_certificate(WOLFSSL_CTX* context, bool is_required) noexcept {
+  wolfSSL_CTX_set_verify(context, WOLFSSL_VERIFY_PEER | (is_required ? WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+                         on_verify);
 }
 
 // wolfSSL asks for exactly what the current record needs, so that nothing of the next one is taken.
@@ -100,6 +117,7 @@ int Session::on_receive(WOLFSSL* /*ssl*/, char* buffer, int size, void* session)
 
 int Session::on_send(WOLFSSL* /*ssl*/, char* buffer, int size, void* session) {
   const ByteSink& output = static_cast<Session*>(session)->output_;
+  if (static_cast<Session*>(session)->refused_) return size;  // wolfSSL's own alert, after ours
   if (output.owner == nullptr || size < 0) return WOLFSSL_CBIO_ERR_GENERAL;
   output.append(as_bytes({buffer, static_cast<size_t>(size)}));
   return size;
@@ -129,23 +147,92 @@ int Session::on_client_hello(WOLFSSL* ssl, int* alert, void* /*unused*/) {
   return kRefuseClientHello;
 }
 
+// --- Verifying the other side ----------------------------------------------------------------------
+
+// wolfSSL knows no CA at all, so that it accepts nothing itself and keeps nothing of what peers send
+// (tls/decoded_certificate.h). It asks about each certificate that is not a CA, and about the leaf, which comes
+// last, with all that were sent. 1: accepted.
+int Session::on_verify(int /*is_good*/, WOLFSSL_X509_STORE_CTX* store) {
+  auto& session = *static_cast<Session*>(store->userCtx);
+  return session.verify_peer(*store) ? 1 : 0;
+}
+
+bool Session::verify_peer(const WOLFSSL_X509_STORE_CTX& store) {
+  const bool has_no_issuer_only =
+      store.error == 0 || store.error == ASN_NO_SIGNER_E || store.error == ASN_SELF_SIGNED_E;
+  // Not the leaf: superfluous, or the verifier finds out.
+  if (store.error_depth > 0) return has_no_issuer_only || refuse_peer(describe_failure(store.error, peer_));
+  // A client without a certificate sends an empty list; wolfSSL knows whether it must have one.
+  if (store.totalCerts == 0 && peer_ == Side::client) return store.error == 0;
+  if (handshake_ == nullptr || handshake_->verifier == nullptr || store.totalCerts <= 0)
+    return refuse_peer(describe_failure(VERIFY_CERT_ERROR, peer_));
+
+  std::array<ConstBytes, kChainMax> chain;
+  const size_t count = std::min(static_cast<size_t>(store.totalCerts), chain.size());
+  for (size_t i = 0; i < count; ++i)
+    chain[i] = {reinterpret_cast<const std::byte*>(store.certs[i].buffer), store.certs[i].length};
+  const WallTime now = std::chrono::system_clock::now();
+  if (const auto failure = handshake_->verifier->verify(std::span(chain).first(count), handshake_->server_name, now))
+    return refuse_peer(*failure);
+  // What wolfSSL alone has seen: a key that it cannot use, say.
+  if (!has_no_issuer_only) return refuse_peer(describe_failure(store.error, peer_));
+  peer_certificate_ = std::make_unique<PeerCertificate>(chain[0]);
+  return true;
+}
+
+// Always false. The alert goes out now, as wolfSSL would send one of its own choice next.
+bool Session::refuse_peer(const Failure& failure) {
+  error_text_ = failure.text;
+  SendAlert(ssl_, kFatal, static_cast<int>(failure.alert));
+  refused_ = true;
+  return false;
+}
+
 // --- The engine ------------------------------------------------------------------------------------
 
-Session::Session() : handshake_(std::make_unique<Handshake>()) {}
+Session::Session(Side peer) : peer_(peer), handshake_(std::make_unique<Handshake>()) {}
 
-std::unique_ptr<Session> Session::accept(ServerContext& context, HandshakePool* pool, HandshakeWaiter waiter) {
-  std::unique_ptr<Session> session(new (std::nothrow) Session);
-  if (session == nullptr) return nullptr;
-  Handshake& handshake = *session->handshake_;
-  handshake.alpn_names = context.alpn_;
-  handshake.key = context.key_;
-  if (pool != nullptr && pool->signing.is_served()) handshake.pool = pool;
-  handshake.waiter = waiter;
-  session->ssl_ = wolfSSL_new(context.context_);
-  if (session->ssl_ == nullptr) return nullptr;
-  wolfSSL_SetIOReadCtx(session->ssl_, session.get());
-  wolfSSL_SetIOWriteCtx(session->ssl_, session.get());
+std::unique_ptr<Session> Session::accept(ServerContext& context, const ClientHello& hello, HandshakePool* pool,
+                                         HandshakeWaiter waiter) {
+  const ServerContext::Pair& pair = context.choose(hello);
+  std::unique_ptr<Session> session(new (std::nothrow) Session(Side::client));
+  if (session == nullptr || !session->start(pair.context, pool, waiter)) return nullptr;
+  session->handshake_->alpn_names = context.alpn_;
+  session->handshake_->key = pair.key;
+  session->handshake_->verifier = context.verifier_;
+  session->local_certificate_ = pair.local_certificate;
   return session;
+}
+
+std::unique_ptr<Session> Session::connect(ClientContext& context, std::string_view server_name, HandshakePool* pool,
+                                          HandshakeWaiter waiter) {
+  std::unique_ptr<Session> session(new (std::nothrow) Session(Side::server));
+  if (session == nullptr || !session->start(context.context_, pool, waiter)) return nullptr;
+  if (server_name.ends_with('.')) server_name.remove_suffix(1);
+  const bool is_dns_name = !server_name.empty() && !SocketAddress::from_ip(server_name, 0);
+  if (is_dns_name && wolfSSL_UseSNI(session->ssl_, WOLFSSL_SNI_HOST_NAME, server_name.data(),
+                                    static_cast<unsigned short>(server_name.size())) != WOLFSSL_SUCCESS)
+    return nullptr;
+  if (!context.alpn_.empty() && wolfSSL_UseALPN(session->ssl_, const_cast<char*>(context.alpn_.c_str()),
+                                                static_cast<unsigned>(context.alpn_.size()),
+                                                WOLFSSL_ALPN_CONTINUE_ON_MISMATCH) != WOLFSSL_SUCCESS)
+    return nullptr;
+  session->handshake_->verifier = context.verifier_;
+  session->handshake_->key = context.key_;
+  session->handshake_->server_name = server_name;
+  session->local_certificate_ = context.local_certificate_;
+  return session;
+}
+
+bool Session::start(WOLFSSL_CTX* context, HandshakePool* pool, HandshakeWaiter waiter) {
+  ssl_ = wolfSSL_new(context);
+  if (ssl_ == nullptr) return false;
+  wolfSSL_SetIOReadCtx(ssl_, this);
+  wolfSSL_SetIOWriteCtx(ssl_, this);
+  wolfSSL_SetCertCbCtx(ssl_, this);
+  if (pool != nullptr && pool->signing.is_served()) handshake_->pool = pool;
+  handshake_->waiter = waiter;
+  return true;
 }
 
 Session::~Session() {
@@ -174,7 +261,8 @@ SessionStatus Session::handshake(ConstBytes& input, ByteSink output) {
     return SessionStatus::ok;
   }
   const SessionStatus status = on_result(handshake_->result, available - input.size());
-  if (status == SessionStatus::closed) error_text_ = "the client closed the connection in the middle of the handshake";
+  if (status == SessionStatus::closed)
+    error_text_ = fmt::format("the {} closed the connection in the middle of the handshake", noun(peer_));
   return status;
 }
 
@@ -213,7 +301,7 @@ bool Session::write(ConstBytes plaintext, ByteSink output) {
 void Session::close(ByteSink output) {
   if (failed_ || std::exchange(close_sent_, true)) return;
   const Call call(*this, nullptr, output);
-  // The result says whether the client has closed too, which read() tells.
+  // The result says whether the other side has closed too, which read() tells.
   wolfSSL_shutdown(ssl_);
 }
 
@@ -225,10 +313,11 @@ bool Session::advance_handshake() {
   if (!handshake.fiber) {
     std::byte* stack = handshake.pool == nullptr ? nullptr : handshake.pool->stacks.take();
     if (stack == nullptr) {
-      handshake.result = wolfSSL_accept(ssl_);
+      take_step();
       return true;
     }
-    handshake.fiber.emplace(handshake.pool->stacks, stack, run_step, this);
+    handshake.fiber.emplace(
+        handshake.pool->stacks, stack, [](void* self) { static_cast<Session*>(self)->take_step(); }, this);
   }
   handshake.fiber->resume();
   if (!handshake.fiber->is_done()) return false;
@@ -236,10 +325,7 @@ bool Session::advance_handshake() {
   return true;
 }
 
-void Session::run_step(void* self) {
-  auto& session = *static_cast<Session*>(self);
-  session.handshake_->result = wolfSSL_accept(session.ssl_);
-}
+void Session::take_step() { handshake_->result = peer_ == Side::client ? wolfSSL_accept(ssl_) : wolfSSL_connect(ssl_); }
 
 Session* Session::running() noexcept { return running_session; }
 
@@ -314,19 +400,24 @@ SessionStatus Session::on_result(int result, size_t consumed) {
     case WOLFSSL_ERROR_WANT_READ:
       silent_bytes_ += consumed;
       if (silent_bytes_ <= limits::tls_silent_bytes_max) return SessionStatus::need_input;
-      // A flood of key updates or empty records costs the client nothing and us a key derivation each.
-      return fail({"the client sent too many TLS records without any content", Alert::unexpected_message});
+      // A flood of key updates or empty records costs the other side nothing and us a key derivation each.
+      return fail({fmt::format("the {} sent too many TLS records without any content", noun(peer_)),
+                   Alert::unexpected_message});
     case WOLFSSL_ERROR_ZERO_RETURN: return SessionStatus::closed;
     default: return fail(error);  // describe_failure() lists what is expected
   }
 }
 
 SessionStatus Session::fail(int error) {
+  if (refused_) {  // error_text_ says why
+    failed_ = true;
+    return SessionStatus::failed;
+  }
   WOLFSSL_ALERT_HISTORY alerts{};
   wolfSSL_get_alert_history(ssl_, &alerts);
-  if (error != FATAL_ERROR || alerts.last_rx.code <= 0) return fail(describe_failure(error));
+  if (error != FATAL_ERROR || alerts.last_rx.code <= 0) return fail(describe_failure(error, peer_));
   failed_ = true;
-  error_text_ = describe_received_alert(alerts.last_rx.code);
+  error_text_ = describe_received_alert(alerts.last_rx.code, peer_);
   return SessionStatus::failed;
 }
 

@@ -1,8 +1,8 @@
 // One TLS connection as a pure engine: ciphertext in and out as bytes, plaintext in and out as bytes,
 // no sockets (wolfSSL with custom I/O callbacks). TLS 1.2 (RFC 5246) and 1.3 (RFC 8446).
 //
-// Created when the ClientHello is complete (tls/client_hello.h chooses the ServerContext first), so a
-// connection that never says anything costs no TLS memory. One owner, one thread.
+// The server's side is created when the ClientHello is complete (tls/client_hello.h chooses the ServerContext
+// first), so a connection that never says anything costs no TLS memory. One owner, one thread.
 //
 // Every call takes the received ciphertext by reference and drops what it consumed from its front; the
 // ciphertext it produces goes to `output`, which must accept it (the caller checks for room before).
@@ -10,15 +10,20 @@
 
 #include "base/byte_sink.h"
 #include "base/bytes.h"
+#include "tls/client_context.h"
 #include "tls/failure.h"
 #include "tls/handshake_pool.h"
+#include "tls/peer_certificate.h"
+#include "tls/peer_verifier.h"
 #include "tls/server_context.h"
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 struct WOLFSSL;
 struct WC_RNG;
+struct WOLFSSL_X509_STORE_CTX;
 
 namespace sluice::tls {
 
@@ -32,10 +37,17 @@ enum class SessionStatus : uint8_t {
 
 class Session {
  public:
-  // Nullptr when there is no memory. With a pool whose queue is served, RSA signatures and shared secrets are
-  // made there, and the pool must outlive the session.
-  [[nodiscard]] static std::unique_ptr<Session> accept(ServerContext& context, HandshakePool* pool = nullptr,
-                                                       HandshakeWaiter waiter = {});
+  // The server's side; the ClientHello decides which certificate is shown (without one: as to a client that knows
+  // no ECDSA). Nullptr when there is no memory. With a pool whose queue is served, RSA signatures and shared secrets
+  // are made there, and the pool must outlive the session.
+  [[nodiscard]] static std::unique_ptr<Session> accept(ServerContext& context, const ClientHello& hello = {},
+                                                       HandshakePool* pool = nullptr, HandshakeWaiter waiter = {});
+
+  // The client's side; handshake() with no input begins it. `server_name` is asked for (SNI, unless it is an IP
+  // address: RFC 6066 3), and is what the certificate must be for, as tls/peer_verifier.h says. Nullptr when
+  // there is no memory. The pool as for accept().
+  [[nodiscard]] static std::unique_ptr<Session> connect(ClientContext& context, std::string_view server_name,
+                                                        HandshakePool* pool = nullptr, HandshakeWaiter waiter = {});
 
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -73,6 +85,13 @@ class Session {
   [[nodiscard]] std::string_view cipher_suite() const noexcept;      // OpenSSL's name
   [[nodiscard]] std::string_view alpn_protocol() const noexcept;     // "http/1.1"; empty: none chosen
 
+  // What the other side has shown, verified; null: nothing, nothing verified, or not yet. Valid as long as the session.
+  [[nodiscard]] const PeerCertificate* peer_certificate() const noexcept {
+    return handshake_done_ ? peer_certificate_.get() : nullptr;
+  }
+  // The certificate that this side shows; null: none.
+  [[nodiscard]] const LocalCertificate* local_certificate() const noexcept { return local_certificate_.get(); }
+
   [[nodiscard]] std::string_view error_text() const noexcept { return error_text_; }
 
   // --- for crypto_device, from inside a call ---
@@ -88,35 +107,46 @@ class Session {
 
  private:
   friend class ServerContext;
+  friend class ClientContext;
   class Call;
 
   struct Handshake;
 
-  Session();
+  explicit Session(Side peer);
+  [[nodiscard]] bool start(WOLFSSL_CTX* context, HandshakePool* pool, HandshakeWaiter waiter);
 
   static void install_callbacks(WOLFSSL_CTX* context) noexcept;
+  // Sessions of this context verify the other side; `is_required`: one that shows nothing is refused.
+  static void ask_for_certificate(WOLFSSL_CTX* context, bool is_required) noexcept;
   static int on_receive(WOLFSSL* ssl, char* buffer, int size, void* session);
   static int on_send(WOLFSSL* ssl, char* buffer, int size, void* session);
   static int on_client_hello(WOLFSSL* ssl, int* alert, void* unused);
+  static int on_verify(int is_good, WOLFSSL_X509_STORE_CTX* store);
 
   [[nodiscard]] bool advance_handshake();
+  void take_step();
   [[nodiscard]] bool wait_for_signature();
-  static void run_step(void* session);
   void wait();
   static void on_ready(void* session);
 
+  bool verify_peer(const WOLFSSL_X509_STORE_CTX& store);
+  bool refuse_peer(const Failure& failure);
   SessionStatus on_result(int result, size_t consumed);
   SessionStatus fail(int error);
   SessionStatus fail(const Failure& failure);
 
+  Side peer_;  // which one the other side is
   WOLFSSL* ssl_ = nullptr;
-  ConstBytes* input_ = nullptr;           // set exactly during a call that reads
-  ByteSink output_{};                     // set exactly during a call
-  std::unique_ptr<Handshake> handshake_;  // until it is done
-  std::string_view error_text_;
+  ConstBytes* input_ = nullptr;                        // set exactly during a call that reads
+  ByteSink output_{};                                  // set exactly during a call
+  std::unique_ptr<Handshake> handshake_;               // until it is done
+  std::unique_ptr<PeerCertificate> peer_certificate_;  // set exactly when the peer's certificate was accepted
+  std::shared_ptr<const LocalCertificate> local_certificate_;
+  std::string error_text_;
   size_t silent_bytes_ = 0;  // consumed since the last plaintext
   bool handshake_done_ = false;
   bool failed_ = false;
+  bool refused_ = false;  // the peer's certificate was; the alert has been written and is the last that is
   bool close_sent_ = false;
 };
 

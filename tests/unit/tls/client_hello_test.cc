@@ -72,6 +72,47 @@ TEST(ClientHello, ReadsWhatOpensslSends) {
   EXPECT_EQ(hello.legacy_version, 0x0303);
 }
 
+TEST(ClientHello, TellsWhichEcdsaCertificatesAreOfUse) {
+  const auto read = [](const test::ClientOptions& options, ClientHello& hello) {
+    test::OpensslClient client(options);
+    (void)client.handshake();
+    return read_client_hello(as_bytes(client.take_output()), hello);
+  };
+  ClientHello hello;
+  ASSERT_EQ(read({.tls12_ciphers = "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-SHA",
+                  .groups = "X25519:P-384",
+                  .signature_algorithms = "ecdsa_secp256r1_sha256:rsa_pss_rsae_sha256:ecdsa_secp521r1_sha512"},
+                 hello),
+            HelloStatus::complete);
+  EXPECT_EQ(hello.ecdsa_curves, kCurveP256 | kCurveP521);
+  EXPECT_EQ(hello.curves, kCurveP384);
+  EXPECT_EQ(hello.ecdsa_suites, 1U << 1 | 1U << 3);
+  // And of one that has none of it, into the same object.
+  ASSERT_EQ(read({.tls12_ciphers = "ECDHE-RSA-AES128-GCM-SHA256",
+                  .groups = "X25519",
+                  .signature_algorithms = "rsa_pss_rsae_sha256"},
+                 hello),
+            HelloStatus::complete);
+  EXPECT_EQ(hello.ecdsa_curves, 0);
+  EXPECT_EQ(hello.curves, 0);
+  EXPECT_EQ(hello.ecdsa_suites, 0);
+  // Without the extensions.
+  ASSERT_EQ(read_client_hello(as_bytes(hello_with("")), hello), HelloStatus::complete);
+  EXPECT_EQ(hello.ecdsa_curves, 0);
+  EXPECT_EQ(hello.curves, kAllCurves);
+}
+
+TEST(ClientHello, RefusesDamagedListsOfAlgorithmsAndGroups) {
+  for (const unsigned type : {10U, 13U}) {
+    const std::string good = extension(type, vector("\x04\x03\x08\x04", 2));
+    EXPECT_EQ(status_of(hello_with(good)), HelloStatus::complete);
+    EXPECT_EQ(status_of(hello_with(good + good)), HelloStatus::malformed);
+    for (const std::string& content : {std::string(), vector("", 2), vector("\x04\x03\x08", 2),
+                                       vector("\x04\x03", 2) + "x", number(4, 2) + "\x04\x03"})
+      EXPECT_EQ(status_of(hello_with(extension(type, content))), HelloStatus::malformed) << content.size();
+  }
+}
+
 TEST(ClientHello, ReadsAnOldClientWithoutServerName) {
   test::OpensslClient client({.min_version = TLS1_VERSION, .max_version = TLS1_VERSION, .server_name = ""});
   (void)client.handshake();

@@ -56,7 +56,17 @@ inline std::shared_ptr<tls::ServerContext> make_context(const snapshot::TlsSetti
   return *context;
 }
 
+inline std::shared_ptr<tls::ServerContext> make_context(const snapshot::TlsServer& server) {
+  CHECK(tls::initialize().has_value());
+  auto context = tls::ServerContext::create(server);
+  if (!context) throw std::runtime_error(context.error().message);
+  return *context;
+}
+
 struct Connection {
+  Connection(std::shared_ptr<tls::ServerContext> server_context, const ClientOptions& options)
+      : context(std::move(server_context)), session(tls::Session::accept(*context)), client(options) {}
+
   explicit Connection(const snapshot::TlsSettings& settings, const ClientOptions& options = {},
                       const Pem& pem = rsa_2048())
       : context(make_context(settings, pem)), session(tls::Session::accept(*context)), client(options) {}
@@ -78,7 +88,8 @@ struct Connection {
       }
       client.feed(as_bytes(output.take()));
       if (status == tls::SessionStatus::failed) {
-        (void)client.handshake();  // reads the alert
+        (void)client.handshake();  // reads the alert,
+        (void)client.read();       // also when the client of TLS 1.3 was done
         return status;
       }
       if (client_done && session->is_handshake_done()) return status;

@@ -1,4 +1,4 @@
-// A TLS client of another library (OpenSSL's libssl) in memory: what it sends and receives are byte
+// One side of TLS by another library (OpenSSL's libssl) in memory: what it sends and receives are byte
 // strings, as for tls::Session on the other side.
 #pragma once
 
@@ -19,17 +19,19 @@ struct ClientOptions {
   std::string tls12_ciphers = "ALL:@SECLEVEL=0";
   std::string tls13_ciphers = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
   std::string groups = "X25519:P-256:P-384";
+  std::string signature_algorithms;  // empty: OpenSSL's own
   std::string server_name = "localhost";
   std::vector<std::string> alpn;
+  std::string certificate_pem;  // leaf, then intermediates; empty: it has none
+  std::string key_pem;
 };
 
-class OpensslClient {
+class OpensslPeer {
  public:
-  explicit OpensslClient(const ClientOptions& options);
-
   // Goes on with the handshake; true when it is done.
   bool handshake();
   void feed(ConstBytes ciphertext);
+  [[nodiscard]] bool is_handshake_done() const { return SSL_is_init_finished(ssl_.get()) == 1; }
   // Everything it wants to send.
   std::string take_output();
 
@@ -41,26 +43,42 @@ class OpensslClient {
   bool ask_for_renegotiation() { return SSL_renegotiate(ssl_.get()) == 1 && SSL_do_handshake(ssl_.get()) != 0; }
 
   [[nodiscard]] bool got_close_notify() const { return (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0; }
-  // The alert that the server sent; -1: none.
+  // The alert that the other side sent; -1: none.
   [[nodiscard]] int received_alert() const { return received_alert_; }
   [[nodiscard]] std::string cipher() const { return SSL_get_cipher_name(ssl_.get()); }
   [[nodiscard]] std::string version() const { return SSL_get_version(ssl_.get()); }
   [[nodiscard]] std::string alpn() const;
   [[nodiscard]] int group() const { return static_cast<int>(SSL_get_negotiated_group(ssl_.get())); }
 
- private:
+ protected:
   struct Free {
     void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
     void operator()(SSL* ssl) const { SSL_free(ssl); }
   };
 
-  static void on_info(const SSL* ssl, int where, int value);
+  explicit OpensslPeer(const SSL_METHOD* method) : context_(SSL_CTX_new(method)) {}
+  // Leaf, then intermediates; nothing happens without a certificate.
+  void use_certificate(const std::string& certificate_pem, const std::string& key_pem);
+  // After the options of context_ are set.
+  void make_ssl();
 
   std::unique_ptr<SSL_CTX, Free> context_;
   std::unique_ptr<SSL, Free> ssl_;
-  BIO* from_server_ = nullptr;  // both belong to ssl_
-  BIO* to_server_ = nullptr;
+
+ private:
+  static void on_info(const SSL* ssl, int where, int value);
+
+  BIO* input_ = nullptr;  // both belong to ssl_
+  BIO* output_ = nullptr;
   int received_alert_ = -1;
+};
+
+class OpensslClient : public OpensslPeer {
+ public:
+  explicit OpensslClient(const ClientOptions& options);
+
+  // The subject of the certificate that the server showed, as "/O=a/CN=b"; empty: none.
+  [[nodiscard]] std::string server_subject() const;
 };
 
 }  // namespace sluice::test

@@ -1,5 +1,6 @@
 #include "tls/server_context.h"
 
+#include "authority.h"
 #include "connection.h"
 
 #include <gtest/gtest.h>
@@ -88,6 +89,69 @@ TEST(ServerContext, RefusesVersionsAndProtocolsThatMakeNoSense) {
   settings = five_suites();
   settings.alpn = {"http/1.1,h2"};
   expect_contains(refusal(settings), "ALPN");
+}
+
+// --- Two pairs -------------------------------------------------------------------------------------
+
+// Which certificate a client of these options gets, from a server with an RSA and an ECDSA pair; "": none.
+std::string certificate_for(const test::ClientOptions& options, const snapshot::TlsSettings& settings) {
+  static const test::Authority authority("root");
+  static const test::Pem rsa = authority.issue({.subject = {{"CN", "rsa"}}, .is_ecdsa = false});
+  static const test::Pem ecdsa = authority.issue({.subject = {{"CN", "ecdsa"}}});
+  snapshot::TlsServer server = test::server(settings, rsa.certificate, rsa.key);
+  server.key_pairs.push_back(test::server(settings, ecdsa.certificate, ecdsa.key).key_pairs.front());
+  test::Connection connection(test::make_context(server), options);
+  (void)connection.client.handshake();
+  connection.from_client = connection.client.take_output();
+  ClientHello hello;
+  EXPECT_EQ(read_client_hello(as_bytes(connection.from_client), hello), HelloStatus::complete);
+  connection.session = Session::accept(*connection.context, hello);
+  if (connection.handshake() != SessionStatus::ok) return connection.session->error_text().empty() ? "?" : "";
+  EXPECT_EQ("/" + connection.session->local_certificate()->subject, connection.client.server_subject());
+  return connection.client.server_subject();
+}
+
+snapshot::TlsSettings both_kinds_of_suites() {
+  return {.cipher_suites = {"ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"}};
+}
+
+TEST(TwoPairs, GiveTheEcdsaCertificateToWhomItIsOfUse) {
+  EXPECT_EQ(certificate_for({}, both_kinds_of_suites()), "/CN=ecdsa");
+  EXPECT_EQ(certificate_for({.max_version = TLS1_2_VERSION}, both_kinds_of_suites()), "/CN=ecdsa");
+  EXPECT_EQ(certificate_for({.min_version = TLS1_3_VERSION}, {.min_version = snapshot::TlsVersion::tls_1_3}),
+            "/CN=ecdsa");
+}
+
+TEST(TwoPairs, GiveTheRsaCertificateToTheOthers) {
+  const std::string only_rsa = "rsa_pss_rsae_sha256:rsa_pkcs1_sha256";
+  EXPECT_EQ(certificate_for({.signature_algorithms = only_rsa}, both_kinds_of_suites()), "/CN=rsa");
+  EXPECT_EQ(certificate_for({.max_version = TLS1_2_VERSION, .signature_algorithms = only_rsa}, both_kinds_of_suites()),
+            "/CN=rsa");
+  // ECDSA, but on another curve than the key's.
+  EXPECT_EQ(certificate_for(
+                {.min_version = TLS1_3_VERSION, .signature_algorithms = "ecdsa_secp384r1_sha384:rsa_pss_rsae_sha256"},
+                both_kinds_of_suites()),
+            "/CN=rsa");
+  EXPECT_EQ(certificate_for({.max_version = TLS1_2_VERSION, .groups = "X25519:P-384"}, both_kinds_of_suites()),
+            "/CN=rsa");
+  // No ECDSA suite in common for TLS 1.2.
+  EXPECT_EQ(certificate_for({.max_version = TLS1_2_VERSION, .tls12_ciphers = "ECDHE-RSA-AES128-GCM-SHA256"},
+                            both_kinds_of_suites()),
+            "/CN=rsa");
+  EXPECT_EQ(certificate_for({.max_version = TLS1_2_VERSION}, five_suites()), "/CN=rsa");
+  // The client could speak TLS 1.3, the server may not.
+  snapshot::TlsSettings only_tls_1_2 = five_suites();
+  only_tls_1_2.max_version = snapshot::TlsVersion::tls_1_2;
+  EXPECT_EQ(certificate_for({}, only_tls_1_2), "/CN=rsa");
+}
+
+TEST(TwoPairs, AreBothChecked) {
+  snapshot::TlsServer server = test::server(five_suites(), test::rsa_2048().certificate, test::rsa_2048().key);
+  server.key_pairs.push_back(
+      test::server(five_suites(), test::ecdsa_p256().certificate, test::rsa_2048().key).key_pairs.front());
+  const auto context = ServerContext::create(server);
+  ASSERT_FALSE(context.has_value());
+  expect_contains(context.error().message, "tls.key does not belong to the first certificate");
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // What an idle connection costs on the heap: the figure that decides how many fit on a machine.
+#include "authority.h"
 #include "connection.h"
 
 #include "base/limits.h"
@@ -18,6 +19,7 @@ namespace sluice::tls {
 namespace {
 
 constexpr size_t kIdleSessionBytesMax = 6 * 1024;
+constexpr size_t kIdleSessionWithCertificateBytesMax = 8 * 1024;
 
 size_t wolfssl_heap_bytes = 0;
 
@@ -39,11 +41,14 @@ void* count_realloc(void* memory, size_t size) {
   return moved;
 }
 
-class IdleSession : public testing::TestWithParam<const char*> {
+template <typename Base>
+class CountingHeap : public Base {
  protected:
   void SetUp() override { ASSERT_EQ(wolfSSL_SetAllocators(count_malloc, count_free, count_realloc), 0); }
   void TearDown() override { ASSERT_EQ(wolfSSL_SetAllocators(std::malloc, std::free, std::realloc), 0); }
 };
+using IdleSession = CountingHeap<testing::TestWithParam<const char*>>;
+using IdleSessionOfAClientWithACertificate = CountingHeap<testing::Test>;
 
 TEST_P(IdleSession, CostsLessThanSixKilobytesOfHeap) {
   const std::string suite = GetParam();
@@ -74,6 +79,29 @@ TEST_P(IdleSession, CostsLessThanSixKilobytesOfHeap) {
 
   connection.session = nullptr;
   EXPECT_EQ(wolfssl_heap_bytes, before);
+}
+
+// A verified client costs its certificate and nothing else: its key goes with the handshake.
+TEST_F(IdleSessionOfAClientWithACertificate, CostsLessThanEightKilobytesOfHeap) {
+  const test::Authority authority("root");
+  snapshot::TlsSettings settings = test::five_suites();
+  settings.client_certificates = snapshot::ClientCertificates::required;
+  settings.client_verification = snapshot::PeerVerification{.ca_pem = authority.certificate()};
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    for (const bool is_ecdsa : {false, true}) {
+      const test::Pem pem = authority.issue({.is_ecdsa = is_ecdsa});
+      test::Connection connection(settings,
+                                  {.max_version = version, .certificate_pem = pem.certificate, .key_pem = pem.key});
+      connection.session = nullptr;
+      const size_t before = wolfssl_heap_bytes;
+      connection.session = Session::accept(*connection.context);
+      ASSERT_EQ(connection.handshake(), SessionStatus::ok) << connection.session->error_text();
+      const size_t certificate = connection.session->peer_certificate()->der().size();
+      const size_t idle = wolfssl_heap_bytes - before + sizeof(Session) + sizeof(PeerCertificate) + certificate;
+      std::printf("heap of a session with a client's certificate of %zu bytes: idle %zu bytes\n", certificate, idle);
+      EXPECT_LT(idle, kIdleSessionWithCertificateBytesMax);
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(OfEverySuite, IdleSession,

@@ -36,7 +36,7 @@ struct Handshake {
   Handshake(Pool& shared, ServerContext& context, const ClientOptions& options)
       : pool(shared),
         session(Session::accept(
-            context, &pool.pool,
+            context, {}, &pool.pool,
             {.on_ready = [](void* self) { ++static_cast<Handshake*>(self)->ready_count; }, .owner = this})),
         client(options) {}
 

@@ -7,11 +7,11 @@
 
 #include <string>
 
-namespace sluice::certs {
+namespace sluice::tls {
 
 // `rdn_sequence` is the content of the DER Name (RFC 5280 4.1.2.4), without the outer SEQUENCE header.
 // The result is printable ASCII, whatever the certificate says: other bytes are escaped as \XX. Empty for
 // an empty name, and what could be read of one that is malformed.
 [[nodiscard]] std::string to_rfc2253(ConstBytes rdn_sequence);
 
-}  // namespace sluice::certs
+}  // namespace sluice::tls

@@ -1,13 +1,13 @@
-#include "certs/distinguished_name.h"
+#include "tls/distinguished_name.h"
 
-#include "certs/der.h"
+#include "tls/der.h"
 
 #include <fmt/format.h>
 
 #include <array>
 #include <vector>
 
-namespace sluice::certs {
+namespace sluice::tls {
 namespace {
 
 struct KnownType {
@@ -120,4 +120,4 @@ std::string to_rfc2253(ConstBytes rdn_sequence) {
   return text;
 }
 
-}  // namespace sluice::certs
+}  // namespace sluice::tls

@@ -1,6 +1,6 @@
-#include "certs/der.h"
+#include "tls/der.h"
 
-namespace sluice::certs::der {
+namespace sluice::tls::der {
 
 std::optional<Element> take(ConstBytes& bytes) noexcept {
   if (bytes.size() < 2) return std::nullopt;
@@ -22,4 +22,4 @@ std::optional<Element> take(ConstBytes& bytes) noexcept {
   return element;
 }
 
-}  // namespace sluice::certs::der
+}  // namespace sluice::tls::der

@@ -6,8 +6,11 @@
 #include <cstdint>
 #include <optional>
 
-namespace sluice::certs::der {
+namespace sluice::tls::der {
 
+inline constexpr uint8_t kBoolean = 0x01;
+inline constexpr uint8_t kInteger = 0x02;
+inline constexpr uint8_t kBitString = 0x03;
 inline constexpr uint8_t kObjectIdentifier = 0x06;
 inline constexpr uint8_t kUtf8String = 0x0c;
 inline constexpr uint8_t kNumericString = 0x12;
@@ -29,4 +32,4 @@ struct Element {
 // `bytes` is as before.
 [[nodiscard]] std::optional<Element> take(ConstBytes& bytes) noexcept;
 
-}  // namespace sluice::certs::der
+}  // namespace sluice::tls::der
