@@ -36,6 +36,13 @@ constexpr size_t kChainMax = 16;
 
 std::string_view noun(Side side) noexcept { return side == Side::client ? "client" : "server"; }
 
+// Null: nothing was verified.
+bool is_still_valid(const PeerCertificate* certificate) {
+  if (certificate == nullptr) return true;
+  const Result<ParsedCertificate> parsed = certificate->parsed();
+  return parsed.has_value() && std::chrono::system_clock::now() <= parsed->not_after;
+}
+
 bool is_offered(std::string_view offered, std::string_view name) noexcept {
   while (true) {
     const size_t comma = offered.find(',');
@@ -173,7 +180,8 @@ std::unique_ptr<Session> Session::accept(ServerContext& context, const ClientHel
   return session;
 }
 
-std::unique_ptr<Session> Session::connect(ClientContext& context, std::string_view server_name) {
+std::unique_ptr<Session> Session::connect(ClientContext& context, std::string_view server_name,
+                                          std::unique_ptr<ResumableSession> resumable) {
   std::unique_ptr<Session> session(new (std::nothrow) Session(Side::server));
   if (session == nullptr || !session->start(context.context_)) return nullptr;
   if (server_name.ends_with('.')) server_name.remove_suffix(1);
@@ -188,8 +196,33 @@ std::unique_ptr<Session> Session::connect(ClientContext& context, std::string_vi
   session->verifier_ = context.verifier_;
   session->local_certificate_ = context.local_certificate_;
   session->server_name_ = server_name;
+  // Expired, or from a time when the certificate was still good: a full handshake follows.
+  if (resumable != nullptr && resumable->server_name_ == server_name && resumable->verifier_ == context.verifier_ &&
+      is_still_valid(resumable->peer_certificate_.get()) &&
+      wolfSSL_set_session(session->ssl_, resumable->session_) == WOLFSSL_SUCCESS)
+    session->resumed_from_ = std::move(resumable);
   return session;
 }
+
+std::unique_ptr<ResumableSession> Session::take_resumable() {
+  if (peer_ != Side::server || !handshake_done_ || failed_ || resumable_taken_) return nullptr;
+  // A copy: wolfSSL goes on to change its own when a further ticket arrives.
+  WOLFSSL_SESSION* own = wolfSSL_get1_session(ssl_);
+  WOLFSSL_SESSION* copy = wolfSSL_SessionIsSetup(own) != 0 ? wolfSSL_SESSION_dup(own) : nullptr;
+  wolfSSL_SESSION_free(own);
+  if (copy == nullptr) return nullptr;
+  std::unique_ptr<ResumableSession> resumable(new ResumableSession(copy));
+  resumable->server_name_ = server_name_;
+  resumable->verifier_ = verifier_;
+  if (peer_certificate_ != nullptr)
+    resumable->peer_certificate_ = std::make_unique<PeerCertificate>(*peer_certificate_);
+  resumable_taken_ = true;
+  return resumable;
+}
+
+bool Session::is_resumed() const noexcept { return handshake_done_ && wolfSSL_session_reused(ssl_) != 0; }
+
+ResumableSession::~ResumableSession() { wolfSSL_SESSION_free(session_); }
 
 bool Session::start(WOLFSSL_CTX* context) {
   ssl_ = wolfSSL_new(context);
@@ -211,8 +244,9 @@ SessionStatus Session::handshake(ConstBytes& input, ByteSink output) {
   if (result == WOLFSSL_SUCCESS) {
     handshake_done_ = true;
     alpn_names_ = nullptr;
-    verifier_ = nullptr;
-    server_name_ = {};
+    if (peer_ == Side::client) verifier_ = nullptr;
+    if (resumed_from_ != nullptr && is_resumed()) peer_certificate_ = std::move(resumed_from_->peer_certificate_);
+    resumed_from_ = nullptr;
     silent_bytes_ = 0;
     return SessionStatus::ok;
   }
