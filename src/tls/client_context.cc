@@ -24,7 +24,12 @@ Result<OwnedContext> new_context() {
   if (wolfSSL_CTX_set_cipher_list(context.get(), kSuites) != WOLFSSL_SUCCESS)
     return failure(fmt::format("the TLS library refuses the cipher suites {}", kSuites));
   if (Status status = set_curves(context.get()); !status) return std::unexpected(status.error());
-  // Not the library's session cache, which is one for all threads.
+  // RFC 8446 2.2: a resumed connection has keys of its own, which a thief of the ticket cannot compute.
+  if (wolfSSL_CTX_only_dhe_psk(context.get()) != 0)
+    return failure("the TLS library refuses to resume with new keys only");
+  // No tickets in TLS 1.2, where wolfSSL ends the connection when a server does not take the one that it is shown
+  // (RFC 5077 3.4 has it shake hands in full): session ids do not have that.
+  // Not the library's session cache, which is one for all threads: Session::take_resumable() is the way.
   wolfSSL_CTX_set_session_cache_mode(context.get(), WOLFSSL_SESS_CACHE_OFF);
   return context;
 }

@@ -24,7 +24,8 @@ class ClientContext {
   // Refuses, with the reason: CA certificates, CRLs or a key pair that cannot be used; a system without a trust
   // store when none is configured.
   // Offers TLS 1.2 and 1.3 with AES-128-GCM, AES-256-GCM and ChaCha20-Poly1305, ephemeral curves X25519, P-256 and
-  // P-384. No renegotiation, no compression, no resumption. `alpn`: names in order of preference, empty for
+  // P-384. No renegotiation, no compression. Resumption as Session::connect() has it: in TLS 1.3 by
+  // tickets, in TLS 1.2 by session ids. `alpn`: names in order of preference, empty for
   // none; a server that chooses none of them is taken all the same.
   [[nodiscard]] static Result<std::shared_ptr<ClientContext>> create(const snapshot::UpstreamTls& upstream,
                                                                      const std::vector<std::string>& alpn = {});

@@ -13,7 +13,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
 #include <optional>
 #include <string_view>
 
@@ -124,7 +123,6 @@ Result<std::shared_ptr<ServerContext>> ServerContext::create(const snapshot::Tls
       return failure(fmt::format("{}: {}", key_pair->secret_name, status.error().message));
   }
   CHECK(!context->pairs_.empty());
-  std::ranges::stable_sort(context->pairs_, std::greater(), [](const Pair& pair) { return pair.curve != 0; });
   auto verifier = make_verifier(settings);
   if (!verifier) return std::unexpected(verifier.error());  // names its own source
   context->verifier_ = std::move(*verifier);
@@ -145,10 +143,12 @@ Status ServerContext::add_pair(const snapshot::TlsSettings& settings, const snap
                                  settings.client_certificates == snapshot::ClientCertificates::required);
   }
   Session::install_callbacks(context->get());
-  pairs_.push_back({.context = context->release(),
-                    .key = std::move(*key),
-                    .local_certificate = std::make_shared<const LocalCertificate>(describe_own(*certificate)),
-                    .curve = curve_of(*certificate)});
+  const uint8_t curve = curve_of(*certificate);
+  pairs_.insert(curve != 0 ? pairs_.begin() : pairs_.end(),
+                {.context = context->release(),
+                 .key = std::move(*key),
+                 .local_certificate = std::make_shared<const LocalCertificate>(describe_own(*certificate)),
+                 .curve = curve});
   return {};
 }
 

@@ -38,6 +38,13 @@ constexpr size_t kChainMax = 16;
 
 std::string_view noun(Side side) noexcept { return side == Side::client ? "client" : "server"; }
 
+// Null: nothing was verified.
+bool is_still_valid(const PeerCertificate* certificate) {
+  if (certificate == nullptr) return true;
+  const Result<ParsedCertificate> parsed = certificate->parsed();
+  return parsed.has_value() && std::chrono::system_clock::now() <= parsed->not_after;
+}
+
 bool is_offered(std::string_view offered, std::string_view name) noexcept {
   while (true) {
     const size_t comma = offered.find(',');
@@ -53,8 +60,7 @@ bool is_offered(std::string_view offered, std::string_view name) noexcept {
 struct Session::Handshake {
   std::shared_ptr<const ServerContext::AlpnNames> alpn_names;  // until the protocol is chosen
   std::shared_ptr<const PrivateKey> key;                       // null: none is shown
-  std::shared_ptr<const PeerVerifier> verifier;                // null: nobody is verified
-  std::string server_name;                                     // of the client's side
+  std::unique_ptr<ResumableSession> resumed_from;              // null: a full handshake
   HandshakePool* pool = nullptr;                               // null: signatures are made at once
   HandshakeWaiter waiter;
   std::optional<Fiber> fiber;            // exactly while a step is under way; between calls: while it waits
@@ -164,15 +170,14 @@ bool Session::verify_peer(const WOLFSSL_X509_STORE_CTX& store) {
   if (store.error_depth > 0) return has_no_issuer_only || refuse_peer(describe_failure(store.error, peer_));
   // A client without a certificate sends an empty list; wolfSSL knows whether it must have one.
   if (store.totalCerts == 0 && peer_ == Side::client) return store.error == 0;
-  if (handshake_ == nullptr || handshake_->verifier == nullptr || store.totalCerts <= 0)
-    return refuse_peer(describe_failure(VERIFY_CERT_ERROR, peer_));
+  if (verifier_ == nullptr || store.totalCerts <= 0) return refuse_peer(describe_failure(VERIFY_CERT_ERROR, peer_));
 
   std::array<ConstBytes, kChainMax> chain;
   const size_t count = std::min(static_cast<size_t>(store.totalCerts), chain.size());
   for (size_t i = 0; i < count; ++i)
     chain[i] = {reinterpret_cast<const std::byte*>(store.certs[i].buffer), store.certs[i].length};
   const WallTime now = std::chrono::system_clock::now();
-  if (const auto failure = handshake_->verifier->verify(std::span(chain).first(count), handshake_->server_name, now))
+  if (const auto failure = verifier_->verify(std::span(chain).first(count), server_name_, now))
     return refuse_peer(*failure);
   // What wolfSSL alone has seen: a key that it cannot use, say.
   if (!has_no_issuer_only) return refuse_peer(describe_failure(store.error, peer_));
@@ -199,12 +204,13 @@ std::unique_ptr<Session> Session::accept(ServerContext& context, const ClientHel
   if (session == nullptr || !session->start(pair.context, pool, waiter)) return nullptr;
   session->handshake_->alpn_names = context.alpn_;
   session->handshake_->key = pair.key;
-  session->handshake_->verifier = context.verifier_;
+  session->verifier_ = context.verifier_;
   session->local_certificate_ = pair.local_certificate;
   return session;
 }
 
-std::unique_ptr<Session> Session::connect(ClientContext& context, std::string_view server_name, HandshakePool* pool,
+std::unique_ptr<Session> Session::connect(ClientContext& context, std::string_view server_name,
+                                          std::unique_ptr<ResumableSession> resumable, HandshakePool* pool,
                                           HandshakeWaiter waiter) {
   std::unique_ptr<Session> session(new (std::nothrow) Session(Side::server));
   if (session == nullptr || !session->start(context.context_, pool, waiter)) return nullptr;
@@ -217,12 +223,37 @@ std::unique_ptr<Session> Session::connect(ClientContext& context, std::string_vi
                                                 static_cast<unsigned>(context.alpn_.size()),
                                                 WOLFSSL_ALPN_CONTINUE_ON_MISMATCH) != WOLFSSL_SUCCESS)
     return nullptr;
-  session->handshake_->verifier = context.verifier_;
+  session->verifier_ = context.verifier_;
   session->handshake_->key = context.key_;
-  session->handshake_->server_name = server_name;
+  session->server_name_ = server_name;
   session->local_certificate_ = context.local_certificate_;
+  // Expired, or from a time when the certificate was still good: a full handshake follows.
+  if (resumable != nullptr && resumable->server_name_ == server_name && resumable->verifier_ == context.verifier_ &&
+      is_still_valid(resumable->peer_certificate_.get()) &&
+      wolfSSL_set_session(session->ssl_, resumable->session_) == WOLFSSL_SUCCESS)
+    session->handshake_->resumed_from = std::move(resumable);
   return session;
 }
+
+std::unique_ptr<ResumableSession> Session::take_resumable() {
+  if (peer_ != Side::server || !handshake_done_ || failed_ || resumable_taken_) return nullptr;
+  // A copy: wolfSSL goes on to change its own when a further ticket arrives.
+  WOLFSSL_SESSION* own = wolfSSL_get1_session(ssl_);
+  WOLFSSL_SESSION* copy = wolfSSL_SessionIsSetup(own) != 0 ? wolfSSL_SESSION_dup(own) : nullptr;
+  wolfSSL_SESSION_free(own);
+  if (copy == nullptr) return nullptr;
+  std::unique_ptr<ResumableSession> resumable(new ResumableSession(copy));
+  resumable->server_name_ = server_name_;
+  resumable->verifier_ = verifier_;
+  if (peer_certificate_ != nullptr)
+    resumable->peer_certificate_ = std::make_unique<PeerCertificate>(*peer_certificate_);
+  resumable_taken_ = true;
+  return resumable;
+}
+
+bool Session::is_resumed() const noexcept { return handshake_done_ && wolfSSL_session_reused(ssl_) != 0; }
+
+ResumableSession::~ResumableSession() { wolfSSL_SESSION_free(session_); }
 
 bool Session::start(WOLFSSL_CTX* context, HandshakePool* pool, HandshakeWaiter waiter) {
   ssl_ = wolfSSL_new(context);
@@ -256,6 +287,9 @@ SessionStatus Session::handshake(ConstBytes& input, ByteSink output) {
   if (!advance_handshake()) return SessionStatus::waiting;
   if (handshake_->result == WOLFSSL_SUCCESS) {
     handshake_done_ = true;
+    if (peer_ == Side::client) verifier_ = nullptr;
+    if (handshake_->resumed_from != nullptr && is_resumed())
+      peer_certificate_ = std::move(handshake_->resumed_from->peer_certificate_);
     handshake_ = nullptr;
     silent_bytes_ = 0;
     return SessionStatus::ok;

@@ -15,6 +15,7 @@
 #include "tls/handshake_pool.h"
 #include "tls/peer_certificate.h"
 #include "tls/peer_verifier.h"
+#include "tls/resumable_session.h"
 #include "tls/server_context.h"
 
 #include <memory>
@@ -45,9 +46,16 @@ class Session {
 
   // The client's side; handshake() with no input begins it. `server_name` is asked for (SNI, unless it is an IP
   // address: RFC 6066 3), and is what the certificate must be for, as tls/peer_verifier.h says. Nullptr when
-  // there is no memory. The pool as for accept().
+  // there is no memory. The pool as for accept(). `resumable`, of the same name and context, saves the server's
+  // signature and certificate if the server agrees; of another one it is dropped.
   [[nodiscard]] static std::unique_ptr<Session> connect(ClientContext& context, std::string_view server_name,
+                                                        std::unique_ptr<ResumableSession> resumable = nullptr,
                                                         HandshakePool* pool = nullptr, HandshakeWaiter waiter = {});
+
+  // Of the client's side, after the handshake, once: null before the server has sent something to resume with (in
+  // TLS 1.3 that comes with the first read() at the earliest).
+  [[nodiscard]] std::unique_ptr<ResumableSession> take_resumable();
+  [[nodiscard]] bool is_resumed() const noexcept;
 
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -137,15 +145,18 @@ class Session {
 
   Side peer_;  // which one the other side is
   WOLFSSL* ssl_ = nullptr;
-  ConstBytes* input_ = nullptr;                        // set exactly during a call that reads
-  ByteSink output_{};                                  // set exactly during a call
-  std::unique_ptr<Handshake> handshake_;               // until it is done
+  ConstBytes* input_ = nullptr;                   // set exactly during a call that reads
+  ByteSink output_{};                             // set exactly during a call
+  std::unique_ptr<Handshake> handshake_;          // until it is done
+  std::shared_ptr<const PeerVerifier> verifier_;  // null: nobody is verified; of servers, until the handshake is done
+  std::string server_name_;                       // of the client's side
   std::unique_ptr<PeerCertificate> peer_certificate_;  // set exactly when the peer's certificate was accepted
   std::shared_ptr<const LocalCertificate> local_certificate_;
   std::string error_text_;
   size_t silent_bytes_ = 0;  // consumed since the last plaintext
   bool handshake_done_ = false;
   bool failed_ = false;
+  bool resumable_taken_ = false;
   bool refused_ = false;  // the peer's certificate was; the alert has been written and is the last that is
   bool close_sent_ = false;
 };

@@ -22,6 +22,15 @@ OpensslServer::OpensslServer(const ServerOptions& options) : OpensslPeer(TLS_ser
     BIO_free(text);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   }
+  if (!options.has_tickets) SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+  SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>("test"), 4);
+  make_ssl();
+  SSL_set_accept_state(ssl_.get());
+}
+
+OpensslServer::OpensslServer(OpensslServer& first) : OpensslPeer(TLS_server_method()) {
+  SSL_CTX_up_ref(first.context_.get());
+  context_.reset(first.context_.get());
   make_ssl();
   SSL_set_accept_state(ssl_.get());
 }

@@ -13,12 +13,17 @@ struct ServerOptions {
   std::string certificate_pem;  // leaf, then intermediates
   std::string key_pem;
   std::string client_ca_pem;  // not empty: clients must show a certificate of this CA
+  bool has_tickets = true;    // false: TLS 1.2 resumes by session id
   std::string alpn;           // what it chooses, offered or not; empty: nothing
 };
 
 class OpensslServer : public OpensslPeer {
  public:
   explicit OpensslServer(const ServerOptions& options);
+  // Another connection to the same server, which knows its own tickets and sessions. It does not tell server names.
+  explicit OpensslServer(OpensslServer& first);
+
+  [[nodiscard]] bool is_resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
 
   // What the client asked for; empty: nothing.
   [[nodiscard]] std::string server_name() const { return server_name_; }

@@ -47,6 +47,9 @@ struct UpstreamConnection {
   UpstreamConnection(const std::shared_ptr<ClientContext>& context, const std::string& name,
                      const ServerOptions& options)
       : session(Session::connect(*context, name)), server(options) {}
+  UpstreamConnection(const std::shared_ptr<ClientContext>& context, const std::string& name,
+                     std::unique_ptr<ResumableSession> resumable, test::OpensslServer& same_server)
+      : session(Session::connect(*context, name, std::move(resumable))), server(same_server) {}
 
   SessionStatus handshake() {
     SessionStatus status = SessionStatus::need_input;
@@ -272,6 +275,94 @@ TEST_P(ClientSession, NegotiatesAProtocolOrGoesOnWithout) {
   UpstreamConnection none(make_context(trusting_root(), {"h2"}), "httpbin.example", serving(good_server()));
   ASSERT_EQ(none.handshake(), SessionStatus::ok) << none.session->error_text();
   EXPECT_EQ(none.session->alpn_protocol(), "");
+}
+
+// --- Resumption ------------------------------------------------------------------------------------
+
+TEST_P(ClientSession, ResumesAtTheSameServer) {
+  for (const bool has_tickets : {true, false}) {
+    ServerOptions options = serving(good_server());
+    options.has_tickets = has_tickets;
+    const auto context = make_context(trusting_root());
+    UpstreamConnection first(context, "httpbin.example", options);
+    EXPECT_EQ(first.session->take_resumable(), nullptr);
+    ASSERT_EQ(first.handshake(), SessionStatus::ok) << first.session->error_text();
+    EXPECT_FALSE(first.session->is_resumed());
+    if (GetParam() == TLS1_3_VERSION) {
+      EXPECT_EQ(first.session->take_resumable(), nullptr);  // not yet
+    }
+    first.server.write("hello");
+    first.from_server += first.server.take_output();
+    EXPECT_EQ(first.read_all(), "hello");
+    auto resumable = first.session->take_resumable();
+    ASSERT_NE(resumable, nullptr);
+    EXPECT_EQ(first.session->take_resumable(), nullptr);  // once
+
+    // Connections follow each other, and the first one still works.
+    for (int round = 0; round < 3; ++round) {
+      UpstreamConnection next(context, "httpbin.example", std::move(resumable), first.server);
+      ASSERT_EQ(next.handshake(), SessionStatus::ok) << next.session->error_text();
+      EXPECT_TRUE(next.session->is_resumed()) << has_tickets << round;
+      EXPECT_TRUE(next.server.is_resumed());
+      ASSERT_NE(next.session->peer_certificate(), nullptr);
+      EXPECT_EQ(next.session->peer_certificate()->pem(), good_server().certificate);
+      ASSERT_TRUE(next.session->write(as_bytes("ping"), next.output.sink()));
+      next.server.feed(as_bytes(next.output.take()));
+      EXPECT_EQ(next.server.read(), "ping");
+      next.server.write("pong");
+      next.from_server += next.server.take_output();
+      EXPECT_EQ(next.read_all(), "pong");
+      resumable = next.session->take_resumable();
+      ASSERT_NE(resumable, nullptr);
+      next.server.send_close_notify();  // otherwise OpenSSL's server forgets the session
+    }
+    ASSERT_TRUE(first.session->write(as_bytes("still"), first.output.sink()));
+    first.server.feed(as_bytes(first.output.take()));
+    EXPECT_EQ(first.server.read(), "still");
+  }
+}
+
+TEST_P(ClientSession, DoesNotResumeForAnotherNameOrByOtherRules) {
+  const auto context = make_context(trusting_root());
+  const auto take = [&](UpstreamConnection& connection) {
+    EXPECT_EQ(connection.handshake(), SessionStatus::ok) << connection.session->error_text();
+    connection.server.write("hello");
+    connection.from_server += connection.server.take_output();
+    EXPECT_EQ(connection.read_all(), "hello");
+    return connection.session->take_resumable();
+  };
+  UpstreamConnection first(context, "httpbin.example", serving(good_server()));
+  UpstreamConnection other_name(context, "a.wild.example", take(first), first.server);
+  auto resumable = take(other_name);
+  EXPECT_FALSE(other_name.session->is_resumed());
+  ASSERT_NE(resumable, nullptr);
+  UpstreamConnection other_rules(make_context(trusting_root()), "a.wild.example", std::move(resumable), first.server);
+  ASSERT_EQ(other_rules.handshake(), SessionStatus::ok) << other_rules.session->error_text();
+  EXPECT_FALSE(other_rules.session->is_resumed());
+}
+
+TEST_P(ClientSession, ShakesHandsInFullWhenTheServerHasForgottenTheSession) {
+  const auto context = make_context(trusting_root());
+  UpstreamConnection first(context, "httpbin.example", serving(good_server()));
+  ASSERT_EQ(first.handshake(), SessionStatus::ok) << first.session->error_text();
+  first.server.write("hello");
+  first.from_server += first.server.take_output();
+  EXPECT_EQ(first.read_all(), "hello");
+  test::OpensslServer restarted(serving(good_server()));
+  UpstreamConnection next(context, "httpbin.example", first.session->take_resumable(), restarted);
+  ASSERT_EQ(next.handshake(), SessionStatus::ok) << next.session->error_text();
+  EXPECT_FALSE(next.session->is_resumed());
+  ASSERT_NE(next.session->peer_certificate(), nullptr);
+  // What another server has instead is verified as ever.
+  UpstreamConnection again(context, "httpbin.example", serving(good_server()));
+  ASSERT_EQ(again.handshake(), SessionStatus::ok);
+  again.server.write("hello");
+  again.from_server += again.server.take_output();
+  EXPECT_EQ(again.read_all(), "hello");
+  test::OpensslServer stranger(serving(test::rsa_2048()));
+  UpstreamConnection refused(context, "httpbin.example", again.session->take_resumable(), stranger);
+  EXPECT_EQ(refused.handshake(), SessionStatus::failed);
+  EXPECT_EQ(refused.server.received_alert(), 48);
 }
 
 INSTANTIATE_TEST_SUITE_P(OverBothVersions, ClientSession, testing::Values(TLS1_2_VERSION, TLS1_3_VERSION),
