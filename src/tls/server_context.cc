@@ -1,6 +1,8 @@
 #include "tls/server_context.h"
 
+#include "base/limits.h"
 #include "tls/session.h"
+#include "tls/ticket_binding.h"
 
 #include <wolfssl/options.h>  // before any other header of wolfSSL
 
@@ -24,6 +26,9 @@ constexpr std::string_view kTls13Suites =
 constexpr std::string_view kUsableKeys = "an RSA key of 1024 to 4096 bits or an ECDSA key on P-256, P-384 or P-521";
 constexpr unsigned char kTls13SuiteByte = 0x13;  // RFC 8446 B.4: all of its suites are 0x13XX
 constexpr size_t kAlpnNameBytesMax = 255;        // RFC 7301 3.1
+// After a full handshake; wolfSSL gives one after a resumed one. A client uses each only once (RFC 8446 C.4),
+// and with HTTP/1.1 it comes back with more than one connection at a time.
+constexpr size_t kTls13Tickets = 2;
 
 const unsigned char* as_wolfssl(const std::string& text) noexcept {
   return reinterpret_cast<const unsigned char*>(text.data());
@@ -101,12 +106,23 @@ Status set_parameters(WOLFSSL_CTX* context, const snapshot::TlsSettings& setting
     if (name.empty() || name.size() > kAlpnNameBytesMax || name.contains(','))
       return failure(fmt::format("'{}' cannot be an ALPN protocol name", name));
   }
-  // Resumption is off: no tickets, and not the library's session cache, which is one for all threads.
+  // The library's session cache is one for all threads, and by id, which other processes do not know.
   wolfSSL_CTX_set_session_cache_mode(context, WOLFSSL_SESS_CACHE_OFF);
-  const bool has_tls_1_3 = settings.max_version == snapshot::TlsVersion::tls_1_3;
-  if ((has_tls_1_3 && wolfSSL_CTX_no_ticket_TLSv13(context) != 0) ||
-      wolfSSL_CTX_NoTicketTLSv12(context) != WOLFSSL_SUCCESS) {
-    return failure("the TLS library refuses to switch session tickets off");
+  return {};
+}
+
+// Without this there are no tickets: wolfSSL is built without a callback of its own.
+Status set_ticket_parameters(WOLFSSL_CTX* context, const snapshot::TlsSettings& settings) {
+  constexpr auto lifetime = std::chrono::floor<std::chrono::seconds>(limits::session_lifetime);
+  // The keyring refuses what is too old. Were it wolfSSL that refuses, a TLS 1.2 client would get no new
+  // ticket; wolfSSL's own limit is only there because its default is 500 s.
+  if (wolfSSL_CTX_set_TicketHint(context, static_cast<int>(lifetime.count())) != WOLFSSL_SUCCESS ||
+      wolfSSL_CTX_set_timeout(context, static_cast<unsigned>(2 * lifetime.count())) != WOLFSSL_SUCCESS) {
+    return failure("the TLS library refuses the lifetime of session tickets");
+  }
+  if (settings.max_version == snapshot::TlsVersion::tls_1_3 &&
+      wolfSSL_CTX_set_num_tickets(context, kTls13Tickets) != WOLFSSL_SUCCESS) {
+    return failure("the TLS library refuses the number of session tickets");
   }
   return {};
 }
@@ -147,7 +163,8 @@ Status load_key_pair(WOLFSSL_CTX* context, const snapshot::KeyPair& pair) {
 
 }  // namespace
 
-Result<std::shared_ptr<ServerContext>> ServerContext::create(const snapshot::TlsServer& server) {
+Result<std::shared_ptr<ServerContext>> ServerContext::create(const snapshot::TlsServer& server,
+                                                             std::shared_ptr<TicketKeyring> keyring) {
   const snapshot::TlsSettings& settings = server.settings;
   const snapshot::KeyPair& key_pair = *server.key_pairs.at(0);
   const auto refuse = [&](const Error& error) {
@@ -158,11 +175,21 @@ Result<std::shared_ptr<ServerContext>> ServerContext::create(const snapshot::Tls
   if (Status status = set_parameters(context->get(), settings); !status) return refuse(status.error());
   if (Status status = load_key_pair(context->get(), key_pair); !status) return refuse(status.error());
   Session::install_callbacks(context->get());
-  return std::shared_ptr<ServerContext>(new ServerContext(context->release(), settings.alpn));
+  std::shared_ptr<const Tickets> tickets;
+  if (keyring != nullptr && settings.client_certificates == snapshot::ClientCertificates::none) {
+    if (Status status = set_ticket_parameters(context->get(), settings); !status) return refuse(status.error());
+    const Result<TicketBinding> binding = ticket_binding(server);
+    if (!binding) return refuse(binding.error());
+    tickets = std::make_shared<const Tickets>(std::move(keyring), *binding);
+    Session::install_ticket_callback(context->get());
+  }
+  return std::shared_ptr<ServerContext>(new ServerContext(context->release(), settings.alpn, std::move(tickets)));
 }
 
-ServerContext::ServerContext(WOLFSSL_CTX* context, AlpnNames alpn)
-    : context_(context), alpn_(alpn.empty() ? nullptr : std::make_shared<const AlpnNames>(std::move(alpn))) {}
+ServerContext::ServerContext(WOLFSSL_CTX* context, AlpnNames alpn, std::shared_ptr<const Tickets> tickets)
+    : context_(context),
+      alpn_(alpn.empty() ? nullptr : std::make_shared<const AlpnNames>(std::move(alpn))),
+      tickets_(std::move(tickets)) {}
 
 ServerContext::~ServerContext() { wolfSSL_CTX_free(context_); }
 

@@ -64,6 +64,10 @@ void Session::install_callbacks(WOLFSSL_CTX* context) noexcept {
   wolfSSL_CTX_set_servername_callback(context, on_client_hello);
 }
 
+void Session::install_ticket_callback(WOLFSSL_CTX* context) noexcept {
+  wolfSSL_CTX_set_TicketEncCb(context, on_ticket);
+}
+
 // wolfSSL asks for exactly what the current record needs, so that nothing of the next one is taken.
 int Session::on_receive(WOLFSSL* /*ssl*/, char* buffer, int size, void* session) {
   ConstBytes* input = static_cast<Session*>(session)->input_;
@@ -105,6 +109,38 @@ int Session::on_client_hello(WOLFSSL* ssl, int* alert, void* /*unused*/) {
   return kRefuseClientHello;
 }
 
+// Seals a new ticket, or opens the client's. Returning anything but "ok" from sealing ends the handshake.
+int Session::on_ticket(WOLFSSL* ssl, unsigned char* name, unsigned char* iv, unsigned char* mac, int seals,
+                       unsigned char* ticket, int size, int* new_size, void* /*unused*/) {
+  auto& session = *static_cast<Session*>(wolfSSL_GetIOReadCtx(ssl));
+  if (session.tickets_ == nullptr || size < 0) return WOLFSSL_TICKET_RET_REJECT;
+  const auto& [keyring, binding] = *session.tickets_;
+  const TicketFields fields{
+      .name = std::span<std::byte, ticket_name_bytes>(reinterpret_cast<std::byte*>(name), ticket_name_bytes),
+      .iv = std::span<std::byte, ticket_iv_bytes>(reinterpret_cast<std::byte*>(iv), ticket_iv_bytes),
+      .mac = std::span<std::byte, ticket_mac_bytes>(reinterpret_cast<std::byte*>(mac), ticket_mac_bytes)};
+  const MutableBytes bytes(reinterpret_cast<std::byte*>(ticket), static_cast<size_t>(size));
+  const WallTime now = std::chrono::system_clock::now();
+
+  if (seals != 0) {
+    // *new_size is the room that the buffer has in all.
+    const MutableBytes buffer(bytes.data(), static_cast<size_t>(std::max(*new_size, size)));
+    const WallTime since = wolfSSL_session_reused(ssl) == 1 ? session.authenticated_at_ : now;
+    if (!keyring->seal(binding, since, now, fields, buffer, bytes.size())) return WOLFSSL_TICKET_RET_FATAL;
+    *new_size = static_cast<int>(TicketKeyring::sealed_bytes(bytes.size()));
+    return WOLFSSL_TICKET_RET_OK;
+  }
+
+  const TicketKeyring::Opened opened = keyring->open(binding, now, fields, bytes);
+  if (opened.status == TicketKeyring::OpenStatus::rejected) return WOLFSSL_TICKET_RET_REJECT;
+  session.authenticated_at_ = opened.authenticated_at;
+  *new_size = static_cast<int>(opened.state_size);
+  // In TLS 1.3 every resumed session gets a new ticket, and "create" would mean that this one is not taken.
+  const bool renews =
+      opened.status == TicketKeyring::OpenStatus::opened_by_previous_key && wolfSSL_GetVersion(ssl) == WOLFSSL_TLSV1_2;
+  return renews ? WOLFSSL_TICKET_RET_CREATE : WOLFSSL_TICKET_RET_OK;
+}
+
 // --- The engine ------------------------------------------------------------------------------------
 
 std::unique_ptr<Session> Session::accept(ServerContext& context) {
@@ -127,7 +163,9 @@ SessionStatus Session::handshake(ConstBytes& input, ByteSink output) {
   const int result = wolfSSL_accept(ssl_);
   if (result == WOLFSSL_SUCCESS) {
     handshake_done_ = true;
+    resumed_ = wolfSSL_session_reused(ssl_) == 1;
     alpn_names_ = nullptr;
+    tickets_ = nullptr;
     silent_bytes_ = 0;
     return SessionStatus::ok;
   }

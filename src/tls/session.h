@@ -67,6 +67,7 @@ class Session {
   [[nodiscard]] std::string_view protocol_version() const noexcept;  // "TLSv1.3"
   [[nodiscard]] std::string_view cipher_suite() const noexcept;      // OpenSSL's name
   [[nodiscard]] std::string_view alpn_protocol() const noexcept;     // "http/1.1"; empty: none chosen
+  [[nodiscard]] bool is_resumed() const noexcept { return resumed_; }
 
   [[nodiscard]] std::string_view error_text() const noexcept { return error_text_; }
 
@@ -74,12 +75,15 @@ class Session {
   friend class ServerContext;
   class Call;
 
-  explicit Session(ServerContext& context) noexcept : alpn_names_(context.alpn_) {}
+  explicit Session(ServerContext& context) noexcept : alpn_names_(context.alpn_), tickets_(context.tickets_) {}
 
   static void install_callbacks(WOLFSSL_CTX* context) noexcept;
+  static void install_ticket_callback(WOLFSSL_CTX* context) noexcept;
   static int on_receive(WOLFSSL* ssl, char* buffer, int size, void* session);
   static int on_send(WOLFSSL* ssl, char* buffer, int size, void* session);
   static int on_client_hello(WOLFSSL* ssl, int* alert, void* unused);
+  static int on_ticket(WOLFSSL* ssl, unsigned char* name, unsigned char* iv, unsigned char* mac, int seals,
+                       unsigned char* ticket, int size, int* new_size, void* unused);
 
   SessionStatus on_result(int result, size_t consumed);
   SessionStatus fail(int error);
@@ -89,9 +93,12 @@ class Session {
   ConstBytes* input_ = nullptr;                                 // set exactly during a call that reads
   ByteSink output_{};                                           // set exactly during a call
   std::shared_ptr<const ServerContext::AlpnNames> alpn_names_;  // until the protocol is chosen
+  std::shared_ptr<const ServerContext::Tickets> tickets_;       // until the handshake is done
+  WallTime authenticated_at_{};                                 // of the client's ticket, exactly when one was opened
   std::string_view error_text_;
   size_t silent_bytes_ = 0;  // consumed since the last plaintext
   bool handshake_done_ = false;
+  bool resumed_ = false;
   bool failed_ = false;
   bool close_sent_ = false;
 };
