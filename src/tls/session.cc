@@ -35,6 +35,11 @@ bool is_offered(std::string_view offered, std::string_view name) noexcept {
   }
 }
 
+bool use_alpn(WOLFSSL* ssl, const std::string& name) noexcept {
+  return wolfSSL_UseALPN(ssl, const_cast<char*>(name.c_str()), static_cast<unsigned>(name.size()),
+                         WOLFSSL_ALPN_FAILED_ON_MISMATCH) == WOLFSSL_SUCCESS;
+}
+
 }  // namespace
 
 // For the time of one call into wolfSSL, its callbacks know the caller's bytes.
@@ -86,7 +91,8 @@ int Session::on_send(WOLFSSL* /*ssl*/, char* buffer, int size, void* session) {
 }
 
 // Called when the extensions of a ClientHello are parsed, with or without a server name. wolfSSL would
-// choose the protocol by the client's order of preference; it is given only the one that we choose.
+// choose the protocol by the client's order of preference; it is given only the one that we choose, and has
+// had the first name since accept(): if that is not chosen, the client does not offer it.
 int Session::on_client_hello(WOLFSSL* ssl, int* alert, void* /*unused*/) {
   auto& session = *static_cast<Session*>(wolfSSL_GetIOReadCtx(ssl));
   // Null also in the second ClientHello after a HelloRetryRequest: the choice stands.
@@ -100,11 +106,8 @@ int Session::on_client_hello(WOLFSSL* ssl, int* alert, void* /*unused*/) {
       std::ranges::find_if(*names, [&](const std::string& name) { return is_offered({offered, offered_size}, name); });
   wolfSSL_ALPN_FreePeerProtocol(ssl, &offered);
 
-  // Without a protocol in common any name will do: wolfSSL compares it again, and sends the alert.
-  const std::string& name = chosen != names->end() ? *chosen : names->front();
-  const int code = wolfSSL_UseALPN(ssl, const_cast<char*>(name.c_str()), static_cast<unsigned>(name.size()),
-                                   WOLFSSL_ALPN_FAILED_ON_MISMATCH);
-  if (code == WOLFSSL_SUCCESS) return kAcceptClientHello;
+  // Without a protocol in common the first name stays alone: wolfSSL compares it again, and sends the alert.
+  if (chosen == names->end() || chosen == names->begin() || use_alpn(ssl, *chosen)) return kAcceptClientHello;
   *alert = static_cast<int>(Alert::internal_error);
   return kRefuseClientHello;
 }
@@ -150,6 +153,9 @@ std::unique_ptr<Session> Session::accept(ServerContext& context) {
   if (session->ssl_ == nullptr) return nullptr;
   wolfSSL_SetIOReadCtx(session->ssl_, session.get());
   wolfSSL_SetIOWriteCtx(session->ssl_, session.get());
+  // Before the ClientHello: an extension that is new after it would stand in front of pre_shared_key, which
+  // wolfSSL wants to be the first of its list (the last that was received), or it refuses to resume.
+  if (session->alpn_names_ != nullptr && !use_alpn(session->ssl_, session->alpn_names_->front())) return nullptr;
   return session;
 }
 

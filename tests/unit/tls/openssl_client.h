@@ -13,6 +13,13 @@
 
 namespace sluice::test {
 
+// What a client keeps of a connection in order to come back.
+using OpensslSession = std::shared_ptr<SSL_SESSION>;
+
+// The session with another ticket in it.
+[[nodiscard]] OpensslSession with_ticket(const OpensslSession& session, const std::string& ticket);
+[[nodiscard]] std::string ticket_of(const OpensslSession& session);
+
 struct ClientOptions {
   int min_version = TLS1_2_VERSION;
   int max_version = TLS1_3_VERSION;
@@ -21,6 +28,9 @@ struct ClientOptions {
   std::string groups = "X25519:P-256:P-384";
   std::string server_name = "localhost";
   std::vector<std::string> alpn;
+  OpensslSession session;  // tries to resume it
+  bool has_extended_master_secret = true;
+  bool asks_for_status = false;  // OCSP stapling
 };
 
 class OpensslClient {
@@ -46,6 +56,9 @@ class OpensslClient {
   [[nodiscard]] std::string cipher() const { return SSL_get_cipher_name(ssl_.get()); }
   [[nodiscard]] std::string version() const { return SSL_get_version(ssl_.get()); }
   [[nodiscard]] std::string alpn() const;
+  [[nodiscard]] bool is_resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
+  // What the server's tickets made so far, in their order. In TLS 1.3 they come with the first read().
+  [[nodiscard]] std::vector<OpensslSession> sessions() const;
   [[nodiscard]] int group() const { return static_cast<int>(SSL_get_negotiated_group(ssl_.get())); }
 
  private:
@@ -55,12 +68,14 @@ class OpensslClient {
   };
 
   static void on_info(const SSL* ssl, int where, int value);
+  static int on_new_session(SSL* ssl, SSL_SESSION* session);
 
   std::unique_ptr<SSL_CTX, Free> context_;
   std::unique_ptr<SSL, Free> ssl_;
   BIO* from_server_ = nullptr;  // both belong to ssl_
   BIO* to_server_ = nullptr;
   int received_alert_ = -1;
+  std::vector<OpensslSession> sessions_;
 };
 
 }  // namespace sluice::test
