@@ -47,8 +47,9 @@ inline constexpr size_t tls_unsent_bytes_max = 2 * write_high_bytes;  // beyond 
 inline constexpr size_t tls_silent_bytes_max =
     64 * 1024;  // ciphertext in a row that brings no plaintext: handshake, key updates, empty records
 inline constexpr Duration handshake_timeout = 15s;
-inline constexpr Duration session_lifetime = 2h;     // that a session can be resumed after its full handshake
-inline constexpr Duration ticket_key_lifetime = 1h;  // that a key of our own seals tickets, and then opens them
+inline constexpr size_t ocsp_staple_bytes_max = 8 * 1024;  // sent in every full handshake of whoever asks for it
+inline constexpr Duration session_lifetime = 2h;           // that a session can be resumed after its full handshake
+inline constexpr Duration ticket_key_lifetime = 1h;        // that a key of our own seals tickets, and then opens them
 
 // --- HTTP heads ------------------------------------------------------------------------------------
 inline constexpr size_t head_bytes_max = 60 * 1024;                       // request line and fields; beyond: 431

@@ -2,6 +2,7 @@
 
 #include "certs/certificate.h"
 #include "config/load.h"
+#include "tls/ocsp_staple.h"
 #include "tls/server_context.h"
 
 #include <algorithm>
@@ -54,6 +55,13 @@ class TicketKeyrings {
   std::map<std::shared_ptr<const snapshot::TicketKeys>, std::shared_ptr<tls::TicketKeyring>> of_secrets_;
 };
 
+// ServerContext leaves it out without a word.
+void warn_of_staple(const snapshot::KeyPair& pair, WallTime now, config::Diagnostics& diagnostics) {
+  if (pair.ocsp_staple.empty()) return;
+  if (const auto staple = tls::read_ocsp_staple(pair, now); !staple)
+    diagnostics.warning(pair.place, staple.error().message);
+}
+
 void complete_server(Snapshot& snapshot, TlsServer& server, WallTime now, TicketKeyrings& keyrings,
                      config::Diagnostics& diagnostics) {
   // The Secret is missing, which config/ has reported: the server's connections are closed until it is there.
@@ -63,6 +71,7 @@ void complete_server(Snapshot& snapshot, TlsServer& server, WallTime now, Ticket
         tls::ServerContext::create(server, keyrings.of(server, diagnostics));
     if (context) {
       server.context = std::move(*context);
+      warn_of_staple(*server.key_pairs.front(), now, diagnostics);
       for (const auto& pair : server.key_pairs) add_summary(snapshot, *pair, diagnostics);
     } else {
       diagnostics.error(server.place, "server " + server.name + ": " + context.error().message);

@@ -175,21 +175,30 @@ Result<std::shared_ptr<ServerContext>> ServerContext::create(const snapshot::Tls
   if (Status status = set_parameters(context->get(), settings); !status) return refuse(status.error());
   if (Status status = load_key_pair(context->get(), key_pair); !status) return refuse(status.error());
   Session::install_callbacks(context->get());
-  std::shared_ptr<const Tickets> tickets;
+  const auto handshake = std::make_shared<Handshake>();
   if (keyring != nullptr && settings.client_certificates == snapshot::ClientCertificates::none) {
     if (Status status = set_ticket_parameters(context->get(), settings); !status) return refuse(status.error());
     const Result<TicketBinding> binding = ticket_binding(server);
     if (!binding) return refuse(binding.error());
-    tickets = std::make_shared<const Tickets>(std::move(keyring), *binding);
+    handshake->keyring = std::move(keyring);
+    handshake->binding = *binding;
     Session::install_ticket_callback(context->get());
   }
-  return std::shared_ptr<ServerContext>(new ServerContext(context->release(), settings.alpn, std::move(tickets)));
+  if (!key_pair.ocsp_staple.empty()) {
+    Result<OcspStaple> staple = read_ocsp_staple(key_pair, std::chrono::system_clock::now());
+    if (staple) {
+      handshake->staple = std::move(*staple);
+      if (!Session::install_staple_callback(context->get()))
+        return refuse({"the TLS library refuses to staple an OCSP response"});
+    }
+  }
+  return std::shared_ptr<ServerContext>(new ServerContext(context->release(), settings.alpn, handshake));
 }
 
-ServerContext::ServerContext(WOLFSSL_CTX* context, AlpnNames alpn, std::shared_ptr<const Tickets> tickets)
+ServerContext::ServerContext(WOLFSSL_CTX* context, AlpnNames alpn, std::shared_ptr<const Handshake> handshake)
     : context_(context),
       alpn_(alpn.empty() ? nullptr : std::make_shared<const AlpnNames>(std::move(alpn))),
-      tickets_(std::move(tickets)) {}
+      handshake_(std::move(handshake)) {}
 
 ServerContext::~ServerContext() { wolfSSL_CTX_free(context_); }
 

@@ -6,9 +6,11 @@
 
 #include "base/result.h"
 #include "snapshot/snapshot.h"
+#include "tls/ocsp_staple.h"
 #include "tls/ticket_keys.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +33,9 @@ class ServerContext {
   // client is, wolfSSL's tickets do not hold the certificate, and room for one would cost as much in every
   // connection of every server (the ticket's buffer is an array in WOLFSSL_SESSION). It also means that
   // revocation and expiry are checked every time.
+  //
+  // The key pair's OCSP staple is sent to clients that ask for it, as long as it is good; one that
+  // tls/ocsp_staple.h refuses is left out.
   [[nodiscard]] static Result<std::shared_ptr<ServerContext>> create(const snapshot::TlsServer& server,
                                                                      std::shared_ptr<TicketKeyring> keyring = nullptr);
 
@@ -42,18 +47,20 @@ class ServerContext {
   friend class Session;
   using AlpnNames = std::vector<std::string>;
 
-  struct Tickets {
-    std::shared_ptr<TicketKeyring> keyring;
-    TicketBinding binding;
+  // What the callbacks of a handshake need.
+  struct Handshake {
+    std::shared_ptr<TicketKeyring> keyring;  // null: no resumption
+    TicketBinding binding{};
+    std::optional<OcspStaple> staple;
   };
 
-  ServerContext(WOLFSSL_CTX* context, AlpnNames alpn, std::shared_ptr<const Tickets> tickets);
+  ServerContext(WOLFSSL_CTX* context, AlpnNames alpn, std::shared_ptr<const Handshake> handshake);
 
   WOLFSSL_CTX* context_;
   // Shared with the sessions until their protocol is chosen, or their handshake is done: it may outlive this
   // object.
   std::shared_ptr<const AlpnNames> alpn_;
-  std::shared_ptr<const Tickets> tickets_;  // null: no resumption
+  std::shared_ptr<const Handshake> handshake_;
 };
 
 // Once per process, before any other call of this folder. Idempotent, not thread-safe.

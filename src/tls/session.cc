@@ -73,6 +73,12 @@ void Session::install_ticket_callback(WOLFSSL_CTX* context) noexcept {
   wolfSSL_CTX_set_TicketEncCb(context, on_ticket);
 }
 
+// The second call replaces the look-up over the network that the first one brings.
+bool Session::install_staple_callback(WOLFSSL_CTX* context) noexcept {
+  return wolfSSL_CTX_EnableOCSPStapling(context) == WOLFSSL_SUCCESS &&
+         wolfSSL_CTX_SetOCSP_Cb(context, on_staple, nullptr, nullptr) == WOLFSSL_SUCCESS;
+}
+
 // wolfSSL asks for exactly what the current record needs, so that nothing of the next one is taken.
 int Session::on_receive(WOLFSSL* /*ssl*/, char* buffer, int size, void* session) {
   ConstBytes* input = static_cast<Session*>(session)->input_;
@@ -112,12 +118,24 @@ int Session::on_client_hello(WOLFSSL* ssl, int* alert, void* /*unused*/) {
   return kRefuseClientHello;
 }
 
+// wolfSSL copies what it is given (scripts/wolfssl.patch).
+int Session::on_staple(void* ssl, const char* /*url*/, int /*url_size*/, unsigned char* /*request*/,
+                       int /*request_size*/, unsigned char** staple) {
+  const auto& session = *static_cast<Session*>(wolfSSL_GetIOReadCtx(static_cast<WOLFSSL*>(ssl)));
+  if (session.parts_ == nullptr || !session.parts_->staple) return 0;
+  const OcspStaple& given = *session.parts_->staple;
+  if (std::chrono::system_clock::now() >= given.good_until) return 0;
+  *staple = reinterpret_cast<unsigned char*>(const_cast<char*>(given.der.data()));
+  return static_cast<int>(given.der.size());
+}
+
 // Seals a new ticket, or opens the client's. Returning anything but "ok" from sealing ends the handshake.
 int Session::on_ticket(WOLFSSL* ssl, unsigned char* name, unsigned char* iv, unsigned char* mac, int seals,
                        unsigned char* ticket, int size, int* new_size, void* /*unused*/) {
   auto& session = *static_cast<Session*>(wolfSSL_GetIOReadCtx(ssl));
-  if (session.tickets_ == nullptr || size < 0) return WOLFSSL_TICKET_RET_REJECT;
-  const auto& [keyring, binding] = *session.tickets_;
+  if (session.parts_ == nullptr || session.parts_->keyring == nullptr || size < 0) return WOLFSSL_TICKET_RET_REJECT;
+  const std::shared_ptr<TicketKeyring>& keyring = session.parts_->keyring;
+  const TicketBinding& binding = session.parts_->binding;
   const TicketFields fields{
       .name = std::span<std::byte, ticket_name_bytes>(reinterpret_cast<std::byte*>(name), ticket_name_bytes),
       .iv = std::span<std::byte, ticket_iv_bytes>(reinterpret_cast<std::byte*>(iv), ticket_iv_bytes),
@@ -171,7 +189,7 @@ SessionStatus Session::handshake(ConstBytes& input, ByteSink output) {
     handshake_done_ = true;
     resumed_ = wolfSSL_session_reused(ssl_) == 1;
     alpn_names_ = nullptr;
-    tickets_ = nullptr;
+    parts_ = nullptr;
     silent_bytes_ = 0;
     return SessionStatus::ok;
   }

@@ -75,13 +75,15 @@ class Session {
   friend class ServerContext;
   class Call;
 
-  explicit Session(ServerContext& context) noexcept : alpn_names_(context.alpn_), tickets_(context.tickets_) {}
+  explicit Session(ServerContext& context) noexcept : alpn_names_(context.alpn_), parts_(context.handshake_) {}
 
   static void install_callbacks(WOLFSSL_CTX* context) noexcept;
   static void install_ticket_callback(WOLFSSL_CTX* context) noexcept;
+  [[nodiscard]] static bool install_staple_callback(WOLFSSL_CTX* context) noexcept;
   static int on_receive(WOLFSSL* ssl, char* buffer, int size, void* session);
   static int on_send(WOLFSSL* ssl, char* buffer, int size, void* session);
   static int on_client_hello(WOLFSSL* ssl, int* alert, void* unused);
+  static int on_staple(void* ssl, const char*, int, unsigned char*, int, unsigned char** staple);
   static int on_ticket(WOLFSSL* ssl, unsigned char* name, unsigned char* iv, unsigned char* mac, int seals,
                        unsigned char* ticket, int size, int* new_size, void* unused);
 
@@ -93,7 +95,7 @@ class Session {
   ConstBytes* input_ = nullptr;                                 // set exactly during a call that reads
   ByteSink output_{};                                           // set exactly during a call
   std::shared_ptr<const ServerContext::AlpnNames> alpn_names_;  // until the protocol is chosen
-  std::shared_ptr<const ServerContext::Tickets> tickets_;       // until the handshake is done
+  std::shared_ptr<const ServerContext::Handshake> parts_;       // until the handshake is done
   WallTime authenticated_at_{};                                 // of the client's ticket, exactly when one was opened
   std::string_view error_text_;
   size_t silent_bytes_ = 0;  // consumed since the last plaintext

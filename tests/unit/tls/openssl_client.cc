@@ -135,6 +135,12 @@ std::string OpensslClient::read() {
   return plaintext;
 }
 
+std::string OpensslClient::ocsp_response() const {
+  const unsigned char* response = nullptr;
+  const long size = SSL_get_tlsext_status_ocsp_resp(ssl_.get(), &response);
+  return size <= 0 ? std::string() : std::string(reinterpret_cast<const char*>(response), static_cast<size_t>(size));
+}
+
 std::string OpensslClient::alpn() const {
   const unsigned char* name = nullptr;
   unsigned size = 0;

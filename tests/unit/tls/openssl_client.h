@@ -59,6 +59,8 @@ class OpensslClient {
   [[nodiscard]] bool is_resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
   // What the server's tickets made so far, in their order. In TLS 1.3 they come with the first read().
   [[nodiscard]] std::vector<OpensslSession> sessions() const;
+  // The stapled response; empty: none came.
+  [[nodiscard]] std::string ocsp_response() const;
   [[nodiscard]] int group() const { return static_cast<int>(SSL_get_negotiated_group(ssl_.get())); }
 
  private:

@@ -85,9 +85,10 @@ TEST_P(IdleSession, CostsLessThanSixKilobytesOfHeap) {
     options.tls12_ciphers = suite + ":@SECLEVEL=0";
   }
   measure("without tickets", test::make_context(test::five_suites()), options);
-  const auto server = test::server(test::five_suites(), test::rsa_2048().certificate, test::rsa_2048().key);
+  const auto server = test::server(test::five_suites(), test::rsa_2048().certificate, test::rsa_2048().key,
+                                   test::ocsp_response(test::rsa_2048()));
   const auto context = *ServerContext::create(server, *TicketKeyring::create(std::chrono::system_clock::now()));
-  measure("with tickets", context, options, &options.session);
+  measure("with tickets and an OCSP response", context, options, &options.session);
   measure("resumed", context, options);
 }
 
