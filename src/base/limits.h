@@ -48,6 +48,9 @@ inline constexpr size_t tls_silent_bytes_max =
     64 * 1024;  // ciphertext in a row that brings no plaintext: handshake, key updates, empty records
 inline constexpr Duration handshake_timeout = 15s;
 inline constexpr size_t idle_fiber_stacks_max = 32;  // kept for the next handshakes that wait for a signature
+inline constexpr size_t ocsp_staple_bytes_max = 8 * 1024;  // sent in every full handshake of whoever asks for it
+inline constexpr Duration session_lifetime = 2h;           // that a session can be resumed after its full handshake
+inline constexpr Duration ticket_key_lifetime = 1h;        // that a key of our own seals tickets, and then opens them
 
 // --- HTTP heads ------------------------------------------------------------------------------------
 inline constexpr size_t head_bytes_max = 60 * 1024;                       // request line and fields; beyond: 431
@@ -113,6 +116,7 @@ static_assert(exchange_arena_bytes_max >= 2 * head_bytes_max + trailer_bytes_max
 static_assert(client_hello_bytes_max <= read_high_when_scarce_bytes &&
                   read_high_when_scarce_bytes <= read_high_bytes / 2,
               "a ClientHello must fit before receiving pauses");
+static_assert(session_lifetime <= 2 * ticket_key_lifetime, "by then no key of our own opens the ticket");
 static_assert(head_bytes_max < read_high_bytes);
 static_assert(request_head_timeout <= client_idle_timeout);
 

@@ -2,9 +2,11 @@
 
 #include "certs/certificate.h"
 #include "config/load.h"
+#include "tls/ocsp_staple.h"
 #include "tls/server_context.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 namespace sluice::control {
@@ -27,13 +29,49 @@ void add_summary(Snapshot& snapshot, const snapshot::KeyPair& pair, config::Diag
   }
 }
 
-void complete_server(Snapshot& snapshot, TlsServer& server, WallTime now, config::Diagnostics& diagnostics) {
+// The keyrings of one snapshot.
+class TicketKeyrings {
+ public:
+  explicit TicketKeyrings(std::shared_ptr<tls::TicketKeyring> own) : own_(std::move(own)) {}
+
+  // Null: no tickets. Servers that name the same Secret share one.
+  std::shared_ptr<tls::TicketKeyring> of(const TlsServer& server, config::Diagnostics& diagnostics) {
+    const std::shared_ptr<const snapshot::TicketKeys>& keys = server.ticket_keys;
+    if (keys == nullptr) return own_;
+    const auto [found, is_new] = of_secrets_.try_emplace(keys);
+    if (is_new) {
+      Result<std::shared_ptr<tls::TicketKeyring>> keyring = tls::TicketKeyring::create(*keys);
+      if (keyring) {
+        found->second = std::move(*keyring);
+      } else {
+        diagnostics.error(keys->place, keyring.error().message);
+      }
+    }
+    return found->second;
+  }
+
+ private:
+  std::shared_ptr<tls::TicketKeyring> own_;
+  std::map<std::shared_ptr<const snapshot::TicketKeys>, std::shared_ptr<tls::TicketKeyring>> of_secrets_;
+};
+
+// ServerContext leaves it out without a word.
+void warn_of_staple(const snapshot::KeyPair& pair, WallTime now, config::Diagnostics& diagnostics) {
+  if (pair.ocsp_staple.empty()) return;
+  if (const auto staple = tls::read_ocsp_staple(pair, now); !staple)
+    diagnostics.warning(pair.place, staple.error().message);
+}
+
+void complete_server(Snapshot& snapshot, TlsServer& server, WallTime now, TicketKeyrings& keyrings,
+                     config::Diagnostics& diagnostics) {
   // The Secret is missing, which config/ has reported: the server's connections are closed until it is there.
   if (server.key_pairs.empty()) return;
   if (certs::check_server_certificates(server, now, diagnostics)) {
-    Result<std::shared_ptr<tls::ServerContext>> context = tls::ServerContext::create(server);
+    Result<std::shared_ptr<tls::ServerContext>> context =
+        tls::ServerContext::create(server, keyrings.of(server, diagnostics));
     if (context) {
       server.context = std::move(*context);
+      warn_of_staple(*server.key_pairs.front(), now, diagnostics);
       for (const auto& pair : server.key_pairs) add_summary(snapshot, *pair, diagnostics);
     } else {
       diagnostics.error(server.place, "server " + server.name + ": " + context.error().message);
@@ -45,11 +83,16 @@ void complete_server(Snapshot& snapshot, TlsServer& server, WallTime now, config
 }  // namespace
 
 std::unique_ptr<Snapshot> build_snapshot(const std::vector<std::string>& paths, WallTime now,
+                                         const std::shared_ptr<tls::TicketKeyring>& own_ticket_keys,
                                          config::Diagnostics& diagnostics) {
   std::unique_ptr<Snapshot> snapshot = config::load(paths, diagnostics);
   if (snapshot == nullptr) return nullptr;
+  TicketKeyrings keyrings(own_ticket_keys);
   for (snapshot::Listener& listener : snapshot->listeners) {
-    for (TlsServer& server : listener.tls_servers) complete_server(*snapshot, server, now, diagnostics);
+    for (TlsServer& server : listener.tls_servers) {
+      complete_server(*snapshot, server, now, keyrings, diagnostics);
+      server.ticket_keys = nullptr;
+    }
   }
   if (diagnostics.has_errors()) return nullptr;
   return snapshot;

@@ -6,6 +6,7 @@
 #include "base/durations.h"
 #include "config/diagnostic.h"
 #include "snapshot/snapshot.h"
+#include "tls/ticket_keys.h"
 
 #include <memory>
 #include <string>
@@ -14,8 +15,10 @@
 namespace sluice::control {
 
 // Null when anything is an error. No private key is in the result: the TLS contexts have them.
-// Requires tls::initialize().
-[[nodiscard]] std::unique_ptr<snapshot::Snapshot> build_snapshot(const std::vector<std::string>& paths, WallTime now,
-                                                                 config::Diagnostics& diagnostics);
+// `own_ticket_keys`: for the session tickets of servers whose Gateway names no Secret for them; null: these
+// give none (a snapshot that is only checked). Requires tls::initialize().
+[[nodiscard]] std::unique_ptr<snapshot::Snapshot> build_snapshot(
+    const std::vector<std::string>& paths, WallTime now, const std::shared_ptr<tls::TicketKeyring>& own_ticket_keys,
+    config::Diagnostics& diagnostics);
 
 }  // namespace sluice::control

@@ -26,7 +26,7 @@ int check(const std::vector<std::string>& config_paths) {
   if (const Status status = tls::initialize(); !status) return fail(status.error());
   config::Diagnostics diagnostics;
   const std::unique_ptr<snapshot::Snapshot> snapshot =
-      build_snapshot(config_paths, std::chrono::system_clock::now(), diagnostics);
+      build_snapshot(config_paths, std::chrono::system_clock::now(), nullptr, diagnostics);
   for (const config::Diagnostic& diagnostic : diagnostics.sorted()) fmt::print("{}\n", diagnostic.to_string());
   using config::counted;
   fmt::print(stderr, "sluice check: {}, {}", counted(diagnostics.error_count(), "error"),

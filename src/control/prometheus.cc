@@ -182,6 +182,8 @@ constexpr ShardMetric kShardMetrics[] = {
      &ShardCounters::admission_pauses},
     {"sluice_tls_handshakes_total", "counter", "TLS handshakes completed with clients.",
      &ShardCounters::tls_handshakes},
+    {"sluice_tls_handshakes_resumed_total", "counter", "TLS handshakes with clients that resumed a session.",
+     &ShardCounters::tls_handshakes_resumed},
     {"sluice_tls_handshake_failures_total", "counter", "TLS handshakes with clients that failed.",
      &ShardCounters::tls_handshake_failures},
     {"sluice_tls_handshakes_active", "gauge", "TLS handshakes under way.", &ShardCounters::tls_handshakes_active},

@@ -13,6 +13,7 @@
 #include "shard/shard_set.h"
 #include "snapshot/cell.h"
 #include "tls/server_context.h"
+#include "tls/ticket_keys.h"
 
 #include <fmt/format.h>
 
@@ -31,7 +32,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using snapshot::Snapshot;
 
-// Between signals the main thread looks after what is due: names, the watchdog, old snapshots.
+// Between signals the main thread looks after what is due: names, the watchdog, old snapshots, ticket keys.
 constexpr auto kTick = std::chrono::milliseconds(250);
 constexpr auto kDrainTick = std::chrono::milliseconds(20);
 constexpr auto kAdoptionWait = std::chrono::seconds(5);
@@ -120,6 +121,7 @@ class Process {
   const RunOptions& options_;
   const unsigned shard_count_;
   const std::shared_ptr<ProcessState> state_ = std::make_shared<ProcessState>();
+  std::shared_ptr<tls::TicketKeyring> ticket_keys_;  // of this process; kept over reloads. Set by start()
   snapshot::Cell cell_;
   DnsEndpoints dns_;
   std::unique_ptr<web::Server> status_server_;
@@ -153,8 +155,11 @@ Status Process::start() {
     access_log_ = std::move(*access_log);
   }
 
+  auto ticket_keys = tls::TicketKeyring::create(now_wall());
+  if (!ticket_keys) return std::unexpected(ticket_keys.error());
+  ticket_keys_ = std::move(*ticket_keys);
   config::Diagnostics diagnostics;
-  std::unique_ptr<Snapshot> snapshot = build_snapshot(options_.config_paths, now_wall(), diagnostics);
+  std::unique_ptr<Snapshot> snapshot = build_snapshot(options_.config_paths, now_wall(), ticket_keys_, diagnostics);
   log_diagnostics(diagnostics);
   if (snapshot == nullptr) {
     return failure(fmt::format("the configuration has {} (above); repair what they say, `sluice check` finds all",
@@ -218,6 +223,7 @@ void Process::serve() {
     }
     refresh_names();
     cell_.collect();
+    ticket_keys_->rotate(now_wall());  // also when no client comes
     if (watchdog_) watchdog_->look(*shards_, Clock::now());
   }
 }
@@ -226,7 +232,7 @@ void Process::reload() {
   log::info("reload: reading the configuration");
   notify_reloading();
   config::Diagnostics diagnostics;
-  std::unique_ptr<Snapshot> snapshot = build_snapshot(options_.config_paths, now_wall(), diagnostics);
+  std::unique_ptr<Snapshot> snapshot = build_snapshot(options_.config_paths, now_wall(), ticket_keys_, diagnostics);
   log_diagnostics(diagnostics);
   if (snapshot != nullptr) {
     if (const Status bound = shards_->bind_listeners(*snapshot); !bound) {

@@ -11,10 +11,11 @@
 namespace sluice::observe {
 
 struct ShardCounters {
-  Counter connections_accepted;  // downstream
-  Counter connections_active;    // gauge
-  Counter admission_pauses;      // accepting stopped because of a limit
-  Counter tls_handshakes;        // completed
+  Counter connections_accepted;    // downstream
+  Counter connections_active;      // gauge
+  Counter admission_pauses;        // accepting stopped because of a limit
+  Counter tls_handshakes;          // completed
+  Counter tls_handshakes_resumed;  // of them, those that resumed a session
   Counter tls_handshake_failures;
   Counter tls_handshakes_active;  // gauge
   Counter requests_active;        // gauge

@@ -163,6 +163,7 @@ void ClientConnection::on_handshake_bytes() {
       return;
     case tls::SessionStatus::ok:
       services_.observer.counters.tls_handshakes.add();
+      COUNT_IF(services_.observer.counters.tls_handshakes_resumed, transport_.session()->is_resumed());
       set_state(State::open);
       may_rest_for(limits::first_request_timeout);
       serve();

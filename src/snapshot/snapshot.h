@@ -41,7 +41,7 @@ struct KeyPair {
   ~KeyPair();
 };
 
-using Sha256 = std::array<uint8_t, 32>;
+using Sha256Digest = std::array<uint8_t, 32>;
 
 // Which certificates are accepted from the other side. All of what is set must hold: a chain to one of the
 // CAs, one of the names, and one of the two kinds of hashes.
@@ -49,8 +49,8 @@ struct PeerVerification {
   std::string ca_pem;                          // PEM; empty: the system's trust store (upstreams only)
   std::string crl_pem;                         // PEM, several may follow each other; empty: revocation is not checked
   std::vector<std::string> subject_alt_names;  // exactly one of these: DNS names, URIs, IP addresses; empty: any
-  std::vector<Sha256> public_key_hashes;       // of the SubjectPublicKeyInfo
-  std::vector<Sha256> certificate_hashes;      // of the whole certificate
+  std::vector<Sha256Digest> public_key_hashes;       // of the SubjectPublicKeyInfo
+  std::vector<Sha256Digest> certificate_hashes;      // of the whole certificate
   std::string source_name;  // "istio-system/kyma-gateway-certs-cacert", for messages; empty: the system's
   SourcePlace place;
 };

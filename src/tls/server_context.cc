@@ -1,10 +1,12 @@
 #include "tls/server_context.h"
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "tls/context_parts.h"
 #include "tls/crypto_device.h"
 #include "tls/parsed_certificate.h"
 #include "tls/session.h"
+#include "tls/ticket_binding.h"
 
 #include <wolfssl/options.h>  // before any other header of wolfSSL
 
@@ -22,6 +24,9 @@ namespace {
 constexpr std::string_view kTls13Suites =
     "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA384:TLS13-CHACHA20-POLY1305-SHA256";
 constexpr unsigned char kTls13SuiteByte = 0x13;  // RFC 8446 B.4: all of its suites are 0x13XX
+// After a full handshake; wolfSSL gives one after a resumed one. A client uses each only once (RFC 8446 C.4),
+// and with HTTP/1.1 it comes back with more than one connection at a time.
+constexpr size_t kTls13Tickets = 2;
 
 Result<OwnedContext> new_context(const snapshot::TlsSettings& settings) {
   using snapshot::TlsVersion;
@@ -82,12 +87,23 @@ Status set_parameters(WOLFSSL_CTX* context, const snapshot::TlsSettings& setting
 
   if (Status status = set_curves(context); !status) return status;
   if (Status status = check_alpn_names(settings.alpn); !status) return status;
-  // Resumption is off: no tickets, and not the library's session cache, which is one for all threads.
+  // The library's session cache is one for all threads, and by id, which other processes do not know.
   wolfSSL_CTX_set_session_cache_mode(context, WOLFSSL_SESS_CACHE_OFF);
-  const bool has_tls_1_3 = settings.max_version == snapshot::TlsVersion::tls_1_3;
-  if ((has_tls_1_3 && wolfSSL_CTX_no_ticket_TLSv13(context) != 0) ||
-      wolfSSL_CTX_NoTicketTLSv12(context) != WOLFSSL_SUCCESS) {
-    return failure("the TLS library refuses to switch session tickets off");
+  return {};
+}
+
+// Without this there are no tickets: wolfSSL is built without a callback of its own.
+Status set_ticket_parameters(WOLFSSL_CTX* context, const snapshot::TlsSettings& settings) {
+  constexpr auto lifetime = std::chrono::floor<std::chrono::seconds>(limits::session_lifetime);
+  // The keyring refuses what is too old. Were it wolfSSL that refuses, a TLS 1.2 client would get no new
+  // ticket; wolfSSL's own limit is only there because its default is 500 s.
+  if (wolfSSL_CTX_set_TicketHint(context, static_cast<int>(lifetime.count())) != WOLFSSL_SUCCESS ||
+      wolfSSL_CTX_set_timeout(context, static_cast<unsigned>(2 * lifetime.count())) != WOLFSSL_SUCCESS) {
+    return failure("the TLS library refuses the lifetime of session tickets");
+  }
+  if (settings.max_version == snapshot::TlsVersion::tls_1_3 &&
+      wolfSSL_CTX_set_num_tickets(context, kTls13Tickets) != WOLFSSL_SUCCESS) {
+    return failure("the TLS library refuses the number of session tickets");
   }
   return {};
 }
@@ -106,6 +122,13 @@ std::optional<uint16_t> suite_number(const std::string& name) {
   return static_cast<uint16_t>(first << 8 | second);
 }
 
+// Null: there is none, or it is of no use, which control/ has said.
+std::shared_ptr<const OcspStaple> make_staple(const snapshot::KeyPair& key_pair) {
+  if (key_pair.ocsp_staple.empty()) return nullptr;
+  Result<OcspStaple> staple = read_ocsp_staple(key_pair, std::chrono::system_clock::now());
+  return staple ? std::make_shared<const OcspStaple>(std::move(*staple)) : nullptr;
+}
+
 // Null: certificates are not asked for.
 Result<std::shared_ptr<const PeerVerifier>> make_verifier(const snapshot::TlsSettings& settings) {
   if (settings.client_certificates == snapshot::ClientCertificates::none) return nullptr;
@@ -115,9 +138,15 @@ Result<std::shared_ptr<const PeerVerifier>> make_verifier(const snapshot::TlsSet
 
 }  // namespace
 
-Result<std::shared_ptr<ServerContext>> ServerContext::create(const snapshot::TlsServer& server) {
+Result<std::shared_ptr<ServerContext>> ServerContext::create(const snapshot::TlsServer& server,
+                                                             std::shared_ptr<TicketKeyring> keyring) {
   const snapshot::TlsSettings& settings = server.settings;
   std::shared_ptr<ServerContext> context(new ServerContext(settings));
+  if (keyring != nullptr && settings.client_certificates == snapshot::ClientCertificates::none) {
+    const Result<TicketBinding> binding = ticket_binding(server);
+    if (!binding) return std::unexpected(binding.error());
+    context->tickets_ = std::make_shared<const Tickets>(std::move(keyring), *binding);
+  }
   for (const auto& key_pair : server.key_pairs) {
     if (Status status = context->add_pair(settings, *key_pair); !status)
       return failure(fmt::format("{}: {}", key_pair->secret_name, status.error().message));
@@ -138,16 +167,24 @@ Status ServerContext::add_pair(const snapshot::TlsSettings& settings, const snap
   if (!key) return std::unexpected(key.error());
   const Result<ParsedCertificate> certificate = parse_first_certificate(key_pair.chain_pem);
   if (!certificate) return failure(fmt::format("tls.crt {}", certificate.error().message));
+  Session::install_callbacks(context->get());
   if (settings.client_certificates != snapshot::ClientCertificates::none) {
     Session::ask_for_certificate(context->get(),
                                  settings.client_certificates == snapshot::ClientCertificates::required);
   }
-  Session::install_callbacks(context->get());
+  if (tickets_ != nullptr) {
+    if (Status status = set_ticket_parameters(context->get(), settings); !status) return status;
+    Session::install_ticket_callback(context->get());
+  }
+  std::shared_ptr<const OcspStaple> staple = make_staple(key_pair);
+  if (staple != nullptr && !Session::install_staple_callback(context->get()))
+    return failure("the TLS library refuses to staple an OCSP response");
   const uint8_t curve = curve_of(*certificate);
   pairs_.insert(curve != 0 ? pairs_.begin() : pairs_.end(),
                 {.context = context->release(),
                  .key = std::move(*key),
                  .local_certificate = std::make_shared<const LocalCertificate>(describe_own(*certificate)),
+                 .staple = std::move(staple),
                  .curve = curve});
   return {};
 }

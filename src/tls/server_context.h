@@ -8,9 +8,12 @@
 #include "snapshot/snapshot.h"
 #include "tls/client_hello.h"
 #include "tls/local_certificate.h"
+#include "tls/ocsp_staple.h"
 #include "tls/peer_verifier.h"
+#include "tls/ticket_keys.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +29,7 @@ class ServerContext {
   // not belong to the certificate, a suite of which wolfSSL knows nothing.
   // TLS 1.2 offers exactly server.settings.cipher_suites, in that order of server preference; TLS 1.3 offers
   // AES-128-GCM, AES-256-GCM and ChaCha20-Poly1305. Curves: X25519, P-256, P-384. No renegotiation,
-  // no compression, no resumption. ALPN: server.settings.alpn in order of server preference; a client without a
+  // no compression. ALPN: server.settings.alpn in order of server preference; a client without a
   // protocol in common gets no_application_protocol (RFC 7301 3.2), one without the extension is served.
   //
   // Two pairs, one with an RSA and one with an ECDSA key: a client that can use the second one gets it.
@@ -35,7 +38,18 @@ class ServerContext {
   // tls/peer_verifier.h has it. Which CAs are acceptable is not sent (RFC 8446 4.2.4, RFC 5246 7.4.4): wolfSSL
   // can do it only with its OpenSSL compatibility layer, which costs 3 KB a connection. Clients with several
   // certificates have to be told which one to use.
-  [[nodiscard]] static Result<std::shared_ptr<ServerContext>> create(const snapshot::TlsServer& server);
+  //
+  // Resumption is by session tickets alone, under the keys of `keyring` (null: none); tls/ticket_binding.h says
+  // at which servers a ticket is good. No early data. A server that asks for client certificates gives and
+  // takes no tickets, each of its handshakes is a full one: the gateway must be able to tell upstreams who the
+  // client is, wolfSSL's tickets do not hold the certificate, and room for one would cost as much in every
+  // connection of every server (the ticket's buffer is an array in WOLFSSL_SESSION). It also means that
+  // revocation and expiry are checked every time.
+  //
+  // The key pair's OCSP staple is sent to clients that ask for it, as long as it is good; one that
+  // tls/ocsp_staple.h refuses is left out.
+  [[nodiscard]] static Result<std::shared_ptr<ServerContext>> create(const snapshot::TlsServer& server,
+                                                                     std::shared_ptr<TicketKeyring> keyring = nullptr);
 
   ServerContext(const ServerContext&) = delete;
   ServerContext& operator=(const ServerContext&) = delete;
@@ -50,7 +64,12 @@ class ServerContext {
     WOLFSSL_CTX* context;  // owned
     std::shared_ptr<const PrivateKey> key;
     std::shared_ptr<const LocalCertificate> local_certificate;
-    uint8_t curve = 0;  // of kAllCurves; 0: the key is no ECDSA key
+    std::shared_ptr<const OcspStaple> staple;  // null: none
+    uint8_t curve = 0;                         // of kAllCurves; 0: the key is no ECDSA key
+  };
+  struct Tickets {
+    std::shared_ptr<TicketKeyring> keyring;
+    TicketBinding binding;
   };
 
   explicit ServerContext(const snapshot::TlsSettings& settings);
@@ -65,6 +84,7 @@ class ServerContext {
   // Shared with the sessions until their handshake is done, which may outlive this object.
   std::shared_ptr<const AlpnNames> alpn_;
   std::shared_ptr<const PeerVerifier> verifier_;  // null: no certificates are asked for
+  std::shared_ptr<const Tickets> tickets_;        // null: no resumption
 };
 
 // Once per process, before any other call of this folder. Idempotent, not thread-safe.

@@ -54,6 +54,11 @@ bool is_offered(std::string_view offered, std::string_view name) noexcept {
   }
 }
 
+bool use_alpn(WOLFSSL* ssl, const std::string& name) noexcept {
+  return wolfSSL_UseALPN(ssl, const_cast<char*>(name.c_str()), static_cast<unsigned>(name.size()),
+                         WOLFSSL_ALPN_FAILED_ON_MISMATCH) == WOLFSSL_SUCCESS;
+}
+
 }  // namespace
 
 // What is needed until the handshake is done, and would only cost memory afterwards.
@@ -61,6 +66,9 @@ struct Session::Handshake {
   std::shared_ptr<const ServerContext::AlpnNames> alpn_names;  // until the protocol is chosen
   std::shared_ptr<const PrivateKey> key;                       // null: none is shown
   std::unique_ptr<ResumableSession> resumed_from;              // null: a full handshake
+  std::shared_ptr<const ServerContext::Tickets> tickets;       // null: none are given or taken
+  std::shared_ptr<const OcspStaple> staple;                    // null: none is shown
+  WallTime authenticated_at{};                                 // of the client's ticket, exactly when one was opened
   HandshakePool* pool = nullptr;                               // null: signatures are made at once
   HandshakeWaiter waiter;
   std::optional<Fiber> fiber;            // exactly while a step is under way; between calls: while it waits
@@ -111,6 +119,16 @@ void Session::ask_for_certificate(WOLFSSL_CTX* context, bool is_required) noexce
                          on_verify);
 }
 
+void Session::install_ticket_callback(WOLFSSL_CTX* context) noexcept {
+  wolfSSL_CTX_set_TicketEncCb(context, on_ticket);
+}
+
+// The second call replaces the look-up over the network that the first one brings.
+bool Session::install_staple_callback(WOLFSSL_CTX* context) noexcept {
+  return wolfSSL_CTX_EnableOCSPStapling(context) == WOLFSSL_SUCCESS &&
+         wolfSSL_CTX_SetOCSP_Cb(context, on_staple, nullptr, nullptr) == WOLFSSL_SUCCESS;
+}
+
 // wolfSSL asks for exactly what the current record needs, so that nothing of the next one is taken.
 int Session::on_receive(WOLFSSL* /*ssl*/, char* buffer, int size, void* session) {
   ConstBytes* input = static_cast<Session*>(session)->input_;
@@ -130,7 +148,8 @@ int Session::on_send(WOLFSSL* /*ssl*/, char* buffer, int size, void* session) {
 }
 
 // Called when the extensions of a ClientHello are parsed, with or without a server name. wolfSSL would
-// choose the protocol by the client's order of preference; it is given only the one that we choose.
+// choose the protocol by the client's order of preference; it is given only the one that we choose, and has
+// had the first name since accept(): if that is not chosen, the client does not offer it.
 int Session::on_client_hello(WOLFSSL* ssl, int* alert, void* /*unused*/) {
   auto& session = *static_cast<Session*>(wolfSSL_GetIOReadCtx(ssl));
   // Null also in the second ClientHello after a HelloRetryRequest: the choice stands.
@@ -144,13 +163,56 @@ int Session::on_client_hello(WOLFSSL* ssl, int* alert, void* /*unused*/) {
       std::ranges::find_if(*names, [&](const std::string& name) { return is_offered({offered, offered_size}, name); });
   wolfSSL_ALPN_FreePeerProtocol(ssl, &offered);
 
-  // Without a protocol in common any name will do: wolfSSL compares it again, and sends the alert.
-  const std::string& name = chosen != names->end() ? *chosen : names->front();
-  const int code = wolfSSL_UseALPN(ssl, const_cast<char*>(name.c_str()), static_cast<unsigned>(name.size()),
-                                   WOLFSSL_ALPN_FAILED_ON_MISMATCH);
-  if (code == WOLFSSL_SUCCESS) return kAcceptClientHello;
+  // Without a protocol in common the first name stays alone: wolfSSL compares it again, and sends the alert.
+  if (chosen == names->end() || chosen == names->begin() || use_alpn(ssl, *chosen)) return kAcceptClientHello;
   *alert = static_cast<int>(Alert::internal_error);
   return kRefuseClientHello;
+}
+
+// wolfSSL copies what it is given (scripts/wolfssl.patch).
+int Session::on_staple(void* ssl, const char* /*url*/, int /*url_size*/, unsigned char* /*request*/,
+                       int /*request_size*/, unsigned char** staple) {
+  const auto& session = *static_cast<Session*>(wolfSSL_GetIOReadCtx(static_cast<WOLFSSL*>(ssl)));
+  if (session.handshake_ == nullptr || session.handshake_->staple == nullptr) return 0;
+  const OcspStaple& given = *session.handshake_->staple;
+  if (std::chrono::system_clock::now() >= given.good_until) return 0;
+  *staple = reinterpret_cast<unsigned char*>(const_cast<char*>(given.der.data()));
+  return static_cast<int>(given.der.size());
+}
+
+// Seals a new ticket, or opens the client's. Returning anything but "ok" from sealing ends the handshake.
+int Session::on_ticket(WOLFSSL* ssl, unsigned char* name, unsigned char* iv, unsigned char* mac, int seals,
+                       unsigned char* ticket, int size, int* new_size, void* /*unused*/) {
+  auto& session = *static_cast<Session*>(wolfSSL_GetIOReadCtx(ssl));
+  if (session.handshake_ == nullptr || session.handshake_->tickets == nullptr || size < 0)
+    return WOLFSSL_TICKET_RET_REJECT;
+  Handshake& handshake = *session.handshake_;
+  TicketKeyring& keyring = *handshake.tickets->keyring;
+  const TicketBinding& binding = handshake.tickets->binding;
+  const TicketFields fields{
+      .name = std::span<std::byte, ticket_name_bytes>(reinterpret_cast<std::byte*>(name), ticket_name_bytes),
+      .iv = std::span<std::byte, ticket_iv_bytes>(reinterpret_cast<std::byte*>(iv), ticket_iv_bytes),
+      .mac = std::span<std::byte, ticket_mac_bytes>(reinterpret_cast<std::byte*>(mac), ticket_mac_bytes)};
+  const MutableBytes bytes(reinterpret_cast<std::byte*>(ticket), static_cast<size_t>(size));
+  const WallTime now = std::chrono::system_clock::now();
+
+  if (seals != 0) {
+    // *new_size is the room that the buffer has in all.
+    const MutableBytes buffer(bytes.data(), static_cast<size_t>(std::max(*new_size, size)));
+    const WallTime since = wolfSSL_session_reused(ssl) == 1 ? handshake.authenticated_at : now;
+    if (!keyring.seal(binding, since, now, fields, buffer, bytes.size())) return WOLFSSL_TICKET_RET_FATAL;
+    *new_size = static_cast<int>(TicketKeyring::sealed_bytes(bytes.size()));
+    return WOLFSSL_TICKET_RET_OK;
+  }
+
+  const TicketKeyring::Opened opened = keyring.open(binding, now, fields, bytes);
+  if (opened.status == TicketKeyring::OpenStatus::rejected) return WOLFSSL_TICKET_RET_REJECT;
+  handshake.authenticated_at = opened.authenticated_at;
+  *new_size = static_cast<int>(opened.state_size);
+  // In TLS 1.3 every resumed session gets a new ticket, and "create" would mean that this one is not taken.
+  const bool renews =
+      opened.status == TicketKeyring::OpenStatus::opened_by_previous_key && wolfSSL_GetVersion(ssl) == WOLFSSL_TLSV1_2;
+  return renews ? WOLFSSL_TICKET_RET_CREATE : WOLFSSL_TICKET_RET_OK;
 }
 
 // --- Verifying the other side ----------------------------------------------------------------------
@@ -204,8 +266,13 @@ std::unique_ptr<Session> Session::accept(ServerContext& context, const ClientHel
   if (session == nullptr || !session->start(pair.context, pool, waiter)) return nullptr;
   session->handshake_->alpn_names = context.alpn_;
   session->handshake_->key = pair.key;
+  session->handshake_->tickets = context.tickets_;
+  session->handshake_->staple = pair.staple;
   session->verifier_ = context.verifier_;
   session->local_certificate_ = pair.local_certificate;
+  // Before the ClientHello: an extension that is new after it would stand in front of pre_shared_key, which
+  // wolfSSL wants to be the first of its list (the last that was received), or it refuses to resume.
+  if (context.alpn_ != nullptr && !use_alpn(session->ssl_, context.alpn_->front())) return nullptr;
   return session;
 }
 

@@ -126,10 +126,15 @@ class Session {
   static void install_callbacks(WOLFSSL_CTX* context) noexcept;
   // Sessions of this context verify the other side; `is_required`: one that shows nothing is refused.
   static void ask_for_certificate(WOLFSSL_CTX* context, bool is_required) noexcept;
+  static void install_ticket_callback(WOLFSSL_CTX* context) noexcept;
+  [[nodiscard]] static bool install_staple_callback(WOLFSSL_CTX* context) noexcept;
   static int on_receive(WOLFSSL* ssl, char* buffer, int size, void* session);
   static int on_send(WOLFSSL* ssl, char* buffer, int size, void* session);
   static int on_client_hello(WOLFSSL* ssl, int* alert, void* unused);
   static int on_verify(int is_good, WOLFSSL_X509_STORE_CTX* store);
+  static int on_staple(void* ssl, const char*, int, unsigned char*, int, unsigned char** staple);
+  static int on_ticket(WOLFSSL* ssl, unsigned char* name, unsigned char* iv, unsigned char* mac, int seals,
+                       unsigned char* ticket, int size, int* new_size, void* unused);
 
   [[nodiscard]] bool advance_handshake();
   void take_step();

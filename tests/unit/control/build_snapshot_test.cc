@@ -56,7 +56,7 @@ class BuildSnapshot : public testing::Test {
 
   std::unique_ptr<snapshot::Snapshot> build() {
     diagnostics_ = {};
-    return build_snapshot({folder_}, now(), diagnostics_);
+    return build_snapshot({folder_}, now(), ticket_keys_, diagnostics_);
   }
 
   std::string errors() const {
@@ -68,6 +68,7 @@ class BuildSnapshot : public testing::Test {
   }
 
   const std::string folder_ = testing::TempDir() + "build_snapshot_test." + std::to_string(getpid());
+  const std::shared_ptr<tls::TicketKeyring> ticket_keys_ = *tls::TicketKeyring::create(now());
   config::Diagnostics diagnostics_;
 };
 

@@ -174,18 +174,18 @@ std::string der_of(const std::string& pem) {
   return text;
 }
 
-snapshot::Sha256 certificate_hash(const std::string& pem) {
+snapshot::Sha256Digest certificate_hash(const std::string& pem) {
   const std::string der = der_of(pem);
-  snapshot::Sha256 hash;
+  snapshot::Sha256Digest hash;
   SHA256(reinterpret_cast<const unsigned char*>(der.data()), der.size(), hash.data());
   return hash;
 }
 
-snapshot::Sha256 public_key_hash(const std::string& pem) {
+snapshot::Sha256Digest public_key_hash(const std::string& pem) {
   const Certificate certificate = read(pem);
   unsigned char* der = nullptr;
   const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate.get()), &der);
-  snapshot::Sha256 hash;
+  snapshot::Sha256Digest hash;
   SHA256(der, static_cast<size_t>(size), hash.data());
   OPENSSL_free(der);
   return hash;

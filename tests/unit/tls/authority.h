@@ -62,7 +62,7 @@ class Authority {
 
 // Of PEM: the certificate's DER, and SHA-256 of it and of its SubjectPublicKeyInfo.
 [[nodiscard]] std::string der_of(const std::string& pem);
-[[nodiscard]] snapshot::Sha256 certificate_hash(const std::string& pem);
-[[nodiscard]] snapshot::Sha256 public_key_hash(const std::string& pem);
+[[nodiscard]] snapshot::Sha256Digest certificate_hash(const std::string& pem);
+[[nodiscard]] snapshot::Sha256Digest public_key_hash(const std::string& pem);
 
 }  // namespace sluice::test

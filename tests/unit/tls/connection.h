@@ -64,12 +64,11 @@ inline std::shared_ptr<tls::ServerContext> make_context(const snapshot::TlsServe
 }
 
 struct Connection {
-  Connection(std::shared_ptr<tls::ServerContext> server_context, const ClientOptions& options)
-      : context(std::move(server_context)), session(tls::Session::accept(*context)), client(options) {}
-
   explicit Connection(const snapshot::TlsSettings& settings, const ClientOptions& options = {},
                       const Pem& pem = rsa_2048())
-      : context(make_context(settings, pem)), session(tls::Session::accept(*context)), client(options) {}
+      : Connection(make_context(settings, pem), options) {}
+  explicit Connection(std::shared_ptr<tls::ServerContext> with, const ClientOptions& options = {})
+      : context(std::move(with)), session(tls::Session::accept(*context)), client(options) {}
 
   // Both sides until nothing moves any more; `piece`: at most that many bytes per call (0: all). Returns
   // the server's last status.

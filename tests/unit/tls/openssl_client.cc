@@ -93,10 +93,15 @@ OpensslClient::OpensslClient(const ClientOptions& options) : OpensslPeer(TLS_cli
   if (!options.signature_algorithms.empty())
     CHECK(SSL_CTX_set1_sigalgs_list(context, options.signature_algorithms.c_str()) == 1);
   use_certificate(options.certificate_pem, options.key_pem);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(context, on_new_session);
+  if (!options.has_extended_master_secret) SSL_CTX_set_options(context, SSL_OP_NO_EXTENDED_MASTER_SECRET);
 
   make_ssl();
   SSL_set_connect_state(ssl_.get());
   if (!options.server_name.empty()) SSL_set_tlsext_host_name(ssl_.get(), options.server_name.c_str());
+  if (options.session != nullptr) CHECK(SSL_set_session(ssl_.get(), options.session.get()) == 1);
+  if (options.asks_for_status) CHECK(SSL_set_tlsext_status_type(ssl_.get(), TLSEXT_STATUSTYPE_ocsp) == 1);
   std::string protocols;
   for (const std::string& name : options.alpn) protocols.append(1, static_cast<char>(name.size())).append(name);
   if (!protocols.empty()) {
@@ -110,6 +115,72 @@ std::string OpensslClient::server_subject() const {
   if (certificate == nullptr) return {};
   char text[256];
   return X509_NAME_oneline(X509_get_subject_name(certificate), text, sizeof text);
+}
+
+int OpensslPeer::on_new_session(SSL* ssl, SSL_SESSION* session) {
+  auto& self = *static_cast<OpensslPeer*>(SSL_get_app_data(ssl));
+  self.sessions_.push_back(OpensslSession(session, SSL_SESSION_free));
+  return 1;  // the reference is ours
+}
+
+std::vector<OpensslSession> OpensslPeer::sessions() const {
+  std::vector<OpensslSession> sessions = sessions_;
+  // OpenSSL does not call back for the new ticket of a session that was resumed with TLS 1.2.
+  if (SSL_version(ssl_.get()) == TLS1_2_VERSION && is_resumed())
+    sessions.push_back(OpensslSession(SSL_get1_session(ssl_.get()), SSL_SESSION_free));
+  return sessions;
+}
+
+std::string ticket_of(const OpensslSession& session) {
+  const unsigned char* ticket = nullptr;
+  size_t size = 0;
+  SSL_SESSION_get0_ticket(session.get(), &ticket, &size);
+  return {reinterpret_cast<const char*>(ticket), size};
+}
+
+namespace {
+
+// DER: tag, length, content.
+std::string element(char tag, const std::string& content) {
+  const size_t size = content.size();
+  std::string length;
+  if (size < 0x80) {
+    length = {static_cast<char>(size)};
+  } else if (size < 0x100) {
+    length = {'\x81', static_cast<char>(size)};
+  } else {
+    length = {'\x82', static_cast<char>(size >> 8), static_cast<char>(size)};
+  }
+  return tag + length + content;
+}
+
+}  // namespace
+
+// There is no function for it, but there is OpenSSL's own form of a session: a SEQUENCE in which the ticket
+// is [10] EXPLICIT OCTET STRING.
+OpensslSession with_ticket(const OpensslSession& session, const std::string& ticket) {
+  unsigned char* der = nullptr;
+  const int size = i2d_SSL_SESSION(session.get(), &der);
+  CHECK(size > 0);
+  std::string text(reinterpret_cast<char*>(der), static_cast<size_t>(size));
+  OPENSSL_free(der);
+  const auto field = [](const std::string& bytes) { return element('\xaa', element('\x04', bytes)); };
+  const std::string old = field(ticket_of(session));
+  const size_t place = text.find(old);
+  CHECK(place != std::string::npos);
+  text.replace(place, old.size(), field(ticket));
+  const size_t header = text[1] == '\x82' ? 4 : text[1] == '\x81' ? 3 : 2;
+  text = element('\x30', text.substr(header));
+  const auto* start = reinterpret_cast<const unsigned char*>(text.data());
+  SSL_SESSION* made = d2i_SSL_SESSION(nullptr, &start, static_cast<long>(text.size()));
+  CHECK(made != nullptr);
+  return OpensslSession(made, SSL_SESSION_free);
+}
+
+std::string OpensslPeer::ocsp_response() const {
+  const unsigned char* response = nullptr;
+  const long size = SSL_get_tlsext_status_ocsp_resp(ssl_.get(), &response);
+  return size <= 0 ? std::string() : std::string(reinterpret_cast<const char*>(response), static_cast<size_t>(size));
 }
 
 }  // namespace sluice::test

@@ -13,6 +13,13 @@
 
 namespace sluice::test {
 
+// What a client keeps of a connection in order to come back.
+using OpensslSession = std::shared_ptr<SSL_SESSION>;
+
+// The session with another ticket in it.
+[[nodiscard]] OpensslSession with_ticket(const OpensslSession& session, const std::string& ticket);
+[[nodiscard]] std::string ticket_of(const OpensslSession& session);
+
 struct ClientOptions {
   int min_version = TLS1_2_VERSION;
   int max_version = TLS1_3_VERSION;
@@ -24,6 +31,9 @@ struct ClientOptions {
   std::vector<std::string> alpn;
   std::string certificate_pem;  // leaf, then intermediates; empty: it has none
   std::string key_pem;
+  OpensslSession session;  // tries to resume it
+  bool has_extended_master_secret = true;
+  bool asks_for_status = false;  // OCSP stapling
 };
 
 class OpensslPeer {
@@ -48,6 +58,11 @@ class OpensslPeer {
   [[nodiscard]] std::string cipher() const { return SSL_get_cipher_name(ssl_.get()); }
   [[nodiscard]] std::string version() const { return SSL_get_version(ssl_.get()); }
   [[nodiscard]] std::string alpn() const;
+  [[nodiscard]] bool is_resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
+  // What the server's tickets made so far, in their order. In TLS 1.3 they come with the first read().
+  [[nodiscard]] std::vector<OpensslSession> sessions() const;
+  // The stapled response; empty: none came.
+  [[nodiscard]] std::string ocsp_response() const;
   [[nodiscard]] int group() const { return static_cast<int>(SSL_get_negotiated_group(ssl_.get())); }
 
  protected:
@@ -61,6 +76,7 @@ class OpensslPeer {
   void use_certificate(const std::string& certificate_pem, const std::string& key_pem);
   // After the options of context_ are set.
   void make_ssl();
+  static int on_new_session(SSL* ssl, SSL_SESSION* session);
 
   std::unique_ptr<SSL_CTX, Free> context_;
   std::unique_ptr<SSL, Free> ssl_;
@@ -71,6 +87,7 @@ class OpensslPeer {
   BIO* input_ = nullptr;  // both belong to ssl_
   BIO* output_ = nullptr;
   int received_alert_ = -1;
+  std::vector<OpensslSession> sessions_;
 };
 
 class OpensslClient : public OpensslPeer {

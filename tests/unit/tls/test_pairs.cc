@@ -20,6 +20,16 @@ using Key = std::unique_ptr<EVP_PKEY, Free>;
 using Certificate = std::unique_ptr<X509, Free>;
 using MemoryBio = std::unique_ptr<BIO, Free>;
 
+template <auto free>
+struct FreeBy {
+  template <typename T>
+  void operator()(T* object) const {
+    free(object);
+  }
+};
+template <typename T, auto free>
+using Owned = std::unique_ptr<T, FreeBy<free>>;
+
 std::string text_of(BIO* bio) {
   char* data = nullptr;
   const long size = BIO_get_mem_data(bio, &data);
@@ -98,11 +108,42 @@ std::string encrypted_rsa_2048_key() {
   return text_of(encrypted.get());
 }
 
+std::string ocsp_response(const Pem& pem, const OcspOptions& options) {
+  const MemoryBio certificate_bio(BIO_new_mem_buf(pem.certificate.data(), static_cast<int>(pem.certificate.size())));
+  const Owned<X509, X509_free> certificate(PEM_read_bio_X509(certificate_bio.get(), nullptr, nullptr, nullptr));
+  const MemoryBio key_bio(BIO_new_mem_buf(pem.key.data(), static_cast<int>(pem.key.size())));
+  const Key key(PEM_read_bio_PrivateKey(key_bio.get(), nullptr, nullptr, nullptr));
+  const Owned<ASN1_INTEGER, ASN1_INTEGER_free> serial(ASN1_INTEGER_new());
+  ASN1_INTEGER_set(serial.get(), options.serial);
+  const Owned<X509_NAME, X509_NAME_free> issuer(X509_NAME_dup(X509_get_issuer_name(certificate.get())));
+  if (options.is_other_issuer) {
+    X509_NAME_add_entry_by_txt(issuer.get(), "O", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("other"), -1, -1,
+                               0);
+  }
+  const Owned<OCSP_CERTID, OCSP_CERTID_free> id(
+      OCSP_cert_id_new(options.id_hash, issuer.get(), X509_get0_pubkey_bitstr(certificate.get()), serial.get()));
+  const Owned<ASN1_TIME, ASN1_STRING_free> this_update(X509_gmtime_adj(nullptr, options.this_update_seconds));
+  const Owned<ASN1_TIME, ASN1_STRING_free> next_update(X509_gmtime_adj(nullptr, options.next_update_seconds));
+  const Owned<ASN1_TIME, ASN1_STRING_free> revoked_at(X509_gmtime_adj(nullptr, -7200));
+  const Owned<OCSP_BASICRESP, OCSP_BASICRESP_free> basic(OCSP_BASICRESP_new());
+  OCSP_basic_add1_status(basic.get(), id.get(), options.status, 0, revoked_at.get(), this_update.get(),
+                         options.next_update_seconds == 0 ? nullptr : next_update.get());
+  if (options.nonce_bytes > 0) OCSP_basic_add1_nonce(basic.get(), nullptr, options.nonce_bytes);
+  OCSP_basic_sign(basic.get(), certificate.get(), key.get(), EVP_sha256(), nullptr, OCSP_NOCERTS);
+  const Owned<OCSP_RESPONSE, OCSP_RESPONSE_free> response(
+      OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic.get()));
+  std::string der(static_cast<size_t>(i2d_OCSP_RESPONSE(response.get(), nullptr)), '\0');
+  auto* end = reinterpret_cast<unsigned char*>(der.data());
+  i2d_OCSP_RESPONSE(response.get(), &end);
+  return der;
+}
+
 snapshot::TlsServer server(const snapshot::TlsSettings& settings, const std::string& certificate,
-                           const std::string& key) {
+                           const std::string& key, const std::string& ocsp_staple) {
   auto pair = std::make_shared<snapshot::KeyPair>();
   pair->chain_pem = certificate;
   pair->key_pem = key;
+  pair->ocsp_staple = ocsp_staple;
   pair->secret_name = "istio-system/kyma-gateway-certs";
   snapshot::TlsServer server;
   server.settings = settings;

@@ -4,6 +4,9 @@
 
 #include "snapshot/snapshot.h"
 
+#include <openssl/evp.h>
+#include <openssl/ocsp.h>
+
 #include <string>
 
 namespace sluice::test {
@@ -28,8 +31,21 @@ struct Pem {
 // The key of rsa_2048() encrypted with a password, as PKCS#8 (ENCRYPTED PRIVATE KEY).
 [[nodiscard]] std::string encrypted_rsa_2048_key();
 
+struct OcspOptions {
+  int status = V_OCSP_CERTSTATUS_GOOD;
+  long this_update_seconds = -60;   // from now
+  long next_update_seconds = 3600;  // from now; 0: none
+  int nonce_bytes = 0;              // to make it longer
+  const EVP_MD* id_hash = EVP_sha1();
+  long serial = 7;               // of all test certificates
+  bool is_other_issuer = false;  // the certificate with that serial of another CA
+};
+
+// An OCSP response about the certificate, which is its own issuer and responder; DER.
+[[nodiscard]] std::string ocsp_response(const Pem& pem, const OcspOptions& options = {});
+
 // A server with these settings and this pair, of the Secret istio-system/kyma-gateway-certs.
 [[nodiscard]] snapshot::TlsServer server(const snapshot::TlsSettings& settings, const std::string& certificate,
-                                         const std::string& key);
+                                         const std::string& key, const std::string& ocsp_staple = {});
 
 }  // namespace sluice::test
