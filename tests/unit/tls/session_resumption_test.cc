@@ -454,7 +454,7 @@ TEST_P(Resumption, SurvivesRandomTicketsUnderTheNameOfAKey) {
     std::string ticket = name + test::random_text(50 + random.below(200), i);
     // The length inside: mostly one that could be.
     ticket[32] = '\0';
-    ticket[33] = static_cast<char>(random.below(4) == 0 ? ticket[33] : 76 + random.below(40));
+    if (random.below(4) != 0) ticket[33] = static_cast<char>(76 + random.below(40));
     EXPECT_FALSE(resumes(context, test::with_ticket(session, ticket))) << i;
   }
 }
