@@ -101,6 +101,10 @@ inline constexpr size_t config_host_pairs_max = 10'000'000;  // comparisons of a
 inline constexpr size_t config_virtual_hosts_max = 500'000;  // over all route tables
 inline constexpr size_t config_routes_max = 1'000'000;       // over all virtual hosts
 inline constexpr size_t config_endpoints_max = 1'000'000;    // over all clusters
+inline constexpr size_t credential_file_bytes_max = 1024 * 1024;  // certificates and keys that documents name by path
+inline constexpr size_t revocation_list_bytes_max = 16 * 1024 * 1024;
+inline constexpr size_t credential_files_bytes_max = 64 * 1024 * 1024;  // all of these files together
+inline constexpr size_t ocsp_staple_bytes_max = 16 * 1024;              // it is part of every handshake
 inline constexpr size_t admin_request_bytes_max = 16 * 1024;
 inline constexpr unsigned admin_connections_max = 64;
 
