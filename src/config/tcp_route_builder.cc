@@ -26,11 +26,12 @@ bool is_for(const Match& match, const BoundServer& server, const VirtualService&
          });
 }
 
-// What the names of routes are compared by: exact ones first, then longer wildcards, "*" last.
-std::pair<int, size_t> specificity(const snapshot::TcpRoute& route) {
-  if (route.server_names.empty()) return {2, 0};
-  const std::string& name = route.server_names.front();
-  return is_wildcard(name) ? std::pair(1, std::string::npos - name.size()) : std::pair(0, size_t{0});
+// What the names of routes are compared by: exact ones first, then longer wildcards, "*" last. The name itself
+// makes the order that of the names, not of the documents: no two routes of a table have the same.
+std::tuple<int, size_t, std::string_view> specificity(const snapshot::TcpRoute& route) {
+  if (route.server_names.empty()) return {2, 0, {}};
+  const std::string_view name = route.server_names.front();
+  return {is_wildcard(name) ? 1 : 0, is_wildcard(name) ? std::string_view::npos - name.size() : 0, name};
 }
 
 }  // namespace
@@ -164,8 +165,7 @@ void TcpRouteBuilder::warn_of_unbound(std::string_view kind, const VirtualServic
 }
 
 void TcpRouteBuilder::finish() {
-  for (snapshot::RouteTable& table : snapshot_.route_tables)
-    std::ranges::stable_sort(table.tcp_routes, {}, specificity);
+  for (snapshot::RouteTable& table : snapshot_.route_tables) std::ranges::sort(table.tcp_routes, {}, specificity);
 }
 
 }  // namespace sluice::config

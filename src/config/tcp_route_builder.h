@@ -29,7 +29,7 @@ class TcpRouteBuilder {
   // `servers`: those of the VirtualService's Gateways that have a host in common with it.
   void add(const VirtualService& service, const std::vector<const BoundServer*>& servers);
 
-  // Sorts what was added, as the proxy takes the first route that matches.
+  // Sorts what was added by names: the proxy takes the first route that matches, Envoy the most specific one.
   void finish();
 
  private:
