@@ -47,7 +47,7 @@ inline constexpr size_t tls_unsent_bytes_max = 2 * write_high_bytes;  // beyond 
 inline constexpr size_t tls_silent_bytes_max =
     64 * 1024;  // ciphertext in a row that brings no plaintext: handshake, key updates, empty records
 inline constexpr Duration handshake_timeout = 15s;
-inline constexpr size_t idle_fiber_stacks_max = 32;  // kept for the next handshakes that wait for a signature
+inline constexpr size_t idle_fiber_stacks_max = 32;        // kept for the next handshakes that wait for a signature
 inline constexpr size_t ocsp_staple_bytes_max = 8 * 1024;  // sent in every full handshake of whoever asks for it
 inline constexpr Duration session_lifetime = 2h;           // that a session can be resumed after its full handshake
 inline constexpr Duration ticket_key_lifetime = 1h;        // that a key of our own seals tickets, and then opens them
@@ -105,6 +105,9 @@ inline constexpr size_t config_host_pairs_max = 10'000'000;  // comparisons of a
 inline constexpr size_t config_virtual_hosts_max = 500'000;  // over all route tables
 inline constexpr size_t config_routes_max = 1'000'000;       // over all virtual hosts
 inline constexpr size_t config_endpoints_max = 1'000'000;    // over all clusters
+inline constexpr size_t credential_file_bytes_max = 1024 * 1024;  // certificates and keys that documents name by path
+inline constexpr size_t revocation_list_bytes_max = 16 * 1024 * 1024;
+inline constexpr size_t credential_files_bytes_max = 64 * 1024 * 1024;  // all of these files together
 inline constexpr size_t admin_request_bytes_max = 16 * 1024;
 inline constexpr unsigned admin_connections_max = 64;
 

@@ -11,7 +11,10 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace sluice::certs {
 namespace {
@@ -32,33 +35,35 @@ const unsigned char* as_wolfssl(const std::string& text) noexcept {
 
 // Nothing, or what is wrong with the chain or the key: found by loading them as a server would.
 Status check_key(const snapshot::KeyPair& pair) {
+  const std::string& name = pair.key_name;
   // PKCS#8, and the older form of RFC 1421 with a header inside.
   const bool is_pkcs8_encrypted = pair.key_pem.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----");
   if (is_pkcs8_encrypted || pair.key_pem.contains("Proc-Type: 4,ENCRYPTED")) {
     return failure(
-        fmt::format("tls.key is encrypted ({}): decrypt it with 'openssl pkey -in tls.key -out plain.key' and store "
-                    "plain.key as tls.key",
-                    is_pkcs8_encrypted ? "ENCRYPTED PRIVATE KEY" : "Proc-Type: 4,ENCRYPTED"));
+        fmt::format("{0} is encrypted ({1}): decrypt it with 'openssl pkey -in {0} -out plain.key' and store "
+                    "plain.key as {0}",
+                    name, is_pkcs8_encrypted ? "ENCRYPTED PRIVATE KEY" : "Proc-Type: 4,ENCRYPTED"));
   }
   if (!pair.key_pem.contains("PRIVATE KEY-----"))
-    return failure("tls.key holds no PEM private key ('-----BEGIN PRIVATE KEY-----')");
+    return failure(fmt::format("{} holds no PEM private key ('-----BEGIN PRIVATE KEY-----')", name));
 
   const std::unique_ptr<WOLFSSL_CTX, FreeContext> context(wolfSSL_CTX_new(wolfSSLv23_server_method()));
-  if (context == nullptr) return failure("no memory to check tls.key");
+  if (context == nullptr) return failure(fmt::format("no memory to check {}", name));
   if (wolfSSL_CTX_use_certificate_chain_buffer(context.get(), as_wolfssl(pair.chain_pem),
                                                static_cast<long>(pair.chain_pem.size())) != WOLFSSL_SUCCESS) {
     return failure(fmt::format(
-        "tls.crt cannot be used: an intermediate certificate cannot be parsed, or the key of the first one is not {}",
-        kUsableKeys));
+        "{} cannot be used: an intermediate certificate cannot be parsed, or the key of the first one is not {}",
+        pair.chain_name, kUsableKeys));
   }
   if (wolfSSL_CTX_use_PrivateKey_buffer(context.get(), as_wolfssl(pair.key_pem), static_cast<long>(pair.key_pem.size()),
                                         WOLFSSL_FILETYPE_PEM) != WOLFSSL_SUCCESS) {
-    return failure(fmt::format("tls.key cannot be used: it must be {}, as PEM", kUsableKeys));
+    return failure(fmt::format("{} cannot be used: it must be {}, as PEM", name, kUsableKeys));
   }
   if (wolfSSL_CTX_check_private_key(context.get()) != WOLFSSL_SUCCESS) {
     return failure(
-        "tls.key does not belong to the first certificate of tls.crt: store a matching pair, with the server's "
-        "certificate first");
+        fmt::format("{0} does not belong to the first certificate of {1}: store a matching pair, with the certificate "
+                    "of the key first",
+                    name, pair.chain_name));
   }
   return {};
 }
@@ -116,29 +121,56 @@ void check_names(const snapshot::TlsServer& server, const snapshot::KeyPair& pai
   }
 }
 
-void check_suites(const snapshot::TlsServer& server, const snapshot::KeyPair& pair,
-                  const tls::ParsedCertificate& certificate, config::Diagnostics& diagnostics) {
-  if (server.settings.min_version > snapshot::TlsVersion::tls_1_2 ||
-      certificate.key_algorithm == tls::KeyAlgorithm::other)
-    return;
-  const bool is_rsa = certificate.key_algorithm == tls::KeyAlgorithm::rsa;
-  const auto needs_ecdsa = [](const std::string& suite) { return suite.contains("ECDSA"); };
-  const bool has_suite = std::ranges::any_of(server.settings.cipher_suites,
-                                             [&](const std::string& suite) { return needs_ecdsa(suite) != is_rsa; });
-  if (has_suite) return;
-  diagnostics.warning(server.place,
-                      fmt::format("server {}: the key of {} is {}, but every one of its cipherSuites "
-                                  "needs an {} key: no client can connect with TLS 1.2. Use "
-                                  "an {} key, or add {} suites",
-                                  server.name, pair.secret_name, certificate.key_type, is_rsa ? "ECDSA" : "RSA",
-                                  is_rsa ? "ECDSA" : "RSA", is_rsa ? "ECDHE-RSA" : "ECDHE-ECDSA"));
+// A pair, and its first certificate.
+struct ParsedPair {
+  const snapshot::KeyPair& pair;
+  tls::ParsedCertificate certificate;
+};
+
+// TLS 1.2 has a suite for at least one of the pairs; TLS 1.3 has always.
+void check_suites(const snapshot::TlsServer& server, const std::vector<ParsedPair>& pairs,
+                  config::Diagnostics& diagnostics) {
+  if (server.settings.min_version > snapshot::TlsVersion::tls_1_2) return;
+  const auto suits = [&](const ParsedPair& parsed) {
+    const tls::KeyAlgorithm algorithm = parsed.certificate.key_algorithm;
+    return algorithm == tls::KeyAlgorithm::other ||
+           std::ranges::any_of(server.settings.cipher_suites, [&](const std::string& suite) {
+             return suite.contains("ECDSA") == (algorithm == tls::KeyAlgorithm::ecdsa);
+           });
+  };
+  if (pairs.empty() || std::ranges::any_of(pairs, suits)) return;
+  const ParsedPair& first = pairs.front();
+  const bool is_rsa = first.certificate.key_algorithm == tls::KeyAlgorithm::rsa;
+  diagnostics.warning(server.place, fmt::format("server {}: the key of {} is {}, but every one of its cipherSuites "
+                                                "needs an {} key: no client can connect with TLS 1.2. Use "
+                                                "an {} key, or add {} suites",
+                                                server.name, first.pair.secret_name, first.certificate.key_type,
+                                                is_rsa ? "ECDSA" : "RSA", is_rsa ? "ECDSA" : "RSA",
+                                                is_rsa ? "ECDHE-RSA" : "ECDHE-ECDSA"));
+}
+
+// The client says which types it takes: with two of one type, the second would never be shown.
+void check_types(const snapshot::TlsServer& server, const std::vector<ParsedPair>& pairs,
+                 config::Diagnostics& diagnostics) {
+  if (pairs.size() < 2) return;
+  const auto count = [&](tls::KeyAlgorithm algorithm) {
+    return std::ranges::count(pairs, algorithm, [](const ParsedPair& some) { return some.certificate.key_algorithm; });
+  };
+  if (pairs.size() == 2 && count(tls::KeyAlgorithm::rsa) == 1 && count(tls::KeyAlgorithm::ecdsa) == 1) return;
+  std::vector<std::string> types;
+  for (const ParsedPair& parsed : pairs)
+    types.push_back(fmt::format("{} ({})", parsed.pair.secret_name, parsed.certificate.key_type));
+  diagnostics.error(server.place,
+                    fmt::format("server {}: of two certificates one must have an RSA key and the other an ECDSA key, "
+                                "these are {}",
+                                server.name, fmt::join(types, " and ")));
 }
 
 }  // namespace
 
 Result<snapshot::CertificateSummary> summarize(const snapshot::KeyPair& pair) {
   Result<tls::ParsedCertificate> parsed = tls::parse_first_certificate(pair.chain_pem);
-  if (!parsed) return failure(fmt::format("{}: tls.crt {}", pair.secret_name, parsed.error().message));
+  if (!parsed) return failure(fmt::format("{}: {} {}", pair.secret_name, pair.chain_name, parsed.error().message));
   snapshot::CertificateSummary summary{.secret_name = pair.secret_name,
                                        .subject = parsed->subject,
                                        .issuer = parsed->issuer,
@@ -155,16 +187,17 @@ Result<snapshot::CertificateSummary> summarize(const snapshot::KeyPair& pair) {
 
 namespace {
 
-void check_pair(const snapshot::TlsServer& server, const snapshot::KeyPair& pair, WallTime now,
-                config::Diagnostics& diagnostics) {
+// What is wrong with a pair whoever shows it. Nothing when its first certificate cannot be parsed.
+std::optional<tls::ParsedCertificate> check_pair(const snapshot::KeyPair& pair, WallTime now,
+                                                 config::Diagnostics& diagnostics) {
   const auto error = [&](std::string_view message) {
     diagnostics.error(pair.place, fmt::format("{}: {}", pair.secret_name, message));
   };
 
-  const Result<tls::ParsedCertificate> certificate = tls::parse_first_certificate(pair.chain_pem);
+  Result<tls::ParsedCertificate> certificate = tls::parse_first_certificate(pair.chain_pem);
   if (!certificate) {
-    error(fmt::format("tls.crt {}", certificate.error().message));
-    return;
+    error(fmt::format("{} {}", pair.chain_name, certificate.error().message));
+    return std::nullopt;
   }
   if (const Status key = check_key(pair); !key) error(key.error().message);
   if (now > certificate->not_after) {
@@ -177,8 +210,51 @@ void check_pair(const snapshot::TlsServer& server, const snapshot::KeyPair& pair
     diagnostics.warning(pair.place, fmt::format("{}: the certificate ({}) expires on {}: renew it", pair.secret_name,
                                                 certificate->subject, tls::to_rfc3339(certificate->not_after)));
   }
-  check_names(server, pair, *certificate, diagnostics);
-  check_suites(server, pair, *certificate, diagnostics);
+  return std::move(*certificate);
+}
+
+// --- What the other side is judged by --------------------------------------------------------------
+
+constexpr std::string_view kCertificateBegin = "-----BEGIN CERTIFICATE-----";
+
+// One expired CA of several is no error: bundles are full of old ones.
+void check_ca(const snapshot::PeerVerification& verification, WallTime now, config::Diagnostics& diagnostics) {
+  const std::string& source = verification.source_name;
+  size_t count = 0;
+  size_t broken_count = 0;
+  std::string first_error = "holds no PEM certificate ('-----BEGIN CERTIFICATE-----')";
+  const std::string_view pem = verification.ca_pem;
+  for (size_t at = pem.find(kCertificateBegin); at != std::string_view::npos;) {
+    const size_t next = pem.find(kCertificateBegin, at + 1);
+    const Result<tls::ParsedCertificate> ca = tls::parse_first_certificate(pem.substr(at, next - at));
+    at = next;
+    ++count;
+    if (!ca) {
+      if (broken_count++ == 0) first_error = ca.error().message;
+    } else if (now > ca->not_after) {
+      diagnostics.warning(verification.place,
+                          fmt::format("{}: the CA certificate ({}) expired on {}: what it has signed is refused",
+                                      source, ca->subject, tls::to_rfc3339(ca->not_after)));
+    }
+  }
+  if (broken_count == count) {
+    diagnostics.error(verification.place, fmt::format("{}: the text with CA certificates {}", source, first_error));
+  } else if (broken_count > 0) {
+    diagnostics.warning(verification.place, fmt::format("{}: {} of {} CA certificates cannot be used: the first {}",
+                                                        source, broken_count, count, first_error));
+  }
+}
+
+// `owner` is named where the CA is the system's.
+void check_verification(const snapshot::PeerVerification& verification, const std::string& owner, WallTime now,
+                        config::Diagnostics& diagnostics) {
+  if (!verification.ca_pem.empty()) check_ca(verification, now, diagnostics);
+  if (verification.crl_pem.empty() || verification.crl_pem.contains("-----BEGIN X509 CRL-----")) return;
+  diagnostics.error(
+      verification.place,
+      fmt::format("{}: the certificate revocation list is not PEM ('-----BEGIN X509 CRL-----'): convert it "
+                  "with 'openssl crl -inform DER -in crl.der -out crl.pem'",
+                  verification.source_name.empty() ? owner : verification.source_name));
 }
 
 }  // namespace
@@ -186,8 +262,28 @@ void check_pair(const snapshot::TlsServer& server, const snapshot::KeyPair& pair
 bool check_server_certificates(const snapshot::TlsServer& server, WallTime now, config::Diagnostics& diagnostics) {
   if (server.key_pairs.empty()) return false;  // a missing Secret is reported where it is looked up
   const size_t errors_before = diagnostics.error_count();
-  for (const auto& pair : server.key_pairs) check_pair(server, *pair, now, diagnostics);
+  std::vector<ParsedPair> parsed;
+  for (const auto& pair : server.key_pairs) {
+    std::optional<tls::ParsedCertificate> certificate = check_pair(*pair, now, diagnostics);
+    if (!certificate) continue;
+    check_names(server, *pair, *certificate, diagnostics);
+    parsed.push_back({*pair, std::move(*certificate)});
+  }
+  // What is said of all pairs together needs all of them.
+  if (parsed.size() == server.key_pairs.size()) {
+    check_types(server, parsed, diagnostics);
+    check_suites(server, parsed, diagnostics);
+  }
+  if (server.settings.client_verification)
+    check_verification(*server.settings.client_verification, "server " + server.name, now, diagnostics);
   return diagnostics.error_count() == errors_before;
+}
+
+bool check_client_certificate(const snapshot::UpstreamTls& upstream, WallTime now, config::Diagnostics& diagnostics) {
+  const size_t errors_before = diagnostics.error_count();
+  if (upstream.key_pair != nullptr) (void)check_pair(*upstream.key_pair, now, diagnostics);
+  if (upstream.verifies) check_verification(upstream.verification, upstream.name, now, diagnostics);
+  return upstream.is_complete && diagnostics.error_count() == errors_before;
 }
 
 }  // namespace sluice::certs

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "config/host_name.h"
+#include "config/service_host.h"
 #include "config/visibility.h"
 #include "config/wording.h"
 
@@ -14,16 +15,8 @@ namespace sluice::config {
 
 namespace {
 
-constexpr std::string_view cluster_domain = "svc.cluster.local";
-
 std::string full_name(const Service& service) {
   return fmt::format("{}.{}.{}", service.name(), service.name_space(), cluster_domain);
-}
-
-// A name without dots is of the VirtualService's own namespace.
-std::string full_host(const Destination& destination, std::string_view name_space) {
-  std::string host = normalised_host(destination.host.value);
-  return host.contains('.') ? host : fmt::format("{}.{}.{}", host, name_space, cluster_domain);
 }
 
 std::string cluster_name(uint32_t port, std::string_view host) { return fmt::format("outbound|{}||{}", port, host); }
@@ -37,33 +30,81 @@ std::string protocol_of(const ServicePort& port) {
   return to_lower(port.name.value.substr(0, port.name.value.find('-')));
 }
 
+std::string_view consequence(Traffic traffic) noexcept {
+  return traffic == Traffic::http ? "requests get 503" : "connections are closed";
+}
+
 }  // namespace
 
-ClusterBuilder::ClusterBuilder(const Model& model, std::vector<snapshot::Cluster>& clusters, Diagnostics& diagnostics)
-    : diagnostics_(diagnostics), all_are_known_(model.is_complete), clusters_(clusters) {
+ClusterBuilder::ClusterBuilder(const Model& model, Credentials& credentials, std::vector<snapshot::Cluster>& clusters,
+                               Diagnostics& diagnostics)
+    : diagnostics_(diagnostics),
+      all_are_known_(model.is_complete),
+      clusters_(clusters),
+      rules_(model, credentials, diagnostics) {
   for (const Service& service : model.services) services_.emplace(full_name(service), &service);
   for (const ServiceEntry& entry : model.service_entries) {
     for (const Text& host : entry.spec.hosts) entries_[normalised_host(host.value)].push_back(&entry);
   }
+  if (!all_are_known_) return;
+  for (const DestinationRule& rule : model.destination_rules) {
+    if (!rule.is_broken) warn_of_useless_rule(rule);
+  }
 }
 
-std::optional<uint32_t> ClusterBuilder::cluster_of(const Destination& destination, std::string_view name_space) {
-  const std::string host = full_host(destination, name_space);
+void ClusterBuilder::warn_of_useless_rule(const DestinationRule& rule) {
+  const std::string host = full_host(rule.spec.host.value, rule.name_space());
+  if (is_wildcard(host) || services_.contains(host) || entries_.contains(host)) return;
+  diagnostics_.warning(rule.spec.host.node->place(),
+                       fmt::format("{} has no effect: no Service or ServiceEntry has the host {}{}", rule.title(),
+                                   in_quotes(host), advice_for(host)));
+}
+
+WeightedClusters ClusterBuilder::split(const std::vector<Share>& shares, std::string_view name_space, Traffic traffic,
+                                       const Node& place) {
+  const bool is_single = shares.size() == 1;
+  WeightedClusters result;
+  bool has_known = false;
+  std::vector<std::pair<const Share*, Index>> chosen;
+  for (const Share& share : shares) {
+    const Index cluster = cluster_of(share.destination, name_space, traffic);
+    if (!is_single && share.weight == 0) continue;
+    has_known = has_known || cluster;
+    chosen.emplace_back(&share, cluster);
+  }
+  if (chosen.empty())
+    diagnostics_.warning(place.place(), fmt::format("total destination weight = 0: {}", consequence(traffic)));
+  if (!has_known) return result;
+  for (const auto& [share, cluster] : chosen) {
+    const uint32_t index = cluster ? *cluster : empty_cluster_of(share->destination, name_space);
+    const uint32_t weight = is_single ? 1 : share->weight;
+    result.destinations.push_back({index, weight});
+    result.total_weight += weight;
+  }
+  return result;
+}
+
+ClusterBuilder::Index ClusterBuilder::cluster_of(const Destination& destination, std::string_view name_space,
+                                                 Traffic traffic) {
+  const std::string host = full_host(destination.host.value, name_space);
+  traffic_ = traffic;
+  Index index;
   if (const auto service = services_.find(host); service != services_.end()) {
-    return of_service(*service->second, destination, host);
+    index = of_service(*service->second, destination, host);
+  } else if (const auto entries = entries_.find(host); entries != entries_.end()) {
+    index = of_entry(entries->second, destination, host);
+  } else {
+    warn_of_unknown(destination, host);
   }
-  if (const auto entries = entries_.find(host); entries != entries_.end()) {
-    return of_entry(entries->second, destination, host);
-  }
-  warn_of_unknown(destination, host);
-  return std::nullopt;
+  if (index) check_traffic(*index, destination);
+  return index;
 }
 
 uint32_t ClusterBuilder::empty_cluster_of(const Destination& destination, std::string_view name_space) {
-  const std::string host = full_host(destination, name_space);
+  const std::string host = full_host(destination.host.value, name_space);
   const std::string name = cluster_name(destination.port.number.value, host);
   if (const Index known = find(name)) return *known;
-  snapshot::Cluster& cluster = add(name, host);
+  snapshot::Cluster& cluster = add(name, host, "");
   cluster.service_name = host;
   cluster.service_namespace = "unknown";
   cluster.place = destination.host.node->place();
@@ -72,14 +113,17 @@ uint32_t ClusterBuilder::empty_cluster_of(const Destination& destination, std::s
 
 void ClusterBuilder::warn_of_unknown(const Destination& destination, const std::string& host) {
   if (!all_are_known_) return;
-  std::string advice;
+  diagnostics_.warning(destination.host.node->place(),
+                       fmt::format("no Service or ServiceEntry has the host {}: {}{}", in_quotes(host),
+                                   consequence(traffic_), advice_for(host)));
+}
+
+std::string ClusterBuilder::advice_for(const std::string& host) const {
   for (const std::string_view rest : {".svc.cluster.local", ".cluster.local"}) {
     if (services_.contains(host + std::string(rest)))
-      advice = fmt::format("; did you mean {}?", in_quotes(host + std::string(rest)));
+      return fmt::format("; did you mean {}?", in_quotes(host + std::string(rest)));
   }
-  diagnostics_.warning(
-      destination.host.node->place(),
-      fmt::format("no Service or ServiceEntry has the host {}: requests get 503{}", in_quotes(host), advice));
+  return {};
 }
 
 // --- Services --------------------------------------------------------------------------------------
@@ -92,12 +136,12 @@ std::optional<uint32_t> ClusterBuilder::of_service(const Service& service, const
   const std::string name = cluster_name(port->port.value, host);
   if (const Index known = find(name)) return known;
 
-  check_protocol(protocol_of(*port), destination);
-  snapshot::Cluster& cluster = add(name, host);
+  snapshot::Cluster& cluster = add(name, host, protocol_of(*port));
   cluster.service_name = service.name();
   cluster.service_namespace = service.name_space();
   cluster.place = service.place();
   add_endpoints(cluster, service, *port);
+  rules_.apply(cluster, port->port.value, {});
   return find(name);
 }
 
@@ -116,8 +160,8 @@ const ServicePort* ClusterBuilder::choose_port(const Service& service, const Des
       ports, [&](const ServicePort& some) { return is_tcp(some) && (!wanted || some.port.value == wanted.value); });
   if (port != ports.end()) return &*port;
   diagnostics_.warning((wanted ? wanted.node : destination.node)->place(),
-                       fmt::format("{} has no TCP port {}: requests get 503", service.title(),
-                                   wanted ? wanted.value : ports.front().port.value));
+                       fmt::format("{} has no TCP port {}: {}", service.title(),
+                                   wanted ? wanted.value : ports.front().port.value, consequence(traffic_)));
   return nullptr;
 }
 
@@ -162,19 +206,19 @@ std::optional<uint32_t> ClusterBuilder::of_entry(const std::vector<const Service
 
     const std::string name = cluster_name(port->number.value, host);
     if (const Index known = find(name)) return known;
-    check_protocol(to_lower(port->protocol.value), destination);
-    snapshot::Cluster& cluster = add(name, host);
+    snapshot::Cluster& cluster = add(name, host, to_lower(port->protocol.value));
     cluster.service_name = host;
     cluster.service_namespace = entry->name_space();
     cluster.place = entry->place();
     add_endpoints(cluster, *entry, *port);
+    rules_.apply(cluster, port->number.value, entry->spec.subject_alt_names);
     return find(name);
   }
-  diagnostics_.warning((wanted ? wanted.node : destination.host.node)->place(),
-                       is_visible
-                           ? fmt::format("{} has no port {}: requests get 503", entries.front()->title(), wanted.value)
-                           : fmt::format("{} is not exported to {}, where the gateway is: requests get 503",
-                                         entries.front()->title(), gateway_namespace));
+  diagnostics_.warning(
+      (wanted ? wanted.node : destination.host.node)->place(),
+      is_visible ? fmt::format("{} has no port {}: {}", entries.front()->title(), wanted.value, consequence(traffic_))
+                 : fmt::format("{} is not exported to {}, where the gateway is: {}", entries.front()->title(),
+                               gateway_namespace, consequence(traffic_)));
   return std::nullopt;
 }
 
@@ -207,24 +251,33 @@ void ClusterBuilder::add_endpoint(snapshot::Cluster& cluster, std::string_view a
   }
 }
 
-void ClusterBuilder::check_protocol(std::string_view protocol, const Destination& destination) {
+// Once for each cluster and kind of traffic.
+void ClusterBuilder::check_traffic(uint32_t index, const Destination& destination) {
   static constexpr std::string_view http2[] = {"http2", "h2c", "grpc"};
+  const std::string_view protocol = protocols_[index];
+  const bool has_tls = clusters_[index].tls.has_value();
+  if (!checked_.emplace(index, traffic_).second) return;
   const SourcePlace place = destination.host.node->place();
-  if (std::ranges::find(http2, protocol) != std::end(http2)) {
-    diagnostics_.error(place,
-                       fmt::format("the port of {} speaks {}: HTTP/2 to a destination is not supported yet by this "
-                                   "version of sluice",
-                                   in_quotes(destination.host.value), protocol));
-  }
-  if (protocol == "https" || protocol == "tls") {
-    diagnostics_.warning(place,
-                         fmt::format("the port of {} speaks {}, but requests are sent as plain HTTP, as Istio does "
-                                     "without a DestinationRule",
-                                     in_quotes(destination.host.value), protocol));
-  }
+  const std::string host = in_quotes(destination.host.value);
   if (protocol == "udp") {
-    diagnostics_.error(place, fmt::format("the port of {} speaks UDP: it cannot take HTTP requests",
-                                          in_quotes(destination.host.value)));
+    diagnostics_.error(place, fmt::format("the port of {} speaks UDP: it cannot take {}", host,
+                                          traffic_ == Traffic::http ? "HTTP requests" : "TCP connections"));
+  }
+  if (traffic_ == Traffic::passed_tls && has_tls) {
+    diagnostics_.warning(place, fmt::format("{} puts the TLS of clients, which is passed through to {}, into TLS of "
+                                            "its own",
+                                            clusters_[index].tls->name, host));
+  }
+  if (traffic_ != Traffic::http) return;
+  if (std::ranges::find(http2, protocol) != std::end(http2)) {
+    diagnostics_.error(place, fmt::format("the port of {} speaks {}: HTTP/2 to a destination is not supported yet by "
+                                          "this version of sluice",
+                                          host, protocol));
+  }
+  if ((protocol == "https" || protocol == "tls") && !has_tls) {
+    diagnostics_.warning(place, fmt::format("the port of {} speaks {}, but requests are sent as plain HTTP, as Istio "
+                                            "does without a DestinationRule",
+                                            host, protocol));
   }
 }
 
@@ -233,7 +286,8 @@ std::optional<uint32_t> ClusterBuilder::find(const std::string& name) const {
   return found == by_name_.end() ? Index() : Index(found->second);
 }
 
-snapshot::Cluster& ClusterBuilder::add(const std::string& name, const std::string& host) {
+snapshot::Cluster& ClusterBuilder::add(const std::string& name, const std::string& host, std::string protocol) {
+  protocols_.push_back(std::move(protocol));
   by_name_.emplace(name, static_cast<uint32_t>(clusters_.size()));
   snapshot::Cluster& cluster = clusters_.emplace_back();
   cluster.name = name;

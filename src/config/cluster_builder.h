@@ -1,6 +1,8 @@
 // From a route's destination to a cluster: Services and ServiceEntries by their host names.
 #pragma once
 
+#include "config/credentials.h"
+#include "config/destination_rules.h"
 #include "config/diagnostic.h"
 #include "config/model.h"
 #include "snapshot/snapshot.h"
@@ -9,27 +11,45 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sluice::config {
 
+// What a route sends to its destinations.
+enum class Traffic : uint8_t { http, tcp, passed_tls };
+
+struct Share {
+  const Destination& destination;
+  uint32_t weight;  // counts where there are several
+};
+
+// What routes of the snapshot have; no destinations: none is known.
+struct WeightedClusters {
+  std::vector<snapshot::WeightedDestination> destinations;
+  uint64_t total_weight = 0;
+};
+
 class ClusterBuilder {
  public:
   // Clusters are added to `clusters` as destinations ask for them.
-  ClusterBuilder(const Model& model, std::vector<snapshot::Cluster>& clusters, Diagnostics& diagnostics);
+  ClusterBuilder(const Model& model, Credentials& credentials, std::vector<snapshot::Cluster>& clusters,
+                 Diagnostics& diagnostics);
 
-  // The cluster of a destination of a VirtualService in `name_space`, or nothing: it is not known (a
-  // warning), or it cannot be used (an error).
-  [[nodiscard]] std::optional<uint32_t> cluster_of(const Destination& destination, std::string_view name_space);
-
-  // A cluster without endpoints, for the share of a destination that is not known: 503.
-  [[nodiscard]] uint32_t empty_cluster_of(const Destination& destination, std::string_view name_space);
+  // The clusters of a route (at `place`) of a document in `name_space`. A single destination gets everything,
+  // whatever its weight; of several, those without weight get nothing, and the share of one that is not known
+  // (a warning) goes to a cluster without endpoints. What cannot be used is an error.
+  [[nodiscard]] WeightedClusters split(const std::vector<Share>& shares, std::string_view name_space, Traffic traffic,
+                                       const Node& place);
 
  private:
   using Index = std::optional<uint32_t>;
 
+  [[nodiscard]] Index cluster_of(const Destination& destination, std::string_view name_space, Traffic traffic);
+  [[nodiscard]] uint32_t empty_cluster_of(const Destination& destination, std::string_view name_space);
   [[nodiscard]] Index of_service(const Service& service, const Destination& destination, const std::string& host);
   [[nodiscard]] Index of_entry(const std::vector<const ServiceEntry*>& entries, const Destination& destination,
                                const std::string& host);
@@ -37,15 +57,21 @@ class ClusterBuilder {
   void add_endpoints(snapshot::Cluster& cluster, const Service& service, const ServicePort& port);
   void add_endpoints(snapshot::Cluster& cluster, const ServiceEntry& entry, const ServiceEntryPort& port);
   void add_endpoint(snapshot::Cluster& cluster, std::string_view address, uint32_t port, uint32_t weight);
-  void check_protocol(std::string_view protocol, const Destination& destination);
+  void check_traffic(uint32_t index, const Destination& destination);
   void warn_of_unknown(const Destination& destination, const std::string& host);
+  void warn_of_useless_rule(const DestinationRule& rule);
+  [[nodiscard]] std::string advice_for(const std::string& host) const;
   [[nodiscard]] Index find(const std::string& name) const;
-  [[nodiscard]] snapshot::Cluster& add(const std::string& name, const std::string& host);
+  [[nodiscard]] snapshot::Cluster& add(const std::string& name, const std::string& host, std::string protocol);
 
   Diagnostics& diagnostics_;
   bool all_are_known_;
   std::vector<snapshot::Cluster>& clusters_;
-  size_t endpoint_count_ = 0;  // over all clusters
+  DestinationRules rules_;
+  Traffic traffic_ = Traffic::http;     // of the destination that is looked for
+  size_t endpoint_count_ = 0;           // over all clusters
+  std::vector<std::string> protocols_;  // of each cluster, lower case; may be empty
+  std::set<std::pair<uint32_t, Traffic>> checked_;
   std::map<std::string, uint32_t, std::less<>> by_name_;
   std::map<std::string, const Service*, std::less<>> services_;                   // by full host name
   std::map<std::string, std::vector<const ServiceEntry*>, std::less<>> entries_;  // by host name

@@ -14,14 +14,9 @@ constexpr uint32_t int32_max = std::numeric_limits<int32_t>::max();
 
 // --- Gateway ---------------------------------------------------------------------------------------
 
-constexpr Choice tls_modes[] = {
-    {"SIMPLE"},
-    {"PASSTHROUGH", Support::planned},
-    {"MUTUAL", Support::planned},
-    {"OPTIONAL_MUTUAL", Support::planned},
-    {"AUTO_PASSTHROUGH", Support::planned},
-    {"ISTIO_MUTUAL", Support::planned},
-};
+// The last two are refused by validation, which says why.
+constexpr Choice tls_modes[] = {{"SIMPLE"},          {"PASSTHROUGH"},      {"MUTUAL"},
+                                {"OPTIONAL_MUTUAL"}, {"AUTO_PASSTHROUGH"}, {"ISTIO_MUTUAL"}};
 
 constexpr Choice tls_versions[] = {{"TLS_AUTO"}, {"TLSV1_0"}, {"TLSV1_1"}, {"TLSV1_2"}, {"TLSV1_3"}};
 
@@ -31,18 +26,27 @@ constexpr Choice server_protocols[] = {
     {"HTTP2", Support::planned},
     {"GRPC", Support::planned},
     {"GRPC-WEB", Support::planned},
-    {"TCP", Support::planned},
-    {"TLS", Support::planned},
-    {"MONGO", Support::planned},
-    {"MYSQL", Support::planned},
-    {"REDIS", Support::planned},
+    {"TCP"},
+    {"TLS"},
+    {"MONGO"},
+    {"MYSQL"},
+    {"REDIS"},
 };
+
+constexpr Choice curves[] = {
+    {"X25519"}, {"P-256"}, {"P-384"}, {"P-521", Support::planned}, {"X25519MLKEM768", Support::planned}};
 
 constexpr FieldSchema port_fields[] = {
     number<&Port::number>("number", 1, port_max, "the port that clients use", required),
-    protocol<&Port::protocol>("protocol", server_protocols, "HTTP or HTTPS", required),
+    protocol<&Port::protocol>("protocol", server_protocols, "HTTP, HTTPS, TLS or TCP", required),
     field<&Port::name>("name", "a label of the port, unique in its Gateway", required),
     no_effect("targetPort", "deprecated in the API; the ingress gateway's Service maps ports"),
+};
+
+constexpr FieldSchema tls_certificate_fields[] = {
+    field<&TlsCertificate::server_certificate>("serverCertificate", "path of the certificate chain", required),
+    field<&TlsCertificate::private_key>("privateKey", "path of the key", required),
+    field<&TlsCertificate::ca_certificates>("caCertificates", "path of the CA certificates for client certificates"),
 };
 
 constexpr FieldSchema server_tls_fields[] = {
@@ -54,17 +58,20 @@ constexpr FieldSchema server_tls_fields[] = {
     choice<&ServerTls::max_protocol_version>("maxProtocolVersion", tls_versions,
                                              "the highest TLS version; 1.3 by default"),
     field<&ServerTls::cipher_suites>("cipherSuites", "the suites of TLS 1.2, in order of preference"),
-    planned("serverCertificate", "certificate chain from a file"),
-    planned("privateKey", "key from a file"),
-    planned("caCertificates", "CA certificates from a file, for client certificates"),
-    planned("caCrl", "certificate revocation list from a file"),
-    planned("credentialNames", "several Secrets, one for each type of key"),
-    planned("caCertCredentialName", "CA certificates for client certificates from a Secret or ConfigMap"),
-    planned("tlsCertificates", "several certificates from files"),
-    planned("subjectAltNames", "client certificates that are accepted, by name"),
-    planned("verifyCertificateSpki", "client certificates that are accepted, by hash of the public key"),
-    planned("verifyCertificateHash", "client certificates that are accepted, by hash"),
-    planned("ecdhCurves", "the groups of the key exchange"),
+    field<&ServerTls::credential_names>("credentialNames", "two Secrets, one with an RSA and one with an ECDSA key"),
+    field<&ServerTls::tls_certificates>("tlsCertificates", "the same from files"),
+    field<&ServerTls::server_certificate>("serverCertificate", "path of the certificate chain"),
+    field<&ServerTls::private_key>("privateKey", "path of the key"),
+    field<&ServerTls::ca_certificates>("caCertificates", "path of the CA certificates for client certificates"),
+    field<&ServerTls::ca_crl>("caCrl", "path of the revocation list for client certificates"),
+    field<&ServerTls::ca_cert_credential_name>(
+        "caCertCredentialName", "a Secret or ConfigMap with the CA certificates for client certificates"),
+    field<&ServerTls::subject_alt_names>("subjectAltNames", "client certificates that are accepted, by name"),
+    field<&ServerTls::verify_certificate_spki>("verifyCertificateSpki",
+                                               "client certificates that are accepted, by hash of the public key"),
+    field<&ServerTls::verify_certificate_hash>("verifyCertificateHash",
+                                               "client certificates that are accepted, by hash"),
+    choice<&ServerTls::ecdh_curves>("ecdhCurves", curves, "the groups of the key exchange"),
 };
 
 constexpr FieldSchema server_fields[] = {
@@ -150,14 +157,48 @@ constexpr FieldSchema http_route_fields[] = {
     planned("headers", "changes of header fields"),
 };
 
+constexpr FieldSchema connection_destination_fields[] = {
+    field<&ConnectionDestination::destination>("destination", "where connections go", required),
+    number<&ConnectionDestination::weight>("weight", 0, int32_max,
+                                           "the share of the connections, in relation to the sum"),
+};
+
+constexpr FieldSchema tls_match_fields[] = {
+    field<&TlsMatch::sni_hosts>("sniHosts", "the server names that clients ask for", required),
+    number<&TlsMatch::port>("port", 1, port_max, "the port of the Gateway's server"),
+    field<&TlsMatch::gateways>("gateways", "the gateways that the match is for"),
+    planned("destinationSubnets", "the addresses that clients connect to"),
+    planned("sourceLabels", "labels of the calling workload"),
+    planned("sourceNamespace", "namespace of the calling workload"),
+};
+
+constexpr FieldSchema tls_route_fields[] = {
+    field<&TlsRoute::match>("match", "connections that are meant: any of these", required),
+    field<&TlsRoute::route>("route", "where connections go", required),
+};
+
+constexpr FieldSchema tcp_match_fields[] = {
+    number<&TcpMatch::port>("port", 1, port_max, "the port of the Gateway's server"),
+    field<&TcpMatch::gateways>("gateways", "the gateways that the match is for"),
+    planned("destinationSubnets", "the addresses that clients connect to"),
+    planned("sourceSubnet", "the addresses that clients connect from"),
+    planned("sourceLabels", "labels of the calling workload"),
+    planned("sourceNamespace", "namespace of the calling workload"),
+};
+
+constexpr FieldSchema tcp_route_fields[] = {
+    field<&TcpRoute::match>("match", "connections that are meant: any of these; all when it is empty"),
+    field<&TcpRoute::route>("route", "where connections go", required),
+};
+
 constexpr FieldSchema virtual_service_spec_fields[] = {
     field<&VirtualServiceSpec::hosts>("hosts", "the hosts that the routes are for", required),
     field<&VirtualServiceSpec::gateways>("gateways",
                                          "[namespace/]name of Gateways; only the mesh when it is not given"),
     field<&VirtualServiceSpec::http>("http", "routes, the first match wins"),
     field<&VirtualServiceSpec::export_to>("exportTo", "namespaces that see it: *, . or a name"),
-    planned("tls", "routes of TLS connections that are passed through"),
-    planned("tcp", "routes of TCP connections"),
+    field<&VirtualServiceSpec::tls>("tls", "routes of TLS connections that are passed through"),
+    field<&VirtualServiceSpec::tcp>("tcp", "routes of TCP connections, and of TLS that is terminated and is not HTTP"),
 };
 
 constexpr FieldSchema virtual_service_fields[] = {
@@ -208,7 +249,8 @@ constexpr FieldSchema service_entry_spec_fields[] = {
     field<&ServiceEntrySpec::endpoints>("endpoints", "where the service is"),
     field<&ServiceEntrySpec::export_to>("exportTo", "namespaces that see it: *, . or a name"),
     no_effect("addresses", "addresses that clients of the mesh use"),
-    no_effect("subjectAltNames", "names in the service's certificate, for TLS to it"),
+    field<&ServiceEntrySpec::subject_alt_names>("subjectAltNames",
+                                                "names that the service's certificate may have, for TLS to it"),
     planned("workloadSelector", "endpoints by labels of pods"),
 };
 
@@ -217,6 +259,83 @@ constexpr FieldSchema service_entry_fields[] = {
     no_effect("kind", "what this document is"),
     field<&ServiceEntry::metadata, ServiceEntry>("metadata", "name and labels", required),
     field<&ServiceEntry::spec>("spec", "the service", required),
+    no_effect("status", "written by controllers"),
+};
+
+// --- DestinationRule -------------------------------------------------------------------------------
+
+// ISTIO_MUTUAL is refused by validation, which says why.
+constexpr Choice client_tls_modes[] = {{"DISABLE"}, {"SIMPLE"}, {"MUTUAL"}, {"ISTIO_MUTUAL"}};
+
+constexpr Choice load_balancers[] = {{"UNSPECIFIED"}, {"LEAST_REQUEST"}, {"LEAST_CONN"},
+                                     {"ROUND_ROBIN"}, {"RANDOM"},        {"PASSTHROUGH", Support::planned}};
+
+constexpr FieldSchema client_tls_fields[] = {
+    choice<&ClientTls::mode>("mode", client_tls_modes, "whether there is TLS, and with a certificate of our own"),
+    field<&ClientTls::client_certificate>("clientCertificate", "path of the certificate chain"),
+    field<&ClientTls::private_key>("privateKey", "path of the key"),
+    field<&ClientTls::ca_certificates>("caCertificates", "path of the CA certificates; the system's by default"),
+    field<&ClientTls::ca_crl>("caCrl", "path of the revocation list"),
+    field<&ClientTls::credential_name>("credentialName", "the Secret with CA certificates, certificate chain and key"),
+    field<&ClientTls::subject_alt_names>("subjectAltNames", "names of certificates that are accepted"),
+    field<&ClientTls::sni>("sni", "the server name that is asked for; the request's host by default"),
+    field<&ClientTls::insecure_skip_verify>("insecureSkipVerify", "accept every certificate"),
+};
+
+constexpr FieldSchema load_balancer_fields[] = {
+    choice<&LoadBalancer::simple>("simple", load_balancers, "how an endpoint is chosen; LEAST_REQUEST by default"),
+    planned("consistentHash", "an endpoint for each value of a field or cookie"),
+    planned("localityLbSetting", "preference of near endpoints"),
+    planned("warmup", "a slow start of new endpoints"),
+    planned("warmupDurationSecs", "a slow start of new endpoints"),
+};
+
+constexpr FieldSchema tcp_connection_pool_fields[] = {
+    field<&TcpConnectionPool::connect_timeout>("connectTimeout", "limit of connecting; 10s by default"),
+    planned("maxConnections", "the most connections to a destination"),
+    planned("tcpKeepalive", "keep-alive probes"),
+    planned("maxConnectionDuration", "limit of the age of a connection"),
+    planned("idleTimeout", "limit of silence on a connection"),
+};
+
+constexpr FieldSchema connection_pool_fields[] = {
+    field<&ConnectionPool::tcp>("tcp", "settings of connections"),
+    planned("http", "settings of requests on connections"),
+};
+
+constexpr FieldSchema port_traffic_policy_fields[] = {
+    field<&PortTrafficPolicy::port>("port", "the port of the service", required),
+    field<&PortTrafficPolicy::load_balancer>("loadBalancer", "how an endpoint is chosen"),
+    field<&PortTrafficPolicy::connection_pool>("connectionPool", "settings of connections"),
+    field<&PortTrafficPolicy::tls>("tls", "TLS to the service"),
+    planned("outlierDetection", "leaving out endpoints that fail"),
+};
+
+constexpr FieldSchema traffic_policy_fields[] = {
+    field<&TrafficPolicy::load_balancer>("loadBalancer", "how an endpoint is chosen"),
+    field<&TrafficPolicy::connection_pool>("connectionPool", "settings of connections"),
+    field<&TrafficPolicy::tls>("tls", "TLS to the service"),
+    field<&TrafficPolicy::port_level_settings>("portLevelSettings", "what replaces all of this for single ports"),
+    planned("outlierDetection", "leaving out endpoints that fail"),
+    planned("tunnel", "connections through an HTTP proxy"),
+    planned("proxyProtocol", "a PROXY header to the service"),
+    planned("retryBudget", "the most retries at a time"),
+};
+
+constexpr FieldSchema destination_rule_spec_fields[] = {
+    field<&DestinationRuleSpec::host>("host", "a service of the registry; a short name is of the rule's namespace",
+                                      required),
+    field<&DestinationRuleSpec::traffic_policy>("trafficPolicy", "how the service is called"),
+    field<&DestinationRuleSpec::export_to>("exportTo", "namespaces that see it: *, . or a name"),
+    planned("subsets", "versions of the service, by labels of pods"),
+    planned("workloadSelector", "the clients that the rule is for, by labels of pods"),
+};
+
+constexpr FieldSchema destination_rule_fields[] = {
+    no_effect("apiVersion", "group and version of this document"),
+    no_effect("kind", "what this document is"),
+    field<&DestinationRule::metadata, DestinationRule>("metadata", "name and labels", required),
+    field<&DestinationRule::spec>("spec", "the rule", required),
     no_effect("status", "written by controllers"),
 };
 
@@ -232,7 +351,8 @@ constexpr KindSchema kinds[] = {
                                             "routes of hosts"),
     document_kind<&Model::service_entries>("ServiceEntry", "networking.istio.io", networking_versions,
                                            "a service outside of the cluster"),
-    planned_kind("DestinationRule", "networking.istio.io", networking_versions, "how a service is called"),
+    document_kind<&Model::destination_rules>("DestinationRule", "networking.istio.io", networking_versions,
+                                             "how a service is called"),
     planned_kind("EnvoyFilter", "networking.istio.io", networking_versions, "changes of Envoy's configuration"),
     planned_kind("WorkloadEntry", "networking.istio.io", networking_versions, "an endpoint outside of the cluster"),
     planned_kind("ProxyConfig", "networking.istio.io", networking_versions, "settings of the proxy"),
@@ -243,6 +363,7 @@ constexpr KindSchema kinds[] = {
 }  // namespace
 
 constinit const ObjectSchema Port::schema{"Port", port_fields};
+constinit const ObjectSchema TlsCertificate::schema{"TLSCertificate", tls_certificate_fields};
 constinit const ObjectSchema ServerTls::schema{"ServerTLSSettings", server_tls_fields};
 constinit const ObjectSchema Server::schema{"Server", server_fields};
 constinit const ObjectSchema GatewaySpec::schema{"GatewaySpec", gateway_spec_fields};
@@ -253,12 +374,25 @@ constinit const ObjectSchema PortSelector::schema{"PortSelector", port_selector_
 constinit const ObjectSchema Destination::schema{"Destination", destination_fields};
 constinit const ObjectSchema RouteDestination::schema{"HTTPRouteDestination", route_destination_fields};
 constinit const ObjectSchema HttpRoute::schema{"HTTPRoute", http_route_fields};
+constinit const ObjectSchema ConnectionDestination::schema{"RouteDestination", connection_destination_fields};
+constinit const ObjectSchema TlsMatch::schema{"TLSMatchAttributes", tls_match_fields};
+constinit const ObjectSchema TlsRoute::schema{"TLSRoute", tls_route_fields};
+constinit const ObjectSchema TcpMatch::schema{"L4MatchAttributes", tcp_match_fields};
+constinit const ObjectSchema TcpRoute::schema{"TCPRoute", tcp_route_fields};
 constinit const ObjectSchema VirtualServiceSpec::schema{"VirtualServiceSpec", virtual_service_spec_fields};
 constinit const ObjectSchema VirtualService::schema{"VirtualService", virtual_service_fields};
 constinit const ObjectSchema ServiceEntryPort::schema{"ServicePort", service_entry_port_fields};
 constinit const ObjectSchema WorkloadEndpoint::schema{"WorkloadEntry", workload_endpoint_fields};
 constinit const ObjectSchema ServiceEntrySpec::schema{"ServiceEntrySpec", service_entry_spec_fields};
 constinit const ObjectSchema ServiceEntry::schema{"ServiceEntry", service_entry_fields};
+constinit const ObjectSchema ClientTls::schema{"ClientTLSSettings", client_tls_fields};
+constinit const ObjectSchema LoadBalancer::schema{"LoadBalancerSettings", load_balancer_fields};
+constinit const ObjectSchema TcpConnectionPool::schema{"TCPSettings", tcp_connection_pool_fields};
+constinit const ObjectSchema ConnectionPool::schema{"ConnectionPoolSettings", connection_pool_fields};
+constinit const ObjectSchema PortTrafficPolicy::schema{"PortTrafficPolicy", port_traffic_policy_fields};
+constinit const ObjectSchema TrafficPolicy::schema{"TrafficPolicy", traffic_policy_fields};
+constinit const ObjectSchema DestinationRuleSpec::schema{"DestinationRuleSpec", destination_rule_spec_fields};
+constinit const ObjectSchema DestinationRule::schema{"DestinationRule", destination_rule_fields};
 
 std::span<const KindSchema> istio_kinds() noexcept { return kinds; }
 

@@ -80,11 +80,21 @@ constexpr FieldSchema secret_fields[] = {
     no_effect("immutable", "for the API server"),
 };
 
+constexpr FieldSchema config_map_fields[] = {
+    no_effect("apiVersion", "group and version of this document"),
+    no_effect("kind", "what this document is"),
+    field<&ConfigMap::metadata, ConfigMap>("metadata", "name and labels", required),
+    field<&ConfigMap::data>("data", "values as text"),
+    field<&ConfigMap::binary_data>("binaryData", "values in base64"),
+    no_effect("immutable", "for the API server"),
+};
+
 constexpr std::string_view core_versions[] = {"v1"};
 
 constexpr KindSchema kinds[] = {
     document_kind<&Model::services>("Service", "", core_versions, "a service of the cluster"),
     document_kind<&Model::secrets>("Secret", "", core_versions, "certificates and keys"),
+    document_kind<&Model::config_maps>("ConfigMap", "", core_versions, "CA certificates"),
 };
 
 }  // namespace
@@ -94,6 +104,7 @@ constinit const ObjectSchema ServicePort::schema{"ServicePort", service_port_fie
 constinit const ObjectSchema ServiceSpec::schema{"ServiceSpec", service_spec_fields};
 constinit const ObjectSchema Service::schema{"Service", service_fields};
 constinit const ObjectSchema Secret::schema{"Secret", secret_fields};
+constinit const ObjectSchema ConfigMap::schema{"ConfigMap", config_map_fields};
 
 std::span<const KindSchema> kubernetes_kinds() noexcept { return kinds; }
 

@@ -1,6 +1,7 @@
 #include "config/listener_builder.h"
 
 #include "config/host_name.h"
+#include "config/server_credentials.h"
 #include "config/tls_settings.h"
 #include "config/wording.h"
 
@@ -15,7 +16,16 @@ namespace sluice::config {
 
 namespace {
 
-bool is_https(const Server& server) { return equals_ignoring_case(server.port.protocol.value, "HTTPS"); }
+// Servers of one port are of one family.
+std::string_view family(const snapshot::Listener& listener) {
+  if (listener.is_tls) return "TLS";
+  return listener.is_tcp ? "TCP" : "HTTP";
+}
+
+std::string_view family(const ServerRole& role) {
+  if (role.is_tls) return "TLS";
+  return role.kind == snapshot::ServerKind::tcp ? "TCP" : "HTTP";
+}
 
 bool includes(const TextMap& all, const TextMap& some) {
   return std::ranges::all_of(some, [&](const auto& wanted) {
@@ -48,17 +58,18 @@ std::set<const Service*> services_of_any_gateway(const Model& model) {
   return result;
 }
 
+}  // namespace
+
 std::string server_title(const Gateway& gateway, const Server& server) {
   return fmt::format("server {} of {}", in_quotes(server.port.name.value), gateway.title());
 }
 
-}  // namespace
-
-ListenerBuilder::ListenerBuilder(const Model& model, snapshot::Snapshot& snapshot, Diagnostics& diagnostics)
+ListenerBuilder::ListenerBuilder(const Model& model, Credentials& credentials, snapshot::Snapshot& snapshot,
+                                 Diagnostics& diagnostics)
     : model_(model),
       snapshot_(snapshot),
       diagnostics_(diagnostics),
-      secrets_(model, diagnostics),
+      credentials_(credentials),
       services_of_any_gateway_(services_of_any_gateway(model)) {}
 
 std::vector<BoundServer> ListenerBuilder::build() {
@@ -72,28 +83,36 @@ std::vector<BoundServer> ListenerBuilder::build() {
 void ListenerBuilder::add_server(const Gateway& gateway, const Server& server) {
   const std::string_view ip = server.bind.value.empty() ? std::string_view("0.0.0.0") : server.bind.value;
   const SocketAddress address = SocketAddress::from_ip(ip, listening_port(gateway, server)).value();
-  BoundServer bound{&gateway, &server, 0, server.tls.https_redirect.value && !is_https(server), {}};
+  const ServerRole role(server);
+  const bool redirects = server.tls.https_redirect.value && family(role) == "HTTP";
+  BoundServer bound{&gateway, &server, 0, role, redirects, {}};
   for (const Text& host : server.hosts) bound.hosts.emplace_back(host.value, gateway.name_space());
 
+  const uint32_t index = find_or_add_listener(address, bound);
+  snapshot::Listener& listener = snapshot_.listeners[index];
+  if (family(listener) != family(role)) {
+    return warn_of_loser(bound, listener_owners_[index],
+                         fmt::format("{} speaks {} already", address.to_string(), family(listener)));
+  }
+  listener.is_tls ? add_tls(listener, index, std::move(bound)) : add_plain(listener, std::move(bound));
+}
+
+uint32_t ListenerBuilder::find_or_add_listener(const SocketAddress& address, const BoundServer& server) {
   const auto [found, is_new] = by_address_.try_emplace(address, static_cast<uint32_t>(snapshot_.listeners.size()));
-  if (is_new) {
-    snapshot::Listener& listener = snapshot_.listeners.emplace_back();
-    listener.address = address;
-    listener.service_port = static_cast<uint16_t>(server.port.number.value);
-    listener.is_tls = is_https(server);
-    listener_owners_.push_back({&gateway, &server});
-    tls_owners_.emplace_back();
-    if (!listener.is_tls) {
-      const std::string bind = server.bind.value.empty() ? "" : fmt::format(".{}", server.bind.value);
-      listener.route_table = add_table(fmt::format("http.{}{}", address.port, bind));
-    }
+  if (!is_new) return found->second;
+  const Server& written = *server.server;
+  snapshot::Listener& listener = snapshot_.listeners.emplace_back();
+  listener.address = address;
+  listener.service_port = static_cast<uint16_t>(written.port.number.value);
+  listener.is_tls = server.role.is_tls;
+  listener.is_tcp = !listener.is_tls && server.role.kind == snapshot::ServerKind::tcp;
+  listener_owners_.push_back({server.gateway, server.server});
+  tls_owners_.emplace_back();
+  if (!listener.is_tls) {
+    const std::string bind = written.bind.value.empty() ? "" : fmt::format(".{}", written.bind.value);
+    listener.route_table = add_table(fmt::format("{}.{}{}", listener.is_tcp ? "tcp" : "http", address.port, bind));
   }
-  snapshot::Listener& listener = snapshot_.listeners[found->second];
-  if (listener.is_tls != is_https(server)) {
-    return warn_of_loser(bound, listener_owners_[found->second],
-                         fmt::format("{} speaks {} already", address.to_string(), listener.is_tls ? "HTTPS" : "HTTP"));
-  }
-  listener.is_tls ? add_tls(listener, found->second, std::move(bound)) : add_plain(listener, std::move(bound));
+  return found->second;
 }
 
 void ListenerBuilder::add_plain(snapshot::Listener& listener, BoundServer server) {
@@ -113,16 +132,20 @@ void ListenerBuilder::add_tls(snapshot::Listener& listener, uint32_t listener_in
         fmt::format("host {} is served there already on {}", in_quotes(host.pattern), listener.address.to_string()));
   }
 
-  server.route_table = add_table(fmt::format("https.{}.{}.{}.{}", written.port.number.value, written.port.name.value,
-                                             gateway.name(), gateway.name_space()));
+  const bool is_http = server.role.kind == snapshot::ServerKind::http;
+  server.route_table = add_table(fmt::format("{}.{}.{}.{}.{}", is_http ? "https" : "tls", written.port.number.value,
+                                             written.port.name.value, gateway.name(), gateway.name_space()));
   const uint32_t index = static_cast<uint32_t>(listener.tls_servers.size());
   snapshot::TlsServer& tls = listener.tls_servers.emplace_back();
   tls.name = fmt::format("{}/{}/{}", written.port.name.value, gateway.name_space(), gateway.name());
-  Diagnostics said_by_validation;
-  tls.settings = tls_settings(written.tls, said_by_validation);
+  tls.kind = server.role.kind;
   tls.route_table = server.route_table;
-  if (auto pair = secrets_.key_pair(written.tls.credential_name, gateway)) tls.key_pairs.push_back(std::move(pair));
   tls.place = written.node->place();
+  const bool is_terminated = tls.kind != snapshot::ServerKind::passthrough;
+  Diagnostics said_by_validation;
+  tls.settings = tls_settings(is_terminated ? written.tls : ServerTls{}, said_by_validation);
+  if (!is_http) tls.settings.alpn.clear();  // what the destination speaks is not known
+  if (is_terminated) add_server_credentials(tls, written.tls, gateway, credentials_, diagnostics_);
   for (const ServerHost& host : server.hosts) {
     // False where a server names a host twice, perhaps for two namespaces.
     if (listener.server_names.add(host.pattern, index)) tls.hosts.push_back(host.pattern);

@@ -2,10 +2,11 @@
 // wins where two want the same.
 #pragma once
 
+#include "config/credentials.h"
 #include "config/diagnostic.h"
 #include "config/model.h"
-#include "config/secret_store.h"
 #include "config/server_host.h"
+#include "config/server_role.h"
 #include "snapshot/snapshot.h"
 
 #include <cstdint>
@@ -21,13 +22,17 @@ struct BoundServer {
   const Gateway* gateway;
   const Server* server;
   uint32_t route_table;
+  ServerRole role;
   bool redirects_to_https;
   std::vector<ServerHost> hosts;
 };
 
+// `server "https" of Gateway kyma-system/kyma-gateway`
+[[nodiscard]] std::string server_title(const Gateway& gateway, const Server& server);
+
 class ListenerBuilder {
  public:
-  ListenerBuilder(const Model& model, snapshot::Snapshot& snapshot, Diagnostics& diagnostics);
+  ListenerBuilder(const Model& model, Credentials& credentials, snapshot::Snapshot& snapshot, Diagnostics& diagnostics);
 
   // Adds listeners and their route tables, still without virtual hosts, to the snapshot.
   [[nodiscard]] std::vector<BoundServer> build();
@@ -39,6 +44,7 @@ class ListenerBuilder {
   };
 
   void add_server(const Gateway& gateway, const Server& server);
+  [[nodiscard]] uint32_t find_or_add_listener(const SocketAddress& address, const BoundServer& server);
   void add_plain(snapshot::Listener& listener, BoundServer server);
   void add_tls(snapshot::Listener& listener, uint32_t listener_index, BoundServer server);
   [[nodiscard]] bool is_in_front_of(const Service& service, const Gateway& gateway) const;
@@ -49,7 +55,7 @@ class ListenerBuilder {
   const Model& model_;
   snapshot::Snapshot& snapshot_;
   Diagnostics& diagnostics_;
-  SecretStore secrets_;
+  Credentials& credentials_;
   const std::set<const Service*> services_of_any_gateway_;
   std::vector<BoundServer> servers_;
   std::map<SocketAddress, uint32_t> by_address_;  // -> index into the listeners

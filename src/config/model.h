@@ -51,11 +51,31 @@ struct Port {
   static const ObjectSchema schema;
 };
 
+// One certificate of `tlsCertificates`: paths of files.
+struct TlsCertificate {
+  const Node* node = nullptr;
+  Text server_certificate;
+  Text private_key;
+  Text ca_certificates;
+  static const ObjectSchema schema;
+};
+
 struct ServerTls {
   const Node* node = nullptr;
   Flag https_redirect;
   Text mode;
   Text credential_name;
+  std::vector<Text> credential_names;
+  std::vector<TlsCertificate> tls_certificates;
+  Text server_certificate;
+  Text private_key;
+  Text ca_certificates;
+  Text ca_crl;
+  Text ca_cert_credential_name;
+  std::vector<Text> subject_alt_names;
+  std::vector<Text> verify_certificate_spki;
+  std::vector<Text> verify_certificate_hash;
+  std::vector<Text> ecdh_curves;
   Text min_protocol_version;
   Text max_protocol_version;
   std::vector<Text> cipher_suites;
@@ -125,11 +145,50 @@ struct HttpRoute {
   static const ObjectSchema schema;
 };
 
+// Of a route of connections, not of requests.
+struct ConnectionDestination {
+  const Node* node = nullptr;
+  Destination destination;
+  Number weight;
+  static const ObjectSchema schema;
+};
+
+struct TlsMatch {
+  const Node* node = nullptr;
+  std::vector<Text> sni_hosts;
+  Number port;
+  std::vector<Text> gateways;
+  static const ObjectSchema schema;
+};
+
+struct TlsRoute {
+  const Node* node = nullptr;
+  std::vector<TlsMatch> match;
+  std::vector<ConnectionDestination> route;
+  static const ObjectSchema schema;
+};
+
+struct TcpMatch {
+  const Node* node = nullptr;
+  Number port;
+  std::vector<Text> gateways;
+  static const ObjectSchema schema;
+};
+
+struct TcpRoute {
+  const Node* node = nullptr;
+  std::vector<TcpMatch> match;
+  std::vector<ConnectionDestination> route;
+  static const ObjectSchema schema;
+};
+
 struct VirtualServiceSpec {
   const Node* node = nullptr;
   std::vector<Text> hosts;
   std::vector<Text> gateways;
   std::vector<HttpRoute> http;
+  std::vector<TlsRoute> tls;
+  std::vector<TcpRoute> tcp;
   std::vector<Text> export_to;
   static const ObjectSchema schema;
 };
@@ -163,12 +222,77 @@ struct ServiceEntrySpec {
   Text location;
   Text resolution;
   std::vector<WorkloadEndpoint> endpoints;
+  std::vector<Text> subject_alt_names;
   std::vector<Text> export_to;
   static const ObjectSchema schema;
 };
 
 struct ServiceEntry : Document {
   ServiceEntrySpec spec;
+  static const ObjectSchema schema;
+};
+
+struct ClientTls {
+  const Node* node = nullptr;
+  Text mode;
+  Text client_certificate;
+  Text private_key;
+  Text ca_certificates;
+  Text ca_crl;
+  Text credential_name;
+  std::vector<Text> subject_alt_names;
+  Text sni;
+  Flag insecure_skip_verify;
+  static const ObjectSchema schema;
+};
+
+struct LoadBalancer {
+  const Node* node = nullptr;
+  Text simple;
+  static const ObjectSchema schema;
+};
+
+struct TcpConnectionPool {
+  const Node* node = nullptr;
+  TimeSpan connect_timeout;
+  static const ObjectSchema schema;
+};
+
+struct ConnectionPool {
+  const Node* node = nullptr;
+  TcpConnectionPool tcp;
+  static const ObjectSchema schema;
+};
+
+// What a rule says for one port; it replaces what the rule says for all of them.
+struct PortTrafficPolicy {
+  const Node* node = nullptr;
+  PortSelector port;
+  LoadBalancer load_balancer;
+  ConnectionPool connection_pool;
+  ClientTls tls;
+  static const ObjectSchema schema;
+};
+
+struct TrafficPolicy {
+  const Node* node = nullptr;
+  LoadBalancer load_balancer;
+  ConnectionPool connection_pool;
+  ClientTls tls;
+  std::vector<PortTrafficPolicy> port_level_settings;
+  static const ObjectSchema schema;
+};
+
+struct DestinationRuleSpec {
+  const Node* node = nullptr;
+  Text host;
+  TrafficPolicy traffic_policy;
+  std::vector<Text> export_to;
+  static const ObjectSchema schema;
+};
+
+struct DestinationRule : Document {
+  DestinationRuleSpec spec;
   static const ObjectSchema schema;
 };
 
@@ -206,6 +330,13 @@ struct Secret : Document {
   static const ObjectSchema schema;
 };
 
+// Read for CA certificates only.
+struct ConfigMap : Document {
+  TextMap data;
+  TextMap binary_data;  // base64
+  static const ObjectSchema schema;
+};
+
 // --- All of them -----------------------------------------------------------------------------------
 
 // Deques: documents refer to one another by address.
@@ -213,8 +344,10 @@ struct Model {
   std::deque<Gateway> gateways;
   std::deque<VirtualService> virtual_services;
   std::deque<ServiceEntry> service_entries;
+  std::deque<DestinationRule> destination_rules;
   std::deque<Service> services;
   std::deque<Secret> secrets;
+  std::deque<ConfigMap> config_maps;
   bool is_complete = true;  // false: something could not be read, so nothing can be called missing
 };
 

@@ -27,19 +27,18 @@ bool is_catch_all(const PathMatch& match) noexcept {
   return match.kind == PathMatch::Kind::any || (match.kind == PathMatch::Kind::prefix && match.text == "/");
 }
 
-std::string gateway_key(std::string_view reference, std::string_view name_space) {
-  return reference.contains('/') ? std::string(reference) : fmt::format("{}/{}", name_space, reference);
-}
+bool is_for_http(const BoundServer* server) noexcept { return server->role.kind == snapshot::ServerKind::http; }
 
 }  // namespace
 
-RouteBuilder::RouteBuilder(const Model& model, const std::vector<BoundServer>& servers, snapshot::Snapshot& snapshot,
-                           Diagnostics& diagnostics)
+RouteBuilder::RouteBuilder(const Model& model, const std::vector<BoundServer>& servers, Credentials& credentials,
+                           snapshot::Snapshot& snapshot, Diagnostics& diagnostics)
     : model_(model),
       servers_(servers),
       snapshot_(snapshot),
       diagnostics_(diagnostics),
-      clusters_(model, snapshot.clusters, diagnostics),
+      clusters_(model, credentials, snapshot.clusters, diagnostics),
+      tcp_routes_(snapshot, clusters_, diagnostics),
       host_routes_(snapshot.route_tables.size()),
       host_pairs_left_(limits::config_host_pairs_max),
       virtual_hosts_left_(limits::config_virtual_hosts_max),
@@ -54,6 +53,7 @@ void RouteBuilder::build() {
   }
   add_redirects();
   finish_tables();
+  tcp_routes_.finish();
 }
 
 void RouteBuilder::add_virtual_service(const VirtualService& service) {
@@ -71,14 +71,22 @@ void RouteBuilder::add_virtual_service(const VirtualService& service) {
   warn_of_prefixes(service);
   const std::vector<const BoundServer*> servers = servers_of(service);
   if (servers.empty()) return;
-  const CompiledRoutes& routes = compiled_.emplace_back(compile_routes(service));
+  const CompiledRoutes* routes = service.spec.http.empty() ? nullptr : &compiled_.emplace_back(compile_routes(service));
+  MetServers met;
   for (const Text& host : service.spec.hosts) {
-    if (add_host(service, host, servers, routes)) continue;
+    if (add_host(service, host, servers, routes, met)) continue;
     diagnostics_.warning(host.node->place(),
                          fmt::format("host {} of {} is bound to no server: no server of its Gateways has a "
                                      "host that covers it",
                                      in_quotes(host.value), service.title()));
   }
+  if (met.in_order.empty()) return;
+  if (routes != nullptr && std::ranges::none_of(met.in_order, is_for_http)) {
+    diagnostics_.warning(
+        service.spec.http.front().node->place(),
+        fmt::format("the http routes of {} have no effect: {}", service.title(), what_it_does(*met.in_order.front())));
+  }
+  tcp_routes_.add(service, met.in_order);
 }
 
 std::vector<const BoundServer*> RouteBuilder::servers_of(const VirtualService& service) {
@@ -86,7 +94,7 @@ std::vector<const BoundServer*> RouteBuilder::servers_of(const VirtualService& s
   std::set<std::string> seen;
   for (const Text& reference : service.spec.gateways) {
     if (reference.value == "mesh") continue;
-    const std::string key = gateway_key(reference.value, service.name_space());
+    const std::string key = gateway_key(reference, service);
     if (!seen.insert(key).second) continue;
     if (const auto servers = servers_by_gateway_.find(key); servers != servers_by_gateway_.end()) {
       result.insert(result.end(), servers->second.begin(), servers->second.end());
@@ -100,9 +108,11 @@ std::vector<const BoundServer*> RouteBuilder::servers_of(const VirtualService& s
   return result;
 }
 
-// True when a server covers the host (or the host a server's).
+// True when a server covers the host (or the host a server's); such servers are added to `met`. Without
+// `routes` there are none for HTTP.
 bool RouteBuilder::add_host(const VirtualService& service, const Text& host,
-                            const std::vector<const BoundServer*>& servers, const CompiledRoutes& routes) {
+                            const std::vector<const BoundServer*>& servers, const CompiledRoutes* routes,
+                            MetServers& met) {
   const std::string pattern = normalised_host(host.value);
   bool is_bound = false;
   for (const BoundServer* server : servers) {
@@ -121,11 +131,13 @@ bool RouteBuilder::add_host(const VirtualService& service, const Text& host,
       const std::optional<std::string_view> both = intersection(server_host.pattern, pattern);
       if (!both) continue;
       is_bound = true;
+      if (met.all.insert(server).second) met.in_order.push_back(server);
+      if (routes == nullptr || !is_for_http(server)) continue;
       const std::optional<uint32_t> index = find_or_add_virtual_host(*server, std::string(*both), host.node->place());
       if (!index) return true;
       std::vector<const CompiledRoutes*>& parts = host_routes_[server->route_table][*index].parts;
       // Several servers or hosts can lead a VirtualService to the same virtual host.
-      if (parts.empty() || parts.back() != &routes) parts.push_back(&routes);
+      if (parts.empty() || parts.back() != routes) parts.push_back(routes);
     }
   }
   return is_bound;
@@ -220,7 +232,11 @@ void RouteBuilder::compile_route(const HttpRoute& written, std::string_view name
   route.name = written.name.value;
   route.place = written.node->place();
   route.timeout = written.timeout.value;
-  add_destinations(written, name_space, route);
+  std::vector<Share> shares;
+  for (const RouteDestination& to : written.route) shares.push_back({to.destination, to.weight.value});
+  WeightedClusters clusters = clusters_.split(shares, name_space, Traffic::http, *written.node);
+  route.destinations = std::move(clusters.destinations);
+  route.total_weight = clusters.total_weight;
 
   CompiledRoute catch_all{route, true};
   bool has_catch_all = written.match.empty();
@@ -236,29 +252,6 @@ void RouteBuilder::compile_route(const HttpRoute& written, std::string_view name
   }
   if (!route.matches.empty()) routes.push_back({std::move(route), false});
   if (has_catch_all) routes.push_back(std::move(catch_all));
-}
-
-// A single destination gets everything, whatever its weight; of several, those without weight get nothing.
-void RouteBuilder::add_destinations(const HttpRoute& written, std::string_view name_space, snapshot::Route& route) {
-  const bool is_single = written.route.size() == 1;
-  bool has_known = false;
-  std::vector<std::pair<const RouteDestination*, std::optional<uint32_t>>> chosen;
-  for (const RouteDestination& to : written.route) {
-    const std::optional<uint32_t> cluster = clusters_.cluster_of(to.destination, name_space);
-    if (!is_single && to.weight.value == 0) continue;
-    has_known = has_known || cluster;
-    chosen.emplace_back(&to, cluster);
-  }
-  if (chosen.empty()) {
-    diagnostics_.warning(written.node->place(), "total destination weight = 0: requests get 503");
-  }
-  if (!has_known) return;
-  for (const auto& [to, cluster] : chosen) {
-    const uint32_t index = cluster ? *cluster : clusters_.empty_cluster_of(to->destination, name_space);
-    const uint32_t weight = is_single ? 1 : to->weight.value;
-    route.destinations.push_back({index, weight});
-    route.total_weight += weight;
-  }
 }
 
 // Once for each VirtualService: prefixes are not of whole segments, which surprises.

@@ -5,6 +5,7 @@
 #include "config/diagnostic.h"
 #include "config/listener_builder.h"
 #include "config/model.h"
+#include "config/tcp_route_builder.h"
 #include "snapshot/snapshot.h"
 
 #include <cstddef>
@@ -20,8 +21,8 @@ namespace sluice::config {
 
 class RouteBuilder {
  public:
-  RouteBuilder(const Model& model, const std::vector<BoundServer>& servers, snapshot::Snapshot& snapshot,
-               Diagnostics& diagnostics);
+  RouteBuilder(const Model& model, const std::vector<BoundServer>& servers, Credentials& credentials,
+               snapshot::Snapshot& snapshot, Diagnostics& diagnostics);
 
   // Fills the route tables of the snapshot, and its clusters.
   void build();
@@ -35,6 +36,12 @@ class RouteBuilder {
   };
   using CompiledRoutes = std::vector<CompiledRoute>;
 
+  // Servers that have a host in common with a VirtualService.
+  struct MetServers {
+    std::vector<const BoundServer*> in_order;
+    std::set<const BoundServer*> all;
+  };
+
   // What is collected for one virtual host.
   struct HostRoutes {
     std::vector<const CompiledRoutes*> parts;  // of each VirtualService, in order
@@ -44,14 +51,13 @@ class RouteBuilder {
   // The servers of the Gateways that the VirtualService names; reports those that are not there.
   [[nodiscard]] std::vector<const BoundServer*> servers_of(const VirtualService& service);
   bool add_host(const VirtualService& service, const Text& host, const std::vector<const BoundServer*>& servers,
-                const CompiledRoutes& routes);
+                const CompiledRoutes* routes, MetServers& met);
   void add_redirects();
   void finish_tables();
   void finish_virtual_host(snapshot::VirtualHost& virtual_host, const HostRoutes& routes);
 
   [[nodiscard]] CompiledRoutes compile_routes(const VirtualService& service);
   void compile_route(const HttpRoute& written, std::string_view name_space, CompiledRoutes& routes);
-  void add_destinations(const HttpRoute& written, std::string_view name_space, snapshot::Route& route);
   void warn_of_prefixes(const VirtualService& service);
 
   // Nothing beyond limits::config_virtual_hosts_max.
@@ -63,6 +69,7 @@ class RouteBuilder {
   snapshot::Snapshot& snapshot_;
   Diagnostics& diagnostics_;
   ClusterBuilder clusters_;
+  TcpRouteBuilder tcp_routes_;
   std::map<std::string, std::vector<const BoundServer*>, std::less<>> servers_by_gateway_;  // by namespace/name
   std::map<std::string, const Gateway*, std::less<>> gateways_;
   std::deque<CompiledRoutes> compiled_;               // of each VirtualService that is bound

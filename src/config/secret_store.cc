@@ -1,5 +1,6 @@
 #include "config/secret_store.h"
 
+#include "base/limits.h"
 #include "config/base64.h"
 #include "config/visibility.h"
 #include "config/wording.h"
@@ -8,8 +9,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <optional>
-#include <set>
+#include <cstring>
 #include <utility>
 
 namespace sluice::config {
@@ -17,25 +17,34 @@ namespace sluice::config {
 namespace {
 
 constexpr size_t named_keys_max = 12;  // of a Secret, in a message
+constexpr size_t ticket_key_sizes[] = {48, 80};
 
 struct Value {
   std::string bytes;
   SourcePlace place;
 };
 
-// One key of the Secret, if it is there.
-std::optional<Value> value_of(const Secret& secret, std::string_view key) {
+// One key, if it is there.
+std::optional<Value> value_of(const TextMap& texts, const TextMap& base64, std::string_view key) {
   const auto find = [&](const TextMap& map) { return std::ranges::find(map, key, &TextMap::value_type::first); };
-  if (const auto text = find(secret.string_data); text != secret.string_data.end())
+  if (const auto text = find(texts); text != texts.end())
     return Value{std::string(text->second.value), text->second.node->place()};
-  if (const auto data = find(secret.data); data != secret.data.end())
+  if (const auto data = find(base64); data != base64.end())
     return Value{decode_base64(data->second.value).value_or(""), data->second.node->place()};
   return std::nullopt;
 }
 
-std::string names_of_keys(const Secret& secret) {
+std::optional<Value> value_of(const Secret& secret, std::string_view key) {
+  return value_of(secret.string_data, secret.data, key);
+}
+
+std::optional<Value> value_of(const ConfigMap& map, std::string_view key) {
+  return value_of(map.data, map.binary_data, key);
+}
+
+std::string names_of_keys(const TextMap& some, const TextMap& others) {
   std::set<std::string_view> names;
-  for (const TextMap* map : {&secret.data, &secret.string_data}) {
+  for (const TextMap* map : {&some, &others}) {
     for (const auto& [name, value] : *map) names.insert(name);
   }
   std::string result;
@@ -48,48 +57,140 @@ std::string names_of_keys(const Secret& secret) {
   return result.empty() ? "nothing" : result;
 }
 
+std::string names_of_keys(const Secret& secret) { return names_of_keys(secret.data, secret.string_data); }
+std::string names_of_keys(const ConfigMap& map) { return names_of_keys(map.data, map.binary_data); }
+
+// The first of the keys that is there and not empty, as in Istio.
+template <typename Source>
+std::optional<std::string> first_of(const Source& source, std::initializer_list<std::string_view> keys) {
+  for (const std::string_view key : keys) {
+    std::optional<Value> value = value_of(source, key);
+    if (value && !value->bytes.empty()) return std::move(value->bytes);
+  }
+  return std::nullopt;
+}
+
+template <typename Source>
+std::optional<CaBundle> read_ca(const Source& source) {
+  std::optional<std::string> ca = first_of(source, {"cacert", "ca.crt"});
+  if (!ca) return std::nullopt;
+  return CaBundle{std::move(*ca), first_of(source, {"crl", "ca.crl"}).value_or(""), source.key(), source.place()};
+}
+
+std::string_view without_spaces(std::string_view text) noexcept {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.remove_suffix(1);
+  return text;
+}
+
+// DER of anything that is a SEQUENCE.
+bool is_der(std::string_view bytes) noexcept { return bytes.starts_with('\x30'); }
+
+bool is_ticket_key(std::string_view bytes) noexcept {
+  return std::ranges::find(ticket_key_sizes, bytes.size()) != std::end(ticket_key_sizes);
+}
+
+// The bytes of a ticket key, or nothing: as they are, or as base64, which is how stringData can have them.
+bool decode_ticket_key(std::string& bytes) {
+  if (is_ticket_key(bytes)) return true;
+  std::optional<std::string> decoded = decode_base64(without_spaces(bytes));
+  explicit_bzero(bytes.data(), bytes.size());
+  if (!decoded) return false;
+  bytes = std::move(*decoded);
+  return is_ticket_key(bytes);
+}
+
 }  // namespace
 
-SecretStore::SecretStore(const Model& model, Diagnostics& diagnostics)
-    : diagnostics_(diagnostics), all_are_known_(model.is_complete) {
+SecretStore::SecretStore(const Model& model, Diagnostics& diagnostics) : model_(model), diagnostics_(diagnostics) {
   for (const Secret& secret : model.secrets) secrets_.emplace(secret.key(), &secret);
+  for (const ConfigMap& map : model.config_maps) config_maps_.emplace(map.key(), &map);
 }
 
-std::shared_ptr<const snapshot::KeyPair> SecretStore::key_pair(const Text& credential_name, const Gateway& gateway) {
-  const Secret* secret = find(credential_name, gateway);
-  if (secret == nullptr || secret->is_broken) return nullptr;
-  const auto [pair, is_new] = pairs_.try_emplace(secret);
-  if (is_new) pair->second = read_pair(*secret);
-  return pair->second;
+// --- Finding ---------------------------------------------------------------------------------------
+
+const Secret* SecretStore::find(const Text& name, const SecretUse& use) {
+  const std::string wanted(name.value);
+  const Secret* secret = look_up(wanted, name.node->place(), use);
+  if (secret == nullptr) warn_of_missing("Secret", wanted, name.node->place(), use);
+  return secret == nullptr || secret->is_broken ? nullptr : secret;
 }
 
-const Secret* SecretStore::find(const Text& credential_name, const Gateway& gateway) {
-  // Istio takes "namespace/name" too, for the namespace that the gateway is in.
-  std::string_view name = credential_name.value;
-  const std::string prefix = fmt::format("{}/", gateway_namespace);
-  if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
-  if (name.contains('/')) {
-    diagnostics_.error(credential_name.node->place(), fmt::format("credentialName {}: Secrets are of the namespace {}",
-                                                                  in_quotes(credential_name.value), gateway_namespace));
-    return nullptr;
+namespace {
+
+// Istio takes "namespace/name" too, for the namespace that the gateway is in.
+std::string_view without_gateway_namespace(std::string_view name) {
+  const size_t slash = name.find('/');
+  const bool is_of_gateway = slash != std::string_view::npos && name.substr(0, slash) == gateway_namespace;
+  return is_of_gateway ? name.substr(slash + 1) : name;
+}
+
+std::string key_in_gateway_namespace(std::string_view name) {
+  return fmt::format("{}/{}", gateway_namespace, without_gateway_namespace(name));
+}
+
+}  // namespace
+
+void SecretStore::warn_of_missing(std::string_view what, const std::string& name, const SourcePlace& place,
+                                  const SecretUse& use) {
+  if (without_gateway_namespace(name).contains('/')) {
+    return diagnostics_.error(
+        place, fmt::format("{} {}: Secrets are of the namespace {}", use.field, in_quotes(name), gateway_namespace));
   }
-  const std::string wanted = fmt::format("{}/{}", gateway_namespace, name);
+  if (!model_.is_complete) return;
+  diagnostics_.warning(place, fmt::format("there is no {} {}: {} until it is there", what,
+                                          in_quotes(key_in_gateway_namespace(name)), use.consequence));
+}
+
+const Secret* SecretStore::look_up(const std::string& name, const SourcePlace& place, const SecretUse& use) {
+  const std::string wanted = key_in_gateway_namespace(name);
   if (const auto found = secrets_.find(wanted); found != secrets_.end()) return found->second;
-  const std::string beside = fmt::format("{}/{}", gateway.name_space(), name);
-  if (const auto found = secrets_.find(beside); found != secrets_.end()) {
-    diagnostics_.warning(credential_name.node->place(),
-                         fmt::format("there is no Secret {}; {} is used, which Istio would not find: it reads Secrets "
-                                     "of the gateway's namespace only",
-                                     in_quotes(wanted), in_quotes(beside)));
+  const std::string beside = fmt::format("{}/{}", use.document.name_space(), name);
+  const auto found = secrets_.find(beside);
+  if (found == secrets_.end()) return nullptr;
+  if (!said_beside_.insert(fmt::format("{} {}", place.to_string(), beside)).second) return found->second;
+  diagnostics_.warning(place, fmt::format("there is no Secret {}; {} is used, which Istio would not find: it reads "
+                                          "Secrets of the gateway's namespace only",
+                                          in_quotes(wanted), in_quotes(beside)));
+  return found->second;
+}
+
+const ConfigMap* SecretStore::look_up_config_map(const std::string& name, const SecretUse& use) {
+  for (const std::string& key :
+       {key_in_gateway_namespace(name), fmt::format("{}/{}", use.document.name_space(), name)}) {
+    const auto found = config_maps_.find(key);
+    if (found == config_maps_.end()) continue;
+    used_config_maps_.insert(found->second);
     return found->second;
   }
-  if (all_are_known_) {
-    diagnostics_.warning(
-        credential_name.node->place(),
-        fmt::format("there is no Secret {}: TLS connections to these hosts are closed until it is there",
-                    in_quotes(wanted)));
-  }
   return nullptr;
+}
+
+void SecretStore::report_unused_config_maps() {
+  const ConfigMap* first = nullptr;
+  size_t count = 0;
+  for (const ConfigMap& map : model_.config_maps) {
+    if (map.is_broken || used_config_maps_.contains(&map)) continue;
+    if (first == nullptr) first = &map;
+    ++count;
+    const bool is_mesh = map.name() == "istio" && map.name_space() == gateway_namespace;
+    if (!is_mesh || !value_of(map, "mesh")) continue;
+    diagnostics_.warning(map.place(), fmt::format("the MeshConfig of {} is not supported yet by this version of "
+                                                  "sluice: it has no effect",
+                                                  map.title()));
+  }
+  if (first == nullptr) return;
+  const std::string others = count == 1 ? "" : fmt::format(" ({} ConfigMaps, this is the first)", count);
+  diagnostics_.info(first->place(), fmt::format("{} is not used: sluice takes only CA certificates from ConfigMaps, "
+                                                "those that caCertCredentialName names{}",
+                                                first->title(), others));
+}
+
+// --- Certificates ----------------------------------------------------------------------------------
+
+std::shared_ptr<const snapshot::KeyPair> SecretStore::key_pair(const Secret& secret) {
+  const auto [pair, is_new] = pairs_.try_emplace(&secret);
+  if (is_new) pair->second = read_pair(secret);
+  return pair->second;
 }
 
 // The first pair that is there and not empty, as in Istio.
@@ -110,8 +211,11 @@ std::shared_ptr<const snapshot::KeyPair> SecretStore::read_pair(const Secret& se
     auto pair = std::make_shared<snapshot::KeyPair>();
     pair->chain_pem = std::move(chain->bytes);
     pair->key_pem = std::move(key->bytes);
+    pair->ocsp_staple = read_staple(secret);
     pair->secret_name = secret.key();
     pair->place = secret.place();
+    pair->chain_name = chain_name;
+    pair->key_name = key_name;
     return pair;
   }
   if (emptiness) {
@@ -122,6 +226,103 @@ std::shared_ptr<const snapshot::KeyPair> SecretStore::read_pair(const Secret& se
                                                  "(tls.crt and tls.key); found: {}",
                                                  secret.key(), names_of_keys(secret)));
   return nullptr;
+}
+
+std::string SecretStore::read_staple(const Secret& secret) {
+  std::optional<Value> staple = value_of(secret, "tls.ocsp-staple");
+  if (!staple || staple->bytes.empty()) return {};
+  if (!is_der(staple->bytes)) staple->bytes = decode_base64(without_spaces(staple->bytes)).value_or("");
+  if (!is_der(staple->bytes)) {
+    diagnostics_.error(staple->place, fmt::format("tls.ocsp-staple of secret {} is not an OCSP response: DER is wanted "
+                                                  "(what 'openssl ocsp -respout' writes), or its base64",
+                                                  secret.key()));
+    return {};
+  }
+  if (staple->bytes.size() > limits::ocsp_staple_bytes_max) {
+    diagnostics_.error(staple->place,
+                       fmt::format("tls.ocsp-staple of secret {} has {} bytes; every handshake carries it, and at most "
+                                   "{} are taken",
+                                   secret.key(), staple->bytes.size(), limits::ocsp_staple_bytes_max));
+    return {};
+  }
+  return std::move(staple->bytes);
+}
+
+SecretStore::CredentialCa SecretStore::ca_of_credential(const Text& name, const SecretUse& use) {
+  const SourcePlace place = name.node->place();
+  const Secret* own = look_up(std::string(name.value), place, use);
+  const Secret* of_ca = look_up(std::string(name.value) + "-cacert", place, use);
+  const bool own_is_usable = own != nullptr && !own->is_broken;
+  if (of_ca == nullptr) {
+    if (!own_is_usable) return {std::nullopt, false};
+    return {read_ca(*own), true};
+  }
+  if (of_ca->is_broken) return {std::nullopt, false};
+  CredentialCa result{read_ca(*of_ca), true};
+  if (!result.bundle) {
+    diagnostics_.error(of_ca->place(), fmt::format("found secret {} but didn't have expected keys cacert or ca.crt; "
+                                                   "found: {}",
+                                                   of_ca->key(), names_of_keys(*of_ca)));
+    return {std::nullopt, false};
+  }
+  if (result.bundle->crl_pem.empty() && own_is_usable)
+    result.bundle->crl_pem = first_of(*own, {"crl", "ca.crl"}).value_or("");
+  return result;
+}
+
+std::optional<CaBundle> SecretStore::ca_named(const Text& name, const SecretUse& use) {
+  const std::string wanted(name.value);
+  const auto read = [&](const auto& source, std::string_view what) -> std::optional<CaBundle> {
+    if (source.is_broken) return std::nullopt;
+    std::optional<CaBundle> bundle = read_ca(source);
+    if (!bundle) {
+      diagnostics_.error(source.place(), fmt::format("found {} {} but didn't have expected keys cacert or ca.crt; "
+                                                     "found: {}",
+                                                     what, source.key(), names_of_keys(source)));
+    }
+    return bundle;
+  };
+  if (const Secret* secret = look_up(wanted, name.node->place(), use)) return read(*secret, "secret");
+  if (const ConfigMap* map = look_up_config_map(wanted, use)) return read(*map, "configmap");
+  warn_of_missing("Secret or ConfigMap", wanted, name.node->place(), use);
+  return std::nullopt;
+}
+
+// --- Session tickets -------------------------------------------------------------------------------
+
+std::shared_ptr<const snapshot::TicketKeys> SecretStore::ticket_keys(const Text& name, const SecretUse& use) {
+  const Secret* secret = find(name, use);
+  if (secret == nullptr) return nullptr;
+  const auto [keys, is_new] = ticket_keys_.try_emplace(secret);
+  if (is_new) keys->second = read_ticket_keys(*secret);
+  return keys->second;
+}
+
+std::shared_ptr<const snapshot::TicketKeys> SecretStore::read_ticket_keys(const Secret& secret) {
+  auto keys = std::make_shared<snapshot::TicketKeys>();
+  keys->secret_name = secret.key();
+  keys->place = secret.place();
+  const std::pair<std::string_view, std::string*> wanted[] = {{"current", &keys->current},
+                                                              {"previous", &keys->previous}};
+  bool is_good = true;
+  for (const auto& [name, key] : wanted) {
+    std::optional<Value> value = value_of(secret, name);
+    if (!value) continue;
+    *key = std::move(value->bytes);
+    if (decode_ticket_key(*key)) continue;
+    diagnostics_.error(value->place,
+                       fmt::format("{} of secret {} is not a session ticket key: 48 or 80 random bytes are wanted "
+                                   "('openssl rand -base64 80'), it has {}",
+                                   name, secret.key(), key->size()));
+    is_good = false;
+  }
+  if (is_good && keys->current.empty()) {
+    diagnostics_.error(secret.place(), fmt::format("found secret {} but didn't have the expected key current, and "
+                                                   "optionally previous; found: {}",
+                                                   secret.key(), names_of_keys(secret)));
+    is_good = false;
+  }
+  return is_good ? keys : nullptr;
 }
 
 }  // namespace sluice::config

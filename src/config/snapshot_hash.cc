@@ -8,6 +8,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +17,9 @@ namespace sluice::config {
 namespace {
 
 using Digest = unsigned __int128;
+
+// A ticket key begins with its name, which clients see in every ticket.
+constexpr size_t ticket_key_name_bytes = 16;
 
 // FNV-1a of 128 bits (http://www.isthe.com/chongo/tech/comp/fnv/). Texts are preceded by their size.
 class Hasher {
@@ -58,6 +62,32 @@ std::vector<Digest> digests_of(const Items& items, Function digest) {
   return result;
 }
 
+void add_texts(Hasher& hasher, const std::vector<std::string>& texts) {
+  hasher.add(texts.size());
+  for (const std::string& text : texts) hasher.add(text);
+}
+
+void add_hashes(Hasher& hasher, const std::vector<snapshot::Sha256Digest>& hashes) {
+  hasher.add_set(digests_of(hashes, [](const snapshot::Sha256Digest& hash) {
+    return Hasher().add(std::as_bytes(std::span(hash))).digest();
+  }));
+}
+
+void add_verification(Hasher& hasher, const snapshot::PeerVerification& verification) {
+  hasher.add(verification.ca_pem).add(verification.crl_pem);
+  hasher.add_set(
+      digests_of(verification.subject_alt_names, [](const std::string& name) { return Hasher().add(name).digest(); }));
+  add_hashes(hasher, verification.public_key_hashes);
+  add_hashes(hasher, verification.certificate_hashes);
+}
+
+void add_tls(Hasher& hasher, const snapshot::UpstreamTls& tls) {
+  hasher.add(tls.server_name).add(tls.verifies).add(tls.is_complete);
+  add_verification(hasher, tls.verification);
+  hasher.add(tls.key_pair != nullptr);
+  if (tls.key_pair != nullptr) hasher.add(tls.key_pair->chain_pem);
+}
+
 Digest digest_of(const snapshot::Cluster& cluster) {
   Hasher hasher;
   hasher.add(cluster.name).add(cluster.host).add(cluster.service_name).add(cluster.service_namespace);
@@ -68,14 +98,21 @@ Digest digest_of(const snapshot::Cluster& cluster) {
   hasher.add_set(digests_of(cluster.dns_names, [](const snapshot::Cluster::DnsName& name) {
     return Hasher().add(name.name).add(name.port).add(name.weight).digest();
   }));
+  hasher.add(cluster.tls.has_value());
+  if (cluster.tls) add_tls(hasher, *cluster.tls);
   return hasher.digest();
+}
+
+void add_destinations(Hasher& hasher, const std::vector<snapshot::WeightedDestination>& destinations,
+                      const std::vector<Digest>& clusters) {
+  hasher.add(destinations.size());
+  for (const snapshot::WeightedDestination& to : destinations) hasher.add(clusters[to.cluster]).add(to.weight);
 }
 
 void add_route(Hasher& hasher, const snapshot::Route& route, const std::vector<Digest>& clusters) {
   hasher.add(route.name).add(route.matches.size());
   for (const snapshot::PathMatch& match : route.matches) hasher.add(static_cast<unsigned>(match.kind)).add(match.text);
-  hasher.add(route.destinations.size());
-  for (const snapshot::WeightedDestination& to : route.destinations) hasher.add(clusters[to.cluster]).add(to.weight);
+  add_destinations(hasher, route.destinations, clusters);
   hasher.add(route.timeout.count());
 }
 
@@ -88,6 +125,11 @@ Digest digest_of(const snapshot::RouteTable& table, const std::vector<Digest>& c
     for (const snapshot::Route& route : virtual_host.routes) add_route(host, route, clusters);
     return host.digest();
   }));
+  hasher.add(table.tcp_routes.size());
+  for (const snapshot::TcpRoute& route : table.tcp_routes) {
+    add_texts(hasher, route.server_names);
+    add_destinations(hasher, route.destinations, clusters);
+  }
   return hasher.digest();
 }
 
@@ -97,12 +139,18 @@ Digest digest_of(const snapshot::TlsServer& server, const std::vector<Digest>& t
   hasher.add_set(digests_of(server.hosts, [](const std::string& host) { return Hasher().add(host).digest(); }));
   const snapshot::TlsSettings& settings = server.settings;
   hasher.add(static_cast<unsigned>(settings.min_version)).add(static_cast<unsigned>(settings.max_version));
-  hasher.add(settings.cipher_suites.size());
-  for (const std::string& suite : settings.cipher_suites) hasher.add(suite);
-  hasher.add(settings.alpn.size());
-  for (const std::string& protocol : settings.alpn) hasher.add(protocol);
+  add_texts(hasher, settings.cipher_suites);
+  add_texts(hasher, settings.alpn);
+  hasher.add(static_cast<unsigned>(server.kind)).add(static_cast<unsigned>(settings.client_certificates));
+  hasher.add(settings.client_verification.has_value());
+  if (settings.client_verification) add_verification(hasher, *settings.client_verification);
   hasher.add(server.key_pairs.size());
-  for (const auto& pair : server.key_pairs) hasher.add(pair->chain_pem);
+  for (const auto& pair : server.key_pairs) hasher.add(pair->chain_pem).add(pair->ocsp_staple);
+  hasher.add(server.ticket_keys != nullptr);
+  if (server.ticket_keys != nullptr) {
+    for (const std::string* key : {&server.ticket_keys->current, &server.ticket_keys->previous})
+      hasher.add(std::string_view(*key).substr(0, ticket_key_name_bytes));
+  }
   return hasher.digest();
 }
 
@@ -115,7 +163,7 @@ std::string snapshot_hash(const snapshot::Snapshot& snapshot) {
       digests_of(snapshot.route_tables, [&](const snapshot::RouteTable& table) { return digest_of(table, clusters); });
   const auto digest_of_listener = [&](const snapshot::Listener& listener) {
     Hasher hasher;
-    hasher.add(listener.address.to_string()).add(listener.service_port).add(listener.is_tls);
+    hasher.add(listener.address.to_string()).add(listener.service_port).add(listener.is_tls).add(listener.is_tcp);
     if (!listener.is_tls) hasher.add(tables[listener.route_table]);
     hasher.add_set(
         digests_of(listener.tls_servers, [&](const snapshot::TlsServer& server) { return digest_of(server, tables); }));

@@ -1,20 +1,26 @@
 #include "config/tls_settings.h"
 
+#include "config/base64.h"
 #include "config/wording.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace sluice::config {
 
 namespace {
 
+using snapshot::ClientCertificates;
 using snapshot::TlsVersion;
 
 struct Suite {
@@ -47,6 +53,9 @@ constexpr std::string_view default_suites[] = {
     "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-AES128-GCM-SHA256",
     "ECDHE-RSA-CHACHA20-POLY1305",   "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384",
 };
+
+// What tls/ offers. Other lists would only take away from it.
+constexpr std::string_view offered_curves[] = {"X25519", "P-256", "P-384"};
 
 const Suite* find_suite(std::string_view name) noexcept {
   const auto found = std::ranges::find(known_suites, name, &Suite::name);
@@ -115,6 +124,86 @@ std::vector<std::string> cipher_suites(const ServerTls& tls, TlsVersion min_vers
   return suites;
 }
 
+// --- Client certificates ---------------------------------------------------------------------------
+
+constexpr size_t sha256_bytes = std::tuple_size_v<snapshot::Sha256Digest>;
+
+std::optional<snapshot::Sha256Digest> to_sha256(std::string_view bytes) noexcept {
+  if (bytes.size() != sha256_bytes) return std::nullopt;
+  snapshot::Sha256Digest hash;
+  std::ranges::transform(bytes, hash.begin(), [](char c) { return static_cast<uint8_t>(c); });
+  return hash;
+}
+
+std::optional<snapshot::Sha256Digest> parse_public_key_hash(std::string_view text) {
+  const std::optional<std::string> bytes = decode_base64(text);
+  return bytes ? to_sha256(*bytes) : std::nullopt;
+}
+
+int hex_digit(char c) noexcept {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// "da39a3ee...", or as openssl writes it: "DA:39:A3:EE:...".
+std::optional<snapshot::Sha256Digest> parse_certificate_hash(std::string_view text) {
+  std::string bytes;
+  while (!text.empty() && bytes.size() <= sha256_bytes) {
+    if (text.front() == ':' && !bytes.empty()) text.remove_prefix(1);
+    if (text.size() < 2 || hex_digit(text[0]) < 0 || hex_digit(text[1]) < 0) return std::nullopt;
+    bytes += static_cast<char>(hex_digit(text[0]) * 16 + hex_digit(text[1]));
+    text.remove_prefix(2);
+  }
+  return to_sha256(bytes);
+}
+
+template <typename Parse>
+std::vector<snapshot::Sha256Digest> hashes(const std::vector<Text>& written, Parse parse, std::string_view field,
+                                           std::string_view form, Diagnostics& diagnostics) {
+  std::vector<snapshot::Sha256Digest> result;
+  for (const Text& text : written) {
+    if (!text) continue;
+    if (const std::optional<snapshot::Sha256Digest> hash = parse(text.value)) {
+      result.push_back(*hash);
+    } else {
+      diagnostics.error(text.node->place(),
+                        fmt::format("{}: {} is not a SHA-256 hash: {}", field, in_quotes(text.value), form));
+    }
+  }
+  return result;
+}
+
+snapshot::PeerVerification client_verification(const ServerTls& tls, Diagnostics& diagnostics) {
+  snapshot::PeerVerification verification;
+  verification.subject_alt_names = subject_alt_names(tls.subject_alt_names, diagnostics);
+  verification.public_key_hashes =
+      hashes(tls.verify_certificate_spki, parse_public_key_hash, "verifyCertificateSpki",
+             "the base64 of 32 bytes is wanted ('openssl x509 -noout -pubkey | openssl pkey -pubin -outform DER | "
+             "openssl dgst -sha256 -binary | base64')",
+             diagnostics);
+  verification.certificate_hashes =
+      hashes(tls.verify_certificate_hash, parse_certificate_hash, "verifyCertificateHash",
+             "64 hexadecimal digits are wanted, with or without colons ('openssl x509 -noout -fingerprint -sha256')",
+             diagnostics);
+  return verification;
+}
+
+ClientCertificates client_certificates(std::string_view mode) noexcept {
+  if (mode == "MUTUAL") return ClientCertificates::required;
+  return mode == "OPTIONAL_MUTUAL" ? ClientCertificates::optional : ClientCertificates::none;
+}
+
+// --- Versions --------------------------------------------------------------------------------------
+
+void warn_of_curves(const ServerTls& tls, Diagnostics& diagnostics) {
+  if (tls.ecdh_curves.empty() || std::ranges::equal(tls.ecdh_curves, offered_curves, {}, &Text::value)) return;
+  diagnostics.warning(tls.node->find("ecdhCurves")->place(),
+                      fmt::format("ecdhCurves has no effect: {} are offered, in this order of preference",
+                                  quoted_list(offered_curves)));
+}
+
 bool is_older_than_1_2(std::string_view version) noexcept { return version == "TLSV1_0" || version == "TLSV1_1"; }
 
 }  // namespace
@@ -137,7 +226,25 @@ snapshot::TlsSettings tls_settings(const ServerTls& tls, Diagnostics& diagnostic
     diagnostics.error(tls.min_protocol_version.node->place(), "minProtocolVersion is above maxProtocolVersion");
   }
   settings.cipher_suites = cipher_suites(tls, settings.min_version, diagnostics);
+  warn_of_curves(tls, diagnostics);
+  settings.client_certificates = client_certificates(tls.mode.value);
+  if (settings.client_certificates != ClientCertificates::none)
+    settings.client_verification = client_verification(tls, diagnostics);
   return settings;
+}
+
+std::vector<std::string> subject_alt_names(const std::vector<Text>& written, Diagnostics& diagnostics) {
+  std::vector<std::string> result;
+  for (const Text& name : written) {
+    if (!name) continue;
+    if (name.value.empty() || name.value.contains(' ')) {
+      diagnostics.error(name.node->place(),
+                        fmt::format("subjectAltNames: {} is not a DNS name, URI or IP address", in_quotes(name.value)));
+    } else {
+      result.emplace_back(name.value);
+    }
+  }
+  return result;
 }
 
 }  // namespace sluice::config

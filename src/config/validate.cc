@@ -3,8 +3,9 @@
 #include "base/address.h"
 #include "config/base64.h"
 #include "config/host_name.h"
-#include "config/tls_settings.h"
+#include "config/validate_tls.h"
 #include "config/wording.h"
+#include "snapshot/host_map.h"
 
 #include <fmt/format.h>
 
@@ -60,34 +61,14 @@ void check_bind(const Text& bind, Diagnostics& diagnostics) {
 }
 
 void check_plain_tls(const ServerTls& tls, Diagnostics& diagnostics) {
-  const bool has_more = tls.mode || tls.credential_name || tls.min_protocol_version || tls.max_protocol_version ||
-                        !tls.cipher_suites.empty();
+  if (tls.node == nullptr || tls.node->kind != Node::Kind::mapping) return;
+  const bool has_more = std::ranges::any_of(
+      tls.node->keys, [&](const Node::Key& key) { return key.text != "httpsRedirect" && tls.node->has(key.text); });
   if (has_more) {
     diagnostics.error(
         tls.node->place(),
         "server cannot have TLS settings for plain text HTTP ports; only httpsRedirect has a meaning there");
   }
-}
-
-void check_server_tls(const Server& server, Diagnostics& diagnostics) {
-  const ServerTls& tls = server.tls;
-  if (!server.node->has("tls")) {
-    return diagnostics.error(server.node->place(), "server must have TLS settings for HTTPS/TLS protocols");
-  }
-  if (tls.node == nullptr || tls.node->kind != Node::Kind::mapping) return;
-  if (tls.https_redirect.value) {
-    diagnostics.warning(tls.https_redirect.node->place(),
-                        "tls.httpsRedirect should only be used with http servers: it has no effect on this one");
-  }
-  if (!tls.node->has("mode")) {
-    diagnostics.error(tls.node->place(),
-                      "tls.mode is not given: Istio's default is PASSTHROUGH, which is not supported "
-                      "yet by this version of sluice; to terminate TLS write mode: SIMPLE");
-  } else if (tls.mode.value == "SIMPLE" && !tls.node->has("credentialName")) {
-    diagnostics.error(tls.node->place(),
-                      "tls.mode SIMPLE needs credentialName, the name of the Secret with certificate and key");
-  }
-  (void)tls_settings(tls, diagnostics);
 }
 
 void check_gateway(const Gateway& gateway, Diagnostics& diagnostics) {
@@ -104,8 +85,11 @@ void check_gateway(const Gateway& gateway, Diagnostics& diagnostics) {
     if (is_empty_list(server.node, "hosts"))
       diagnostics.error(server.node->place(), "server config must contain at least one host");
     for (const Text& host : server.hosts) check_server_host(host, diagnostics);
-    if (equals_ignoring_case(server.port.protocol.value, "HTTPS")) check_server_tls(server, diagnostics);
-    if (equals_ignoring_case(server.port.protocol.value, "HTTP")) check_plain_tls(server.tls, diagnostics);
+    if (equals_ignoring_case(server.port.protocol.value, "HTTP")) {
+      check_plain_tls(server.tls, diagnostics);
+    } else {
+      check_server_tls(server, diagnostics);
+    }
   }
 }
 
@@ -149,17 +133,56 @@ void check_route(const HttpRoute& route, Diagnostics& diagnostics) {
   }
 }
 
+template <typename Route>
+void check_connection_route(const Route& route, Diagnostics& diagnostics) {
+  if (is_empty_list(route.node, "route"))
+    diagnostics.error(route.node->place(), "TLS/TCP route must have a destination");
+  for (const ConnectionDestination& to : route.route) {
+    check_host(to.destination.host, to.destination.host.value, diagnostics);
+  }
+  for (const auto& match : route.match) {
+    for (const Text& gateway : match.gateways) check_gateway_reference(gateway, diagnostics);
+  }
+}
+
+void check_tls_route(const TlsRoute& route, const snapshot::HostMap& hosts, Diagnostics& diagnostics) {
+  check_connection_route(route, diagnostics);
+  if (is_empty_list(route.node, "match")) {
+    diagnostics.error(route.node->place(), "TLS route must have at least one match condition");
+  }
+  for (const TlsMatch& match : route.match) {
+    if (is_empty_list(match.node, "sniHosts"))
+      diagnostics.error(match.node->place(), "TLS match must have at least one SNI host");
+    for (const Text& host : match.sni_hosts) {
+      if (!host) continue;
+      if (wrong_with_host(host.value)) {
+        check_host(host, host.value, diagnostics);
+      } else if (!hosts.find(normalised_host(host.value))) {
+        diagnostics.error(host.node->place(), fmt::format("SNI host {} is not a compatible subset of the virtual "
+                                                          "service hosts: no host of the VirtualService covers it",
+                                                          in_quotes(host.value)));
+      }
+    }
+  }
+}
+
 void check_virtual_service(const VirtualService& service, Diagnostics& diagnostics) {
   const VirtualServiceSpec& spec = service.spec;
   if (spec.node == nullptr || spec.node->kind != Node::Kind::mapping) return;
   if (is_empty_list(spec.node, "hosts"))
     diagnostics.error(service.place(), "virtual service must have at least one host");
-  const bool has_routes =
-      (spec.node->has("http") && !is_empty_list(spec.node, "http")) || spec.node->has("tcp") || spec.node->has("tls");
+  static constexpr std::string_view kinds_of_routes[] = {"http", "tcp", "tls"};
+  const bool has_routes = std::ranges::any_of(
+      kinds_of_routes, [&](std::string_view kind) { return spec.node->has(kind) && !is_empty_list(spec.node, kind); });
   if (!has_routes) diagnostics.error(service.place(), "http, tcp or tls must be provided in virtual service");
   for (const Text& host : spec.hosts) check_host(host, host.value, diagnostics);
   for (const Text& gateway : spec.gateways) check_gateway_reference(gateway, diagnostics);
   for (const HttpRoute& route : spec.http) check_route(route, diagnostics);
+  for (const TcpRoute& route : spec.tcp) check_connection_route(route, diagnostics);
+  if (spec.tls.empty()) return;
+  snapshot::HostMap hosts;  // which of them covers a name, wildcards included
+  for (const Text& host : spec.hosts) hosts.add(normalised_host(host.value), 0);
+  for (const TlsRoute& route : spec.tls) check_tls_route(route, hosts, diagnostics);
 }
 
 // --- ServiceEntry ----------------------------------------------------------------------------------
@@ -233,6 +256,29 @@ void check_service_entry(const ServiceEntry& entry, Diagnostics& diagnostics) {
   for (const WorkloadEndpoint& endpoint : spec.endpoints) check_endpoint(endpoint, spec, diagnostics);
 }
 
+// --- DestinationRule -------------------------------------------------------------------------------
+
+template <typename Policy>
+void check_traffic_policy(const Policy& policy, Diagnostics& diagnostics) {
+  check_client_tls(policy.tls, diagnostics);
+  const TimeSpan& timeout = policy.connection_pool.tcp.connect_timeout;
+  if (timeout.node != nullptr && timeout.value <= Duration::zero())
+    diagnostics.error(timeout.node->place(), "connectTimeout must be longer than 0s");
+}
+
+void check_destination_rule(const DestinationRule& rule, Diagnostics& diagnostics) {
+  check_host(rule.spec.host, rule.spec.host.value, diagnostics);
+  const TrafficPolicy& policy = rule.spec.traffic_policy;
+  check_traffic_policy(policy, diagnostics);
+  std::set<uint32_t> ports;
+  for (const PortTrafficPolicy& of_port : policy.port_level_settings) {
+    check_traffic_policy(of_port, diagnostics);
+    const Number& number = of_port.port.number;
+    if (number && !ports.insert(number.value).second)
+      diagnostics.error(number.node->place(), fmt::format("portLevelSettings has port {} twice", number.value));
+  }
+}
+
 // --- Kubernetes ------------------------------------------------------------------------------------
 
 void check_service(const Service& service, Diagnostics& diagnostics) {
@@ -247,17 +293,25 @@ void check_service(const Service& service, Diagnostics& diagnostics) {
   check_host(spec.external_name, spec.external_name.value, diagnostics);
 }
 
-void check_secret(const Secret& secret, Diagnostics& diagnostics) {
-  for (const auto& [name, text] : secret.data) {
+void check_base64(const TextMap& values, std::string_view field, std::string_view field_of_text,
+                  Diagnostics& diagnostics) {
+  for (const auto& [name, text] : values) {
     std::optional<std::string> bytes = decode_base64(text.value);
     if (bytes) {
       explicit_bzero(bytes->data(), bytes->size());
     } else {
-      diagnostics.error(
-          text.node->place(),
-          fmt::format("data: the value of {} is not base64; stringData takes text as it is", in_quotes(name)));
+      diagnostics.error(text.node->place(), fmt::format("{}: the value of {} is not base64; {} takes text as it is",
+                                                        field, in_quotes(name), field_of_text));
     }
   }
+}
+
+void check_secret(const Secret& secret, Diagnostics& diagnostics) {
+  check_base64(secret.data, "data", "stringData", diagnostics);
+}
+
+void check_config_map(const ConfigMap& map, Diagnostics& diagnostics) {
+  check_base64(map.binary_data, "binaryData", "data", diagnostics);
 }
 
 template <typename Documents, typename Check>
@@ -275,8 +329,10 @@ void validate(Model& model, Diagnostics& diagnostics) {
   validate_each(model.gateways, check_gateway, diagnostics);
   validate_each(model.virtual_services, check_virtual_service, diagnostics);
   validate_each(model.service_entries, check_service_entry, diagnostics);
+  validate_each(model.destination_rules, check_destination_rule, diagnostics);
   validate_each(model.services, check_service, diagnostics);
   validate_each(model.secrets, check_secret, diagnostics);
+  validate_each(model.config_maps, check_config_map, diagnostics);
 }
 
 }  // namespace sluice::config

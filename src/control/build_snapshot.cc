@@ -2,6 +2,7 @@
 
 #include "certs/certificate.h"
 #include "config/load.h"
+#include "tls/client_context.h"
 #include "tls/ocsp_staple.h"
 #include "tls/server_context.h"
 
@@ -71,13 +72,43 @@ void complete_server(Snapshot& snapshot, TlsServer& server, WallTime now, Ticket
         tls::ServerContext::create(server, keyrings.of(server, diagnostics));
     if (context) {
       server.context = std::move(*context);
-      warn_of_staple(*server.key_pairs.front(), now, diagnostics);
-      for (const auto& pair : server.key_pairs) add_summary(snapshot, *pair, diagnostics);
+      for (const auto& pair : server.key_pairs) {
+        warn_of_staple(*pair, now, diagnostics);
+        add_summary(snapshot, *pair, diagnostics);
+      }
     } else {
       diagnostics.error(server.place, "server " + server.name + ": " + context.error().message);
     }
   }
   server.key_pairs.clear();
+}
+
+void complete_upstream(snapshot::UpstreamTls& upstream, WallTime now, config::Diagnostics& diagnostics) {
+  if (upstream.is_complete && certs::check_client_certificate(upstream, now, diagnostics)) {
+    Result<std::shared_ptr<tls::ClientContext>> context = tls::ClientContext::create(upstream);
+    if (context) {
+      upstream.context = std::move(*context);
+    } else {
+      diagnostics.error(upstream.place, context.error().message);
+    }
+  }
+  upstream.key_pair = nullptr;
+}
+
+// The compiler knows more than the data plane.
+void refuse_what_is_not_built(const Snapshot& snapshot, config::Diagnostics& diagnostics) {
+  for (const snapshot::Listener& listener : snapshot.listeners) {
+    for (const TlsServer& server : listener.tls_servers) {
+      if (server.kind != snapshot::ServerKind::http)
+        diagnostics.error(server.place, "server " + server.name + ": TCP and TLS passthrough are not supported yet");
+    }
+    if (listener.is_tcp)
+      diagnostics.error({}, listener.address.to_string() + ": TCP is not supported yet by this version of sluice");
+  }
+  for (const snapshot::Cluster& cluster : snapshot.clusters) {
+    if (cluster.tls)
+      diagnostics.error(cluster.tls->place, cluster.tls->name + ": TLS to destinations is not supported yet");
+  }
 }
 
 }  // namespace
@@ -94,6 +125,10 @@ std::unique_ptr<Snapshot> build_snapshot(const std::vector<std::string>& paths, 
       server.ticket_keys = nullptr;
     }
   }
+  for (snapshot::Cluster& cluster : snapshot->clusters) {
+    if (cluster.tls) complete_upstream(*cluster.tls, now, diagnostics);
+  }
+  refuse_what_is_not_built(*snapshot, diagnostics);
   if (diagnostics.has_errors()) return nullptr;
   return snapshot;
 }

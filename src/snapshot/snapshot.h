@@ -31,9 +31,11 @@ enum class TlsVersion : uint8_t { tls_1_2, tls_1_3 };
 struct KeyPair {
   std::string chain_pem;
   std::string key_pem;
-  std::string ocsp_staple;  // DER (RFC 6960); empty: none
-  std::string secret_name;  // "istio-system/kyma-gateway-certs", or the path of the certificate's file
-  SourcePlace place;        // of the Secret, or of the field that names the file
+  std::string ocsp_staple;            // DER (RFC 6960); empty: none
+  std::string secret_name;            // "istio-system/kyma-gateway-certs", or the path of the certificate's file
+  SourcePlace place;                  // of the Secret, or of the field that names the file
+  std::string chain_name{"tls.crt"};  // the Secret's key, or the field that names the file; for messages
+  std::string key_name{"tls.key"};
 
   KeyPair() = default;
   KeyPair(const KeyPair&) = delete;
@@ -46,7 +48,7 @@ using Sha256Digest = std::array<uint8_t, 32>;
 // Which certificates are accepted from the other side. All of what is set must hold: a chain to one of the
 // CAs, one of the names, and one of the two kinds of hashes.
 struct PeerVerification {
-  std::string ca_pem;                          // PEM; empty: the system's trust store (upstreams only)
+  std::string ca_pem;                          // PEM; empty: the system's trust store (upstreams), or missing (servers)
   std::string crl_pem;                         // PEM, several may follow each other; empty: revocation is not checked
   std::vector<std::string> subject_alt_names;  // exactly one of these: DNS names, URIs, IP addresses; empty: any
   std::vector<Sha256Digest> public_key_hashes;       // of the SubjectPublicKeyInfo
@@ -71,6 +73,7 @@ struct UpstreamTls {
   bool verifies = true;                     // false: insecureSkipVerify
   PeerVerification verification;            // without names: the certificate must be of the server name that was asked
   std::shared_ptr<const KeyPair> key_pair;  // MUTUAL; until control/ has made `context`, then null
+  bool is_complete = true;  // false: its Secret is missing, as config/ has reported: there will be no `context`
   std::shared_ptr<tls::ClientContext> context;  // set by control/; null: no usable certificate, requests get 503
   SourcePlace place;
 };
@@ -156,8 +159,8 @@ enum class ServerKind : uint8_t {
 struct TlsSettings {
   TlsVersion min_version = TlsVersion::tls_1_2;
   TlsVersion max_version = TlsVersion::tls_1_3;
-  std::vector<std::string> cipher_suites;  // TLS 1.2, OpenSSL's names, in order of preference; never empty
-  std::vector<std::string> alpn{"http/1.1"};
+  std::vector<std::string> cipher_suites;     // TLS 1.2, OpenSSL's names, in order of preference; never empty
+  std::vector<std::string> alpn{"http/1.1"};  // empty: nothing is negotiated (servers that are not HTTP)
   ClientCertificates client_certificates = ClientCertificates::none;
   std::optional<PeerVerification> client_verification;  // exactly when client certificates are asked for
 };
@@ -183,7 +186,8 @@ struct TlsServer {
   ServerKind kind = ServerKind::http;
   TlsSettings settings;
   uint32_t route_table = 0;
-  // All that follows until control/ has made `context`, then empty. None for passthrough.
+  // All that follows until control/ has made `context`, then empty. None for passthrough, and none when the
+  // Secret of a pair or of the clients' CA is missing: never a server that would let in any client.
   std::vector<std::shared_ptr<const KeyPair>> key_pairs;  // one, or one RSA and one ECDSA
   std::shared_ptr<const TicketKeys> ticket_keys;          // null: the process makes its own
   std::shared_ptr<tls::ServerContext> context;  // set by control/; null: no usable certificate, connections are closed

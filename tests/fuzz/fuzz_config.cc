@@ -15,8 +15,8 @@ namespace {
 
 bool is_control_character(char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; }
 
-void check_route(const snapshot::Snapshot& snapshot, const snapshot::Route& route) {
-  CHECK(!route.matches.empty());
+template <typename Route>
+void check_destinations(const snapshot::Snapshot& snapshot, const Route& route) {
   const auto add = [](uint64_t sum, const snapshot::WeightedDestination& to) { return sum + to.weight; };
   CHECK(route.total_weight == std::accumulate(route.destinations.begin(), route.destinations.end(), uint64_t{0}, add));
   for (const snapshot::WeightedDestination& to : route.destinations) {
@@ -25,14 +25,38 @@ void check_route(const snapshot::Snapshot& snapshot, const snapshot::Route& rout
   }
 }
 
+void check_table(const snapshot::Snapshot& snapshot, const snapshot::RouteTable& table) {
+  for (const snapshot::VirtualHost& host : table.virtual_hosts) {
+    CHECK(table.hosts.find_pattern(host.pattern).has_value());
+    for (const snapshot::Route& route : host.routes) {
+      CHECK(!route.matches.empty());
+      check_destinations(snapshot, route);
+    }
+  }
+  for (const snapshot::TcpRoute& route : table.tcp_routes) check_destinations(snapshot, route);
+  CHECK(table.virtual_hosts.empty() || table.tcp_routes.empty());
+}
+
+// What would let in any client, or show no certificate, is closed.
+void check_credentials(const snapshot::TlsServer& server) {
+  const snapshot::TlsSettings& settings = server.settings;
+  const bool asks = settings.client_certificates != snapshot::ClientCertificates::none;
+  CHECK(asks == settings.client_verification.has_value());
+  CHECK(server.key_pairs.size() <= 2);
+  if (asks) CHECK(server.key_pairs.empty() || !settings.client_verification->ca_pem.empty());
+  if (server.kind == snapshot::ServerKind::passthrough) CHECK(server.key_pairs.empty());
+}
+
 void check_listener(const snapshot::Snapshot& snapshot, const snapshot::Listener& listener) {
   CHECK(listener.address.port != 0);
   if (!listener.is_tls) CHECK(listener.route_table < snapshot.route_tables.size());
   CHECK(listener.is_tls == !listener.tls_servers.empty());
+  CHECK(!listener.is_tls || !listener.is_tcp);
   for (const snapshot::TlsServer& server : listener.tls_servers) {
     CHECK(server.route_table < snapshot.route_tables.size());
     CHECK(!server.settings.cipher_suites.empty());
     CHECK(server.settings.min_version <= server.settings.max_version);
+    check_credentials(server);
     for (const std::string& host : server.hosts) CHECK(listener.server_names.find_pattern(host).has_value());
   }
 }
@@ -40,12 +64,7 @@ void check_listener(const snapshot::Snapshot& snapshot, const snapshot::Listener
 void check_snapshot(const snapshot::Snapshot& snapshot) {
   CHECK(snapshot.hash.size() == 32);
   for (const snapshot::Listener& listener : snapshot.listeners) check_listener(snapshot, listener);
-  for (const snapshot::RouteTable& table : snapshot.route_tables) {
-    for (const snapshot::VirtualHost& host : table.virtual_hosts) {
-      CHECK(table.hosts.find_pattern(host.pattern).has_value());
-      for (const snapshot::Route& route : host.routes) check_route(snapshot, route);
-    }
-  }
+  for (const snapshot::RouteTable& table : snapshot.route_tables) check_table(snapshot, table);
 }
 
 }  // namespace

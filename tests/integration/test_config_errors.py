@@ -43,7 +43,7 @@ REFUSED = {
     "bad_host": (ROUTES.replace(f'"app.{DOMAIN}"', f'"app..{DOMAIN}"'), r"app\.\."),
     "wildcard_inside": (ROUTES.replace(f'"app.{DOMAIN}"', f'"a*p.{DOMAIN}"'), r"a\*p"),
     "unsupported_feature": (ROUTES.replace("  - route:", "  - rewrite:\n      uri: /x\n    route:"), "rewrite"),
-    "unsupported_tls_mode": (GATEWAY.replace("mode: SIMPLE", "mode: MUTUAL"), "MUTUAL"),
+    "unsupported_tls_mode": (GATEWAY.replace("mode: SIMPLE", "mode: AUTO_PASSTHROUGH"), "AUTO_PASSTHROUGH"),
     "bad_base64": (
         "apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\n  namespace: istio-system\ndata:\n  tls.crt: '!!!'\n",
         r"tls\.crt|base64",

@@ -259,5 +259,160 @@ TEST(CheckServerCertificate, WarnsOfSuitesThatDoNotSuitTheKey) {
                   .has(config::Severity::warning, "needs an ECDSA key"));
 }
 
+// --- Two pairs, and client certificates ------------------------------------------------------------
+
+std::shared_ptr<snapshot::KeyPair> key_pair(const test::CertificateOptions& options, std::string_view name) {
+  const test::PemPair pem = test::make_pair(options);
+  auto pair = std::make_shared<snapshot::KeyPair>();
+  pair->chain_pem = pem.certificate;
+  pair->key_pem = pem.key;
+  pair->secret_name = name;
+  pair->place = {"secret.yaml", 3, 1};
+  return pair;
+}
+
+test::CertificateOptions good_ecdsa() {
+  test::CertificateOptions options = good();
+  options.is_ecdsa = true;
+  return options;
+}
+
+Checked check_server(const snapshot::TlsServer& server) {
+  config::Diagnostics diagnostics;
+  const bool can_serve = check_server_certificates(server, now, diagnostics);
+  return {can_serve, diagnostics.sorted()};
+}
+
+snapshot::TlsServer server_with(std::vector<std::shared_ptr<const snapshot::KeyPair>> pairs) {
+  snapshot::TlsServer server;
+  server.name = "https/default/gw";
+  server.hosts = {"gateway.example.com"};
+  server.settings = rsa_suites;
+  server.key_pairs = std::move(pairs);
+  server.place = {"gateway.yaml", 9, 5};
+  return server;
+}
+
+TEST(CheckServerCertificates, TakesOneOfEachType) {
+  const Checked checked = check_server(server_with({key_pair(good(), "rsa"), key_pair(good_ecdsa(), "ecdsa")}));
+  EXPECT_TRUE(checked.can_serve);
+  EXPECT_TRUE(checked.diagnostics.empty()) << "the RSA suites suit one of them: " << checked.diagnostics[0].message;
+}
+
+TEST(CheckServerCertificates, RefusesTwoOfOneType) {
+  const Checked checked = check_server(server_with({key_pair(good(), "one"), key_pair(good(), "two")}));
+  EXPECT_FALSE(checked.can_serve);
+  EXPECT_TRUE(
+      checked.has(config::Severity::error,
+                  "server https/default/gw: of two certificates one must have an RSA key and the other an ECDSA "
+                  "key, these are one (RSA-2048) and two (RSA-2048)"));
+  EXPECT_EQ(checked.diagnostics.front().place.to_string(), "gateway.yaml:9:5");
+}
+
+TEST(CheckServerCertificates, LooksAtEachOfThem) {
+  test::CertificateOptions expired = good_ecdsa();
+  expired.not_after = now - 1s;
+  const Checked checked = check_server(server_with({key_pair(good(), "rsa"), key_pair(expired, "ecdsa")}));
+  EXPECT_FALSE(checked.can_serve);
+  EXPECT_TRUE(checked.has(config::Severity::error, "ecdsa: the certificate (CN=localhost) expired"));
+}
+
+TEST(CheckServerCertificates, CallThePartsAsTheDocumentDoes) {
+  const auto pair = key_pair(good(), "/etc/certs/tls.pem");
+  pair->key_pem = "nothing";
+  pair->chain_name = "serverCertificate";
+  pair->key_name = "privateKey";
+  EXPECT_TRUE(check_server(server_with({pair}))
+                  .has(config::Severity::error, "/etc/certs/tls.pem: privateKey holds no PEM private key"));
+  pair->chain_pem = "nothing";
+  EXPECT_TRUE(check_server(server_with({pair}))
+                  .has(config::Severity::error, "/etc/certs/tls.pem: serverCertificate holds no PEM certificate"));
+}
+
+Checked check_client_ca(const std::string& ca, const std::string& crl = "") {
+  snapshot::TlsServer server = server_with({key_pair(good(), "rsa")});
+  server.settings.client_certificates = snapshot::ClientCertificates::required;
+  server.settings.client_verification = snapshot::PeerVerification{
+      .ca_pem = ca, .crl_pem = crl, .source_name = "istio-system/ca", .place = {"ca.yaml", 3, 1}};
+  return check_server(server);
+}
+
+TEST(CheckClientCa, NeedsACertificateThatCanBeParsed) {
+  const std::string ca = test::make_pair(good()).certificate;
+  const std::string broken = "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n";
+  EXPECT_TRUE(check_client_ca(ca + ca).diagnostics.empty());
+  const Checked nothing = check_client_ca("nothing");
+  EXPECT_FALSE(nothing.can_serve);
+  EXPECT_TRUE(
+      nothing.has(config::Severity::error, "istio-system/ca: the text with CA certificates holds no PEM certificate"));
+  EXPECT_EQ(nothing.diagnostics.front().place.to_string(), "ca.yaml:3:1");
+  EXPECT_TRUE(check_client_ca(broken).has(config::Severity::error, "cannot be parsed"));
+  const Checked some = check_client_ca(broken + ca);
+  EXPECT_TRUE(some.can_serve);
+  EXPECT_TRUE(some.has(config::Severity::warning, "1 of 2 CA certificates cannot be used"));
+}
+
+TEST(CheckClientCa, WarnsOfOneThatHasExpired) {
+  test::CertificateOptions expired = good();
+  expired.not_after = now - 1s;
+  const Checked checked = check_client_ca(test::make_pair(good()).certificate + test::make_pair(expired).certificate);
+  EXPECT_TRUE(checked.can_serve);
+  EXPECT_EQ(checked.diagnostics.size(), 1U);
+  EXPECT_TRUE(checked.has(config::Severity::warning,
+                          "istio-system/ca: the CA certificate (CN=localhost) expired on 2026-11-25T09:59:59Z"));
+}
+
+TEST(CheckClientCa, RefusesARevocationListThatIsNotPem) {
+  const std::string ca = test::make_pair(good()).certificate;
+  EXPECT_TRUE(check_client_ca(ca, "\x30\x82").has(config::Severity::error, "openssl crl -inform DER"));
+  EXPECT_TRUE(check_client_ca(ca, "-----BEGIN X509 CRL-----\n").can_serve);
+}
+
+Checked check_upstream(const snapshot::UpstreamTls& upstream) {
+  config::Diagnostics diagnostics;
+  const bool is_usable = check_client_certificate(upstream, now, diagnostics);
+  return {is_usable, diagnostics.sorted()};
+}
+
+TEST(CheckClientCertificate, LooksAtThePairOfADestinationRuleWithoutItsNames) {
+  snapshot::UpstreamTls upstream;
+  upstream.name = "DestinationRule default/rule";
+  EXPECT_TRUE(check_upstream(upstream).can_serve) << "nothing to check: the system's CAs, no certificate";
+  test::CertificateOptions nameless = good();
+  nameless.alternative_names.clear();
+  upstream.key_pair = key_pair(nameless, "istio-system/client");
+  const Checked checked = check_upstream(upstream);
+  EXPECT_TRUE(checked.can_serve);
+  EXPECT_TRUE(checked.diagnostics.empty()) << "nobody connects to it by a name";
+  test::CertificateOptions expired = good();
+  expired.not_after = now - 1s;
+  upstream.key_pair = key_pair(expired, "istio-system/client");
+  EXPECT_TRUE(check_upstream(upstream).has(config::Severity::error, "istio-system/client: the certificate"));
+  EXPECT_FALSE(check_upstream(upstream).can_serve);
+}
+
+TEST(CheckClientCertificate, LooksAtTheCaAndTheRevocationList) {
+  snapshot::UpstreamTls upstream;
+  upstream.name = "DestinationRule default/rule";
+  upstream.verification.ca_pem = "nothing";
+  upstream.verification.source_name = "istio-system/ca";
+  EXPECT_TRUE(check_upstream(upstream).has(config::Severity::error, "istio-system/ca: the text with CA certificates"));
+  upstream.verifies = false;
+  EXPECT_TRUE(check_upstream(upstream).can_serve);
+  upstream = {};
+  upstream.name = "DestinationRule default/rule";
+  upstream.verification.crl_pem = "not PEM";
+  EXPECT_TRUE(check_upstream(upstream).has(config::Severity::error,
+                                           "DestinationRule default/rule: the certificate revocation list is not PEM"));
+}
+
+TEST(CheckClientCertificate, SaysThatWhatIsIncompleteCannotBeUsed) {
+  snapshot::UpstreamTls upstream;
+  upstream.is_complete = false;
+  const Checked checked = check_upstream(upstream);
+  EXPECT_FALSE(checked.can_serve);
+  EXPECT_TRUE(checked.diagnostics.empty()) << "config/ has said it";
+}
+
 }  // namespace
 }  // namespace sluice::certs

@@ -27,6 +27,30 @@ const std::vector<std::string>& documents() {
       std::string(app_entry),
       "apiVersion: v1\nkind: Secret\nmetadata: {name: certs, namespace: istio-system}\nstringData: {tls.crt: chain, "
       "tls.key: key}\n---\n",
+      // TLS with clients, TCP, passthrough, and TLS to a destination.
+      "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: three, annotations: "
+      "{sluice.io/ticket-key-secret: tickets}}\nspec: {servers: [{port: {number: 8443, name: mutual, protocol: HTTPS}, "
+      "hosts: ['*'], tls: {mode: MUTUAL, credentialName: clients, subjectAltNames: [x, y], verifyCertificateSpki: "
+      "[AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=], verifyCertificateHash: "
+      "['000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff']}}, {port: {number: 9443, name: passed, "
+      "protocol: TLS}, hosts: ['*'], tls: {mode: PASSTHROUGH}}, {port: {number: 9000, name: tcp, protocol: TCP}, "
+      "hosts: "
+      "['*']}]}\n---\n",
+      "apiVersion: v1\nkind: Secret\nmetadata: {name: clients, namespace: istio-system}\nstringData: {tls.crt: chain, "
+      "tls.key: key, ca.crt: clients-ca, ca.crl: revoked, tls.ocsp-staple: MAMKAQA=}\n---\n",
+      "apiVersion: v1\nkind: Secret\nmetadata: {name: tickets, namespace: istio-system}\nstringData: {current: "
+      "'CURRENT7890123456name-and-then-key-material-1234', previous: "
+      "'PREVIOUS890123456name-and-then-key-material-1234'}\n---\n",
+      virtual_service("c",
+                      "hosts: ['*.passed.example.com'], gateways: [three], tls: [{match: [{sniHosts: "
+                      "[a.passed.example.com]}], route: [{destination: {host: app.example}}]}], tcp: [{route: "
+                      "[{destination: {host: other.example}}]}]"),
+      "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: rule}\nspec: {host: app.example, "
+      "trafficPolicy: {loadBalancer: {simple: RANDOM}, connectionPool: {tcp: {connectTimeout: 2s}}, tls: {mode: "
+      "MUTUAL, "
+      "credentialName: upstream, sni: sni.example, subjectAltNames: [z.example]}}}\n---\n",
+      "apiVersion: v1\nkind: Secret\nmetadata: {name: upstream, namespace: istio-system}\nstringData: {tls.crt: "
+      "upstream-chain, tls.key: upstream-key, ca.crt: upstream-ca}\n---\n",
   };
   return all;
 }
@@ -83,6 +107,28 @@ TEST(SnapshotHash, ChangesWithEveryChangeOfMeaning) {
       {"mode: SIMPLE", "mode: SIMPLE, cipherSuites: [ECDHE-RSA-AES128-GCM-SHA256]"},
       {"gateways: [two]", "gateways: [one]"},
       {"'*']}", "'*'], tls: {httpsRedirect: true}}"},
+      {"mode: MUTUAL, credentialName: clients", "mode: OPTIONAL_MUTUAL, credentialName: clients"},
+      {"[x, y]", "[x]"},
+      {"AAECAw", "BAECAw"},
+      {"1eff", "1eee"},
+      {"clients-ca", "other-ca"},
+      {"revoked", "revoked-too"},
+      {"MAMKAQA=", "MAMKAQE="},
+      {"CURRENT7890", "CURRENT789x"},
+      {"PREVIOUS890", "PREVIOUS89x"},
+      {"name: tcp, protocol: TCP", "name: tcp, protocol: HTTP"},
+      {"protocol: TLS}, hosts: ['*'], tls: {mode: PASSTHROUGH}",
+       "protocol: TLS}, hosts: ['*'], tls: {mode: SIMPLE, credentialName: certs}"},
+      {"[a.passed.example.com]", "[b.passed.example.com]"},
+      {"tcp: [{route: [{destination: {host: other.example}", "tcp: [{route: [{destination: {host: app.example}"},
+      {"simple: RANDOM", "simple: ROUND_ROBIN"},
+      {"connectTimeout: 2s", "connectTimeout: 3s"},
+      {"mode: MUTUAL, credentialName: upstream", "mode: SIMPLE, credentialName: upstream"},
+      {"sni: sni.example", "sni: other.example"},
+      {"[z.example]", "[zz.example]"},
+      {"upstream-chain", "another-chain"},
+      {"upstream-ca", "another-ca"},
+      {"mode: MUTUAL, credentialName: upstream, sni: sni.example, subjectAltNames: [z.example]", "mode: DISABLE"},
   };
   for (const auto& [from, to] : changes) {
     EXPECT_TRUE(hashes.insert(changed(from, to)).second) << from << " -> " << to;
@@ -90,6 +136,10 @@ TEST(SnapshotHash, ChangesWithEveryChangeOfMeaning) {
 }
 
 TEST(SnapshotHash, DoesNotDependOnThePrivateKey) {
+  EXPECT_EQ(changed("tls.key: upstream-key", "tls.key: another"), hash_of({{"all.yaml", joined(documents())}}));
+  EXPECT_EQ(changed("material-1234', previous", "material-9999', previous"),
+            hash_of({{"all.yaml", joined(documents())}}))
+      << "of a ticket key only the name";
   EXPECT_EQ(changed("tls.key: key", "tls.key: another encoding of it"), hash_of({{"all.yaml", joined(documents())}}));
 }
 

@@ -1,0 +1,135 @@
+#include "config/destination_rules.h"
+
+#include "base/limits.h"
+#include "config/host_name.h"
+#include "config/service_host.h"
+#include "config/tls_settings.h"
+#include "config/visibility.h"
+#include "config/wording.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+namespace sluice::config {
+
+namespace {
+
+using snapshot::LoadBalancing;
+
+LoadBalancing load_balancing(std::string_view simple) noexcept {
+  if (simple == "ROUND_ROBIN") return LoadBalancing::round_robin;
+  return simple == "RANDOM" ? LoadBalancing::random : LoadBalancing::least_request;  // LEAST_CONN is its older name
+}
+
+bool has_tls(const ClientTls& tls) noexcept { return tls.mode.value == "SIMPLE" || tls.mode.value == "MUTUAL"; }
+
+}  // namespace
+
+DestinationRules::DestinationRules(const Model& model, Credentials& credentials, Diagnostics& diagnostics)
+    : credentials_(credentials), diagnostics_(diagnostics) {
+  for (const DestinationRule& rule : model.destination_rules) {
+    if (rule.is_broken) continue;
+    if (!is_exported(rule.spec.export_to, rule.name_space())) {
+      diagnostics.warning(rule.place(), fmt::format("{} is not exported to {}, where the gateway is: it has no effect",
+                                                    rule.title(), gateway_namespace));
+      continue;
+    }
+    const std::string host = full_host(rule.spec.host.value, rule.name_space());
+    if (by_host_.add(host, static_cast<uint32_t>(rules_.size()))) {
+      rules_.push_back(&rule);
+      continue;
+    }
+    const DestinationRule& first = *rules_[*by_host_.find_pattern(host)];
+    diagnostics.warning(rule.spec.host.node->place(),
+                        fmt::format("{} has no effect: {} ({}) comes first and is for the same host {}", rule.title(),
+                                    first.title(), first.place().to_string(), in_quotes(host)));
+  }
+}
+
+DestinationRules::Policy DestinationRules::policy_of(const DestinationRule& rule, uint32_t port) {
+  const TrafficPolicy& policy = rule.spec.traffic_policy;
+  const auto of_port = std::ranges::find_if(
+      policy.port_level_settings, [&](const PortTrafficPolicy& some) { return some.port.number.value == port; });
+  if (of_port != policy.port_level_settings.end())
+    return {of_port->load_balancer, of_port->connection_pool, of_port->tls};
+  return {policy.load_balancer, policy.connection_pool, policy.tls};
+}
+
+void DestinationRules::apply(snapshot::Cluster& cluster, uint32_t port, const std::vector<Text>& names) {
+  const std::optional<uint32_t> index = by_host_.find(cluster.host);
+  if (!index) return;
+  const Policy policy = policy_of(*rules_[*index], port);
+  cluster.load_balancing = load_balancing(policy.load_balancer.simple.value);
+  if (const TimeSpan& timeout = policy.connection_pool.tcp.connect_timeout; timeout.node != nullptr)
+    cluster.connect_timeout = timeout.value;
+  if (!has_tls(policy.tls)) return;
+  cluster.tls = upstream_tls(*rules_[*index], policy.tls);
+  std::vector<std::string>& accepted = cluster.tls->verification.subject_alt_names;
+  if (!cluster.tls->verifies || !accepted.empty()) return;
+  for (const Text& name : names) accepted.emplace_back(name.value);
+}
+
+const snapshot::UpstreamTls& DestinationRules::upstream_tls(const DestinationRule& rule, const ClientTls& tls) {
+  const auto [made, is_new] = made_.try_emplace(&tls);
+  snapshot::UpstreamTls& result = made->second;
+  if (!is_new) return result;
+  result.name = rule.title();
+  result.place = tls.node->place();
+  result.server_name = normalised_host(tls.sni.value);
+  result.verifies = !tls.insecure_skip_verify.value;
+  Diagnostics said_by_validation;
+  result.verification.subject_alt_names = subject_alt_names(tls.subject_alt_names, said_by_validation);
+  result.verification.place = result.place;
+  tls.credential_name ? read_secret(rule, tls, result) : read_files(tls, result);
+  return result;
+}
+
+// With mode SIMPLE only the CA is taken from the Secret, as in Istio.
+void DestinationRules::read_secret(const DestinationRule& rule, const ClientTls& tls, snapshot::UpstreamTls& result) {
+  const SecretUse use{rule, "credentialName", "requests to its host get 503"};
+  const bool is_mutual = tls.mode.value == "MUTUAL";
+  const SecretStore::CredentialCa ca = credentials_.secrets.ca_of_credential(tls.credential_name, use);
+  if (is_mutual || !ca.is_known) {
+    // For SIMPLE, only to say that it is missing.
+    const Secret* secret = credentials_.secrets.find(tls.credential_name, use);
+    if (is_mutual && secret != nullptr) result.key_pair = credentials_.secrets.key_pair(*secret);
+    result.is_complete = ca.is_known && (!is_mutual || result.key_pair != nullptr);
+  }
+  if (ca.bundle && result.verifies) {
+    result.verification.ca_pem = ca.bundle->ca_pem;
+    result.verification.crl_pem = ca.bundle->crl_pem;
+    result.verification.source_name = ca.bundle->source_name;
+    result.verification.place = ca.bundle->place;
+  }
+  if (!ca.bundle && ca.is_known && !is_mutual) {
+    diagnostics_.error(
+        tls.credential_name.node->place(),
+        fmt::format("credentialName {}: the Secret has neither cacert nor ca.crt, which is all that mode "
+                    "SIMPLE takes from it; without credentialName the system's CAs are trusted",
+                    in_quotes(tls.credential_name.value)));
+  }
+}
+
+void DestinationRules::read_files(const ClientTls& tls, snapshot::UpstreamTls& result) {
+  snapshot::PeerVerification& verification = result.verification;
+  if (tls.mode.value == "MUTUAL") {
+    result.key_pair =
+        credentials_.files.key_pair({tls.client_certificate, "clientCertificate"}, {tls.private_key, "privateKey"});
+    result.is_complete = result.key_pair != nullptr;
+  }
+  if (tls.ca_certificates) {
+    verification.source_name = tls.ca_certificates.value;
+    verification.place = tls.ca_certificates.node->place();
+    result.is_complete &= credentials_.files.append({tls.ca_certificates, "caCertificates"},
+                                                    limits::credential_file_bytes_max, verification.ca_pem);
+  }
+  if (tls.ca_crl) {
+    result.is_complete &=
+        credentials_.files.append({tls.ca_crl, "caCrl"}, limits::revocation_list_bytes_max, verification.crl_pem);
+  }
+}
+
+}  // namespace sluice::config
