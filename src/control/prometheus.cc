@@ -17,6 +17,7 @@ namespace {
 using observe::RequestMetrics;
 using observe::ShardCounters;
 using observe::ShardObserver;
+using observe::TcpMetrics;
 using Shards = std::span<const ShardObserver* const>;
 
 // --- The format: https://prometheus.io/docs/instrumenting/exposition_formats/ ------------------------
@@ -57,17 +58,33 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
-// --- Requests, of all shards together -------------------------------------------------------------------
+// --- Requests and TCP connections, of all shards together ---------------------------------------------------
 
 struct LabelSet {
   std::string destination_service;
   std::string service_name;
   std::string service_namespace;
-  std::string response_code;
   std::string response_flags;
+  std::string response_code;  // TCP: empty
 
   friend auto operator<=>(const LabelSet&, const LabelSet&) = default;
 };
+
+template <typename Series>
+LabelSet labels_of(const Series& series) {
+  // "other": what found the shard's table full.
+  if (series.is_overflow) return {"other", "other", "other", "other", "other"};
+  const auto known = [](const std::string& text) { return text.empty() ? std::string("unknown") : text; };
+  const observe::DestinationLabels& destination = series.destination;
+  char room[observe::response_flags_text_max];
+  LabelSet labels{known(destination.service),
+                  known(destination.service_name),
+                  known(destination.service_namespace),
+                  std::string(observe::write_flags(series.flags, room)),
+                  {}};
+  if constexpr (requires { series.status; }) labels.response_code = std::to_string(series.status);
+  return labels;
+}
 
 template <size_t kBuckets>
 struct Buckets {
@@ -90,15 +107,6 @@ struct RequestTotals {
 
 using Requests = std::map<LabelSet, RequestTotals>;
 
-LabelSet labels_of(const RequestMetrics::Series& series) {
-  // "other": what found the shard's table full.
-  if (series.is_overflow) return {"other", "other", "other", "other", "other"};
-  const auto known = [](const std::string& text) { return text.empty() ? std::string("unknown") : text; };
-  char room[observe::response_flags_text_max];
-  return {known(series.destination_service), known(series.service_name), known(series.service_namespace),
-          std::to_string(series.status), std::string(observe::write_flags(series.flags, room))};
-}
-
 Requests sum_up(Shards shards) {
   Requests requests;
   for (const ShardObserver* shard : shards) {
@@ -115,8 +123,8 @@ Requests sum_up(Shards shards) {
 
 // Istio's standard labels, in its order. What only the mesh knows (workloads, principals) is "unknown", and the
 // revision "latest", as Istio has it for peers without a sidecar; for the reporter "source" so is the security
-// policy; grpc_response_status is empty for what is not gRPC.
-std::string text_of(const LabelSet& labels) {
+// policy; grpc_response_status is empty for what is not gRPC. TCP has neither it nor a code.
+std::string text_of(const LabelSet& labels, std::string_view protocol, std::string_view code_labels) {
   return fmt::format(
       "reporter=\"source\",source_workload=\"unknown\",source_canonical_service=\"unknown\","
       "source_canonical_revision=\"latest\",source_workload_namespace=\"unknown\",source_principal=\"unknown\","
@@ -125,10 +133,14 @@ std::string text_of(const LabelSet& labels) {
       "destination_canonical_revision=\"latest\",destination_workload_namespace=\"unknown\","
       "destination_principal=\"unknown\",destination_app=\"unknown\",destination_version=\"unknown\","
       "destination_service=\"{}\",destination_service_name=\"{}\",destination_service_namespace=\"{}\","
-      "destination_cluster=\"unknown\",request_protocol=\"http\","
-      "response_code=\"{}\",grpc_response_status=\"\",response_flags=\"{}\",connection_security_policy=\"unknown\"",
-      escaped(labels.destination_service), escaped(labels.service_name), escaped(labels.service_namespace),
-      labels.response_code, labels.response_flags);
+      "destination_cluster=\"unknown\",request_protocol=\"{}\",{}response_flags=\"{}\","
+      "connection_security_policy=\"unknown\"",
+      escaped(labels.destination_service), escaped(labels.service_name), escaped(labels.service_namespace), protocol,
+      code_labels, labels.response_flags);
+}
+
+std::string request_labels(const LabelSet& labels) {
+  return text_of(labels, "http", fmt::format("response_code=\"{}\",grpc_response_status=\"\",", labels.response_code));
 }
 
 // `unit`: how many of the counted unit make one of the exposed unit.
@@ -150,20 +162,49 @@ void put_histogram(Exposition& out, std::string_view name, const std::string& la
 void put_requests(Exposition& out, Shards shards) {
   const Requests requests = sum_up(shards);
   out.family("istio_requests_total", "counter", "Requests that have ended.");
-  for (const auto& [labels, totals] : requests) out.sample("istio_requests_total", text_of(labels), totals.requests);
+  for (const auto& [labels, totals] : requests)
+    out.sample("istio_requests_total", request_labels(labels), totals.requests);
   out.family("istio_request_duration_milliseconds", "histogram", "From a request's first byte to its response's last.");
   for (const auto& [labels, totals] : requests) {
-    put_histogram(out, "istio_request_duration_milliseconds", text_of(labels), observe::duration_bounds_us,
+    put_histogram(out, "istio_request_duration_milliseconds", request_labels(labels), observe::duration_bounds_us,
                   totals.durations_us, 1000);
   }
   out.family("istio_request_bytes", "histogram", "Content of requests.");
   for (const auto& [labels, totals] : requests) {
-    put_histogram(out, "istio_request_bytes", text_of(labels), observe::size_bounds, totals.request_bytes, 1);
+    put_histogram(out, "istio_request_bytes", request_labels(labels), observe::size_bounds, totals.request_bytes, 1);
   }
   out.family("istio_response_bytes", "histogram", "Content of responses.");
   for (const auto& [labels, totals] : requests) {
-    put_histogram(out, "istio_response_bytes", text_of(labels), observe::size_bounds, totals.response_bytes, 1);
+    put_histogram(out, "istio_response_bytes", request_labels(labels), observe::size_bounds, totals.response_bytes, 1);
   }
+}
+
+struct TcpTotals {
+  uint64_t opened = 0;
+  uint64_t closed = 0;
+  uint64_t received_bytes = 0;
+  uint64_t sent_bytes = 0;
+};
+
+void put_tcp(Exposition& out, Shards shards) {
+  std::map<LabelSet, TcpTotals> connections;
+  for (const ShardObserver* shard : shards) {
+    shard->tcp.for_each([&connections](const TcpMetrics::Series& series) {
+      TcpTotals& totals = connections[labels_of(series)];
+      totals.opened += series.opened.value();
+      totals.closed += series.closed.value();
+      totals.received_bytes += series.received_bytes.value();
+      totals.sent_bytes += series.sent_bytes.value();
+    });
+  }
+  const auto put = [&](std::string_view name, std::string_view help, uint64_t TcpTotals::* total) {
+    out.family(name, "counter", help);
+    for (const auto& [labels, totals] : connections) out.sample(name, text_of(labels, "tcp", {}), totals.*total);
+  };
+  put("istio_tcp_connections_opened_total", "Connections without HTTP that were opened.", &TcpTotals::opened);
+  put("istio_tcp_connections_closed_total", "Connections without HTTP that have ended.", &TcpTotals::closed);
+  put("istio_tcp_received_bytes_total", "Bytes from the clients of such connections.", &TcpTotals::received_bytes);
+  put("istio_tcp_sent_bytes_total", "Bytes to the clients of such connections.", &TcpTotals::sent_bytes);
 }
 
 // --- Counters of the shards -------------------------------------------------------------------------------
@@ -205,7 +246,8 @@ constexpr ShardMetric kShardMetrics[] = {
     {"sluice_upstream_sent_bytes_total", "counter", "Bytes sent to upstreams.", &ShardCounters::upstream_bytes_sent},
     {"sluice_spliced_bytes_total", "counter", "Bytes moved without a copy through user space.",
      &ShardCounters::spliced_bytes},
-    {"sluice_tunnels_active", "gauge", "Connections that were upgraded.", &ShardCounters::tunnels_active},
+    {"sluice_tunnels_active", "gauge", "Connections that carry bytes and no HTTP: upgraded, TCP, TLS passthrough.",
+     &ShardCounters::tunnels_active},
     {"sluice_receive_buffers_exhausted_total", "counter", "Receives that found no free buffer and waited.",
      &ShardCounters::receive_buffers_exhausted},
     {"sluice_ring_completion_overflows_total", "counter", "Overflows of a completion queue.",
@@ -290,6 +332,7 @@ void put_process(Exposition& out, const ProcessFacts& process) {
 std::string to_prometheus(const ProcessState::View& view, const ProcessFacts& process) {
   Exposition out;
   put_requests(out, view.shards);
+  put_tcp(out, view.shards);
   put_shards(out, view.shards);
   out.single("sluice_access_log_lost_bytes_total", "counter", "Bytes that could not be written to the access log.",
              view.access_log_lost_bytes);

@@ -173,7 +173,7 @@ char* write_default_line(const RequestRecord& record, char* at) noexcept {
   line.put(' ');
   line.put_escaped(record.path);
   line.put(' ');
-  line.put(protocol_text(record.version));
+  line.put(record.is_tcp ? "-" : protocol_text(record.version));
   line.put("\" ");
   put_response(line, record);
   line.put(' ');

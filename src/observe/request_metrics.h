@@ -1,20 +1,16 @@
 // istio_requests_total, istio_request_duration_milliseconds, istio_request_bytes and
-// istio_response_bytes of one shard, by label set. A fixed open-addressed table of bounded size: label
-// sets beyond it are counted under an overflow entry, so no client can grow the process. The shard
-// inserts and adds; any thread reads entries that were published (acquire/release on `used`).
+// istio_response_bytes of one shard, by label set (observe/series_table.h). The shard counts, any thread reads.
 #pragma once
 
 #include "base/counters.h"
-#include "base/limits.h"
+#include "observe/destination_labels.h"
 #include "observe/request_record.h"
+#include "observe/series_table.h"
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <string>
 
 namespace sluice::observe {
 
@@ -44,9 +40,7 @@ class RequestMetrics {
  public:
   // One label set and what was counted under it. The labels never change.
   struct Series {
-    std::string destination_service;  // empty: no cluster was chosen
-    std::string service_name;
-    std::string service_namespace;
+    DestinationLabels destination;
     uint16_t status = 0;
     ResponseFlags flags;
     bool is_overflow = false;  // everything that found the table full
@@ -57,35 +51,17 @@ class RequestMetrics {
     Histogram<size_bounds.size()> response_bytes;
   };
 
-  RequestMetrics();
-  RequestMetrics(const RequestMetrics&) = delete;
-  RequestMetrics& operator=(const RequestMetrics&) = delete;
-  ~RequestMetrics();
-
   // Shard only. Allocates only for a label set that is new.
   void count(const RequestRecord& record) noexcept;
 
   // Any thread: calls visit(const Series&) for every label set that has been seen.
   template <typename Visit>
   void for_each(Visit visit) const {
-    const uint32_t used = table_->used.load(std::memory_order_acquire);
-    for (uint32_t i = 0; i < used; ++i) visit(static_cast<const Series&>(*table_->series[i]));
+    table_.for_each(visit);
   }
 
  private:
-  static constexpr size_t kSeriesMax = limits::metric_label_sets_max;
-  static constexpr size_t kSlots = 2 * kSeriesMax;  // at most half full: short probes
-  static_assert((kSlots & (kSlots - 1)) == 0 && kSeriesMax < UINT16_MAX);
-
-  struct Table {
-    std::array<std::unique_ptr<Series>, kSeriesMax> series;  // the first `used` are set and stay
-    std::atomic<uint32_t> used{0};
-    std::array<uint16_t, kSlots> slots{};  // shard only: index into `series` + 1; 0: free
-  };
-
-  [[nodiscard]] Series& series_of(const RequestRecord& record);
-
-  std::unique_ptr<Table> table_;
+  SeriesTable<Series> table_;
 };
 
 }  // namespace sluice::observe

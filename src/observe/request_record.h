@@ -1,5 +1,6 @@
-// What is known of a request when it ends: the one source of the access log line and of the metrics.
-// Filled by proxy::Exchange on its shard; the views live as long as the exchange.
+// What is known of a request when it ends, or of a connection that carries no HTTP (is_tcp): the one source of the
+// access log line and of the metrics. Filled by proxy::Exchange and proxy::TcpProxy on their shard; the views live
+// as long as these.
 #pragma once
 
 #include "base/address.h"
@@ -51,6 +52,7 @@ struct RequestRecord {
   Duration duration{};
   int64_t upstream_service_ms = -1;  // time to the response's head; -1: no response
 
+  bool is_tcp = false;      // no HTTP: no method, path, protocol and status
   std::string_view method;  // empty: no head was understood
   std::string_view path;    // with query, as the client sent it
   http::Version version = http::Version::http_1_1;
@@ -61,11 +63,11 @@ struct RequestRecord {
 
   uint16_t status = 0;  // 0: the client left before a response
   ResponseFlags flags;
-  std::string_view details;  // %RESPONSE_CODE_DETAILS%: "via_upstream", "route_not_found", ...
+  std::string_view details;  // %RESPONSE_CODE_DETAILS%: "via_upstream", "route_not_found", ...; TCP: why it ended
   std::string_view connection_termination_details;
   std::string_view upstream_failure_reason;
-  uint64_t bytes_received = 0;  // request body
-  uint64_t bytes_sent = 0;      // response body
+  uint64_t bytes_received = 0;  // request body; TCP: from the client
+  uint64_t bytes_sent = 0;      // response body; TCP: to the client
 
   const snapshot::Cluster* cluster = nullptr;  // null: none chosen
   const snapshot::Route* route = nullptr;

@@ -1,4 +1,4 @@
-// A shard's side of observation: its counters, its request metrics and its access log buffer. The
+// A shard's side of observation: its counters, its metrics by label and its access log buffer. The
 // shard writes, the control plane reads at any time (relaxed atomics, single-producer ring buffer);
 // nothing here blocks, locks or allocates in steady state.
 #pragma once
@@ -7,6 +7,7 @@
 #include "observe/access_log.h"
 #include "observe/request_metrics.h"
 #include "observe/request_record.h"
+#include "observe/tcp_metrics.h"
 
 namespace sluice::observe {
 
@@ -38,11 +39,18 @@ struct ShardCounters {
 struct ShardObserver {
   ShardCounters counters;
   RequestMetrics requests;
+  TcpMetrics tcp;
   AccessLogBuffer access_log;
 
   // A request has ended: metrics, and a line when the access log is on.
   void on_request_end(const RequestRecord& record) noexcept {
     requests.count(record);
+    if (access_log.is_enabled()) access_log.write_line(record);
+  }
+
+  // A connection without HTTP has ended that was counted as opened.
+  void on_tcp_end(const RequestRecord& record) noexcept {
+    tcp.series_of(record.cluster, record.flags).closed.add();
     if (access_log.is_enabled()) access_log.write_line(record);
   }
 };

@@ -4,7 +4,6 @@
 #include "http/hygiene.h"
 #include "proxy/client_connection.h"
 
-#include <cerrno>
 #include <utility>
 
 namespace sluice::proxy {
@@ -22,13 +21,14 @@ Exchange::Exchange(Services& services, ClientConnection& client) noexcept
       request_reader_(http::Http1Reader::Role::requests),
       request_(arena_),
       response_(arena_),
+      upstream_(services, {.on_change = on_upstream_change, .owner = this}),
       timer_(on_timeout, this),
       started_at_(services.loop.now()) {
   services_.observer.counters.requests_active.add();
 }
 
 Exchange::~Exchange() {
-  CHECK(state_ == State::ended && upstream_ == nullptr && snapshot_ == nullptr);
+  CHECK(state_ == State::ended && snapshot_ == nullptr);
   services_.observer.counters.requests_active.subtract();
 }
 
@@ -48,8 +48,7 @@ Exchange::Outcome Exchange::advance() {
     }
     case State::connecting:
       if (client_.transport().stream().has_receive_ended() && client_.transport().is_at_end()) return on_client_lost();
-      if (upstream_->connect_error() != 0) return on_connect_failed();
-      return upstream_->is_ready() ? on_upstream_ready() : Outcome::pending;
+      return on_borrowed(upstream_.look_at_connect(BorrowedUpstream::Wanted::any));
     case State::forwarding: return forward_both_ways();
     case State::tunnelling: return advance_tunnel();
     case State::ended: break;
@@ -91,41 +90,34 @@ Exchange::Outcome Exchange::on_request_head() {
       return reply_locally(503, "cluster_not_found");
     case route::Outcome::forward: break;
   }
-  return borrow_upstream(/*fresh=*/false);
+  return borrow_upstream(BorrowedUpstream::Wanted::any);
 }
 
 // --- 5. An upstream connection ---------------------------------------------------------------------
 
-Exchange::Outcome Exchange::borrow_upstream(bool fresh) {
-  endpoint_ = snapshot_->clusters.choose(decision_.cluster, services_.random, endpoint_);
-  if (endpoint_ == nullptr) {
-    flags_.set(ResponseFlag::no_healthy_upstream);
-    return reply_locally(503, "no_healthy_upstream", "no healthy upstream");
-  }
-  const snapshot::Cluster& cluster = snapshot_->tables.clusters[decision_.cluster];
-  ++connect_attempts_;
-  ++endpoint_->active_requests;
-  upstream_address_ = endpoint_->address();
-  upstream_ = &services_.upstreams.borrow(*endpoint_, cluster.connect_timeout, fresh,
-                                          {.on_change = on_upstream_change, .owner = this});
+Exchange::Outcome Exchange::borrow_upstream(BorrowedUpstream::Wanted wanted) {
   state_ = State::connecting;
-  return upstream_->is_ready() ? on_upstream_ready() : Outcome::pending;
+  return on_borrowed(upstream_.borrow(*snapshot_, decision_.cluster, wanted));
+}
+
+Exchange::Outcome Exchange::on_borrowed(BorrowedUpstream::Status status) {
+  switch (status) {
+    case BorrowedUpstream::Status::connecting: return Outcome::pending;
+    case BorrowedUpstream::Status::ready: return on_upstream_ready();
+    case BorrowedUpstream::Status::unavailable:
+      flags_.set(ResponseFlag::no_healthy_upstream);
+      return reply_locally(503, "no_healthy_upstream", "no healthy upstream");
+    case BorrowedUpstream::Status::failed:
+      flags_.set(ResponseFlag::upstream_connection_failure);
+      flags_.set(ResponseFlag::upstream_retry_limit_exceeded);
+      return reply_locally(
+          503, "upstream_reset_before_response_started{connection_failure}",
+          "upstream connect error or disconnect/reset before headers. reset reason: connection failure");
+  }
+  UNREACHABLE();
 }
 
 void Exchange::on_upstream_change(void* self) { static_cast<Exchange*>(self)->client_.on_upstream_change(); }
-
-Exchange::Outcome Exchange::on_connect_failed() {
-  upstream_failure_ = upstream_->connect_error() == ETIMEDOUT ? "connection_timeout" : "connection_failure";
-  release_upstream(/*reusable=*/false);
-  if (connect_attempts_ < limits::connect_attempts_max) {
-    services_.observer.counters.upstream_retries.add();
-    return borrow_upstream(/*fresh=*/false);
-  }
-  flags_.set(ResponseFlag::upstream_connection_failure);
-  flags_.set(ResponseFlag::upstream_retry_limit_exceeded);
-  return reply_locally(503, "upstream_reset_before_response_started{connection_failure}",
-                       "upstream connect error or disconnect/reset before headers. reset reason: connection failure");
-}
 
 Exchange::Outcome Exchange::on_upstream_ready() {
   state_ = State::forwarding;
@@ -179,7 +171,7 @@ Exchange::Outcome Exchange::copy_both_ways(bool& moved) {
   if (outcome == Outcome::pending && response_state_ == ResponseState::awaiting_head)
     outcome = await_response_head(moved);
   if (outcome == Outcome::pending && response_state_ == ResponseState::body) outcome = forward_response_body(moved);
-  if (upstream_ != nullptr) upstream_->transport().flush();
+  if (upstream_.is_borrowed()) upstream_->transport().flush();
   return outcome;
 }
 
@@ -308,7 +300,7 @@ void Exchange::leave_splice_mode() {
   if (std::exchange(splice_direction_, SpliceDirection::none) == SpliceDirection::none) return;
   splice_.reset();
   client_.transport().stream().leave_splice_mode();
-  if (upstream_ != nullptr) upstream_->transport().stream().leave_splice_mode();
+  if (upstream_.is_borrowed()) upstream_->transport().stream().leave_splice_mode();
 }
 
 void Exchange::begin_splice(bool& moved) {
@@ -428,8 +420,8 @@ Exchange::Outcome Exchange::on_upstream_lost() {
     release_upstream(/*reusable=*/false);
     response_ = http::ResponseHead(arena_);
     response_head_begun_ = false;
-    endpoint_ = nullptr;  // the endpoint is not to blame: its connection was stale
-    return borrow_upstream(/*fresh=*/true);
+    upstream_.forgive_endpoint();  // its connection was stale
+    return borrow_upstream(BorrowedUpstream::Wanted::fresh);
   }
   flags_.set(was_reset ? ResponseFlag::upstream_remote_reset : ResponseFlag::upstream_connection_termination);
   upstream_failure_ = was_reset ? "remote_reset" : "connection_termination";
@@ -513,16 +505,7 @@ void Exchange::release_upstream(bool reusable) {
 
 void Exchange::release_upstream(bool reusable, io::Stream::Ending ending) {
   leave_splice_mode();
-  if (upstream_ == nullptr) return;
-  --endpoint_->active_requests;
-  if (upstream_->is_ready() && upstream_local_.port == 0 && services_.observer.access_log.is_enabled())
-    upstream_local_ = upstream_->local_address();
-  upstream::Connection& upstream = *std::exchange(upstream_, nullptr);
-  if (reusable) {
-    upstream.give_back();
-  } else {
-    upstream.discard(ending);
-  }
+  upstream_.release(reusable, ending);
 }
 
 bool Exchange::may_keep_client() const noexcept { return request_.keep_alive && !services_.draining; }
@@ -562,15 +545,15 @@ void Exchange::write_record() {
       .flags = flags_,
       .details = details_,
       .connection_termination_details = {},
-      .upstream_failure_reason = upstream_failure_,
+      .upstream_failure_reason = upstream_failure_.empty() ? upstream_.failure_reason() : upstream_failure_,
       .bytes_received = request_bytes_,
       .bytes_sent = response_bytes_,
       .cluster = decision_.outcome == route::Outcome::forward && snapshot_ != nullptr
                      ? &snapshot_->tables.clusters[decision_.cluster]
                      : nullptr,
       .route = decision_.route,
-      .upstream_host = upstream_address_.port != 0 ? &upstream_address_ : nullptr,
-      .upstream_local = upstream_local_.port != 0 ? &upstream_local_ : nullptr,
+      .upstream_host = upstream_.address(),
+      .upstream_local = upstream_.local_address(),
       .downstream_local = {},
       .downstream_remote = client_.peer_address(),
       .requested_server_name = client_.server_name(),

@@ -11,6 +11,7 @@
 #include "forward/splice_pump.h"
 #include "http/head.h"
 #include "observe/request_record.h"
+#include "proxy/borrowed_upstream.h"
 #include "proxy/services.h"
 #include "proxy/tunnel.h"
 #include "route/choose_route.h"
@@ -78,11 +79,10 @@ class Exchange {
 
   // In the order of the way of a request.
   Outcome on_request_head();
-  Outcome forward_to(uint32_t cluster);
-  Outcome borrow_upstream(bool fresh);
+  Outcome borrow_upstream(BorrowedUpstream::Wanted wanted);
+  Outcome on_borrowed(BorrowedUpstream::Status status);
   Outcome on_upstream_ready();
   void on_request_done();
-  Outcome on_connect_failed();
   Outcome forward_both_ways();
   Outcome copy_both_ways(bool& moved);
   Outcome forward_request_body(bool& moved);
@@ -128,8 +128,7 @@ class Exchange {
   http::ResponseHead response_;
   AdoptedSnapshot* snapshot_ = nullptr;  // pinned from routing to the end
   route::Decision decision_;
-  upstream::Endpoint* endpoint_ = nullptr;    // the last one that was tried
-  upstream::Connection* upstream_ = nullptr;  // borrowed: from connecting to the end
+  BorrowedUpstream upstream_;  // from connecting to the end
   forward::BodyEncoding request_encoding_ = forward::BodyEncoding::identity;
   forward::BodyEncoding response_encoding_ = forward::BodyEncoding::identity;
   SpliceDirection splice_direction_ = SpliceDirection::none;  // whose source was asked for splice mode
@@ -140,13 +139,11 @@ class Exchange {
   // For the record.
   Instant started_at_;
   std::string_view received_path_;  // path and query as the client sent them
-  SocketAddress upstream_address_;
-  SocketAddress upstream_local_;
   int64_t upstream_service_ms_ = -1;
   uint64_t request_bytes_ = 0;
   uint64_t response_bytes_ = 0;
   std::string_view details_;
-  std::string_view upstream_failure_;
+  std::string_view upstream_failure_;  // after it was connected
   observe::ResponseFlags flags_;
   uint16_t status_ = 0;
 
@@ -159,7 +156,6 @@ class Exchange {
   bool splice_refused_ = false;       // this exchange stays with copying
   bool timed_out_ = false;            // the route's timeout has passed
   bool client_keep_alive_ = false;    // decided with the response's head
-  uint8_t connect_attempts_ = 0;
   uint8_t informational_count_ = 0;
 };
 

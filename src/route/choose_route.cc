@@ -1,6 +1,7 @@
 #include "route/choose_route.h"
 
 #include "base/check.h"
+#include "route/weighted_choice.h"
 
 #include <algorithm>
 #include <string_view>
@@ -20,19 +21,6 @@ bool fits(const snapshot::PathMatch& match, std::string_view path) noexcept {
 
 bool fits(const snapshot::Route& route, std::string_view path) noexcept {
   return std::ranges::any_of(route.matches, [path](const snapshot::PathMatch& match) { return fits(match, path); });
-}
-
-// In proportion to the weights. A single destination gets everything, whatever its weight.
-uint32_t choose_cluster(const snapshot::Route& route, uint64_t random) noexcept {
-  if (route.destinations.size() > 1) {
-    // Uniform in [0, total_weight): Lemire's multiplication.
-    auto place = static_cast<uint64_t>((static_cast<unsigned __int128>(random) * route.total_weight) >> 64);
-    for (const snapshot::WeightedDestination& destination : route.destinations) {
-      if (place < destination.weight) return destination.cluster;
-      place -= destination.weight;
-    }
-  }
-  return route.destinations.front().cluster;
 }
 
 }  // namespace
@@ -56,7 +44,7 @@ Decision choose_route(const snapshot::RouteTable& table, const http::RequestHead
     return decision;
   }
   decision.outcome = Outcome::forward;
-  decision.cluster = choose_cluster(*route, random);
+  decision.cluster = choose_cluster(route->destinations, route->total_weight, random);
   return decision;
 }
 

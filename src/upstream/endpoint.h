@@ -8,10 +8,12 @@
 #include "upstream/connection.h"
 
 #include <cstdint>
+#include <memory>
 
 namespace sluice::upstream {
 
-class Endpoint {
+// Shared: a borrower that outlives its snapshot (a TCP connection) keeps its endpoint, too.
+class Endpoint : public std::enable_shared_from_this<Endpoint> {
  public:
   explicit Endpoint(const SocketAddress& address) noexcept : address_(address) {}
   Endpoint(const Endpoint&) = delete;

@@ -46,6 +46,20 @@ TEST(Prometheus, AddsUpTheRequestsOfAllShards) {
                     "\"unknown\"} 1\n"));
 }
 
+TEST(Prometheus, AddsUpTheTcpConnectionsOfAllShards) {
+  SampleState state;
+  const std::string text = text_of(*state);
+  std::string labels = kLabels200;
+  labels.replace(labels.find("request_protocol"), labels.find("response_flags") - labels.find("request_protocol"),
+                 "request_protocol=\"tcp\",");
+  EXPECT_TRUE(has_line(text, "istio_tcp_connections_opened_total{" + labels + "} 4")) << text;
+  EXPECT_TRUE(has_line(text, "istio_tcp_connections_closed_total{" + labels + "} 2")) << text;
+  EXPECT_TRUE(has_line(text, "istio_tcp_received_bytes_total{" + labels + "} 3000")) << text;
+  EXPECT_TRUE(has_line(text, "istio_tcp_sent_bytes_total{" + labels + "} 9000")) << text;
+  labels.replace(labels.find("response_flags=\"-\""), 18, "response_flags=\"UF\"");
+  EXPECT_TRUE(has_line(text, "istio_tcp_connections_closed_total{" + labels + "} 1")) << text;
+}
+
 TEST(Prometheus, HasCumulativeBuckets) {
   SampleState state;
   const std::string text = text_of(*state);

@@ -69,6 +69,11 @@ class SampleState {
     count(shards_[0], 200, std::chrono::microseconds(700), 3);
     count(shards_[1], 200, std::chrono::milliseconds(20), 4);
     count(shards_[1], 503, std::chrono::milliseconds(1), 1);
+    count_tcp(shards_[0], {}, 1000);
+    count_tcp(shards_[1], {}, 2000);
+    observe::ResponseFlags refused;
+    refused.set(observe::ResponseFlag::upstream_connection_failure);
+    count_tcp(shards_[1], refused, 0);
     shards_[0].counters.connections_accepted.add(5);
     shards_[1].counters.connections_accepted.add(6);
     shards_[1].counters.connections_active.add(2);
@@ -94,6 +99,14 @@ class SampleState {
     record.bytes_sent = 1000;
     if (status == 503) record.flags.set(observe::ResponseFlag::upstream_connection_failure);
     for (int i = 0; i < times; ++i) shard.requests.count(record);
+  }
+
+  void count_tcp(observe::ShardObserver& shard, observe::ResponseFlags flags, uint64_t bytes) {
+    observe::TcpMetrics::Series& series = shard.tcp.series_of(&cluster_, flags);
+    series.opened.add(2);
+    series.closed.add();
+    series.received_bytes.add(bytes);
+    series.sent_bytes.add(3 * bytes);
   }
 
   snapshot::Cluster cluster_ = sample_snapshot()->clusters[0];

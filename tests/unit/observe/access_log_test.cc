@@ -72,6 +72,30 @@ TEST(AccessLogLine, HasADashForWhatIsAbsent) {
             "0.0.0.0:0 0.0.0.0:0 - -\n");
 }
 
+TEST(AccessLogLine, HasNeitherMethodNorProtocolNorCodeForAConnectionWithoutHttp) {
+  const Sample sample;
+  RequestRecord record;
+  record.is_tcp = true;
+  record.start = kStart;
+  record.duration = std::chrono::seconds(2);
+  record.flags.set(ResponseFlag::upstream_connection_failure);
+  record.flags.set(ResponseFlag::upstream_retry_limit_exceeded);
+  record.details = "upstream_connection_failure";
+  record.upstream_failure_reason = "connection_timeout";
+  record.bytes_received = 100;
+  record.bytes_sent = 2000;
+  record.cluster = &sample.cluster;
+  record.upstream_host = &sample.upstream;
+  record.downstream_local = *SocketAddress::parse("192.0.2.2:5432");
+  record.downstream_remote = *SocketAddress::parse("192.0.2.1:55555");
+  record.requested_server_name = "db.local.kyma.dev";
+  EXPECT_EQ(
+      line_of(record),
+      "[2026-11-25T10:15:04.123Z] \"- - -\" 0 UF,URX upstream_connection_failure - \"connection_timeout\" 100 2000 "
+      "2000 - \"-\" \"-\" \"-\" \"-\" \"10.0.0.7:8000\" outbound|8000||httpbin.default.svc.cluster.local - "
+      "192.0.2.2:5432 192.0.2.1:55555 db.local.kyma.dev -\n");
+}
+
 TEST(AccessLogLine, IsAppendedToWhatIsThere) {
   std::string out = "before";
   format_default_line(Sample().record, out);

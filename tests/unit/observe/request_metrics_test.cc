@@ -42,9 +42,9 @@ TEST(RequestMetrics, CountsEqualLabelsTogether) {
   const auto all = all_of(metrics);
   ASSERT_EQ(all.size(), 1U);
   EXPECT_EQ(all[0]->requests.value(), 3U);
-  EXPECT_EQ(all[0]->destination_service, "httpbin.default.svc.cluster.local");
-  EXPECT_EQ(all[0]->service_name, "httpbin");
-  EXPECT_EQ(all[0]->service_namespace, "default");
+  EXPECT_EQ(all[0]->destination.service, "httpbin.default.svc.cluster.local");
+  EXPECT_EQ(all[0]->destination.service_name, "httpbin");
+  EXPECT_EQ(all[0]->destination.service_namespace, "default");
   EXPECT_EQ(all[0]->status, 200);
   EXPECT_TRUE(all[0]->flags.none());
   EXPECT_FALSE(all[0]->is_overflow);
@@ -77,7 +77,7 @@ TEST(RequestMetrics, GoesByNamesAndNotByAddresses) {
   const auto all = all_of(metrics);
   ASSERT_EQ(all.size(), 2U);
   EXPECT_EQ(all[0]->requests.value(), 2U);
-  EXPECT_EQ(all[1]->destination_service, "b.default");
+  EXPECT_EQ(all[1]->destination.service, "b.default");
 }
 
 TEST(RequestMetrics, PutsAValueIntoTheBucketWhoseBoundItReaches) {

@@ -1,0 +1,76 @@
+// The upstream connection that an exchange or a TCP proxy works with: an endpoint of its cluster is chosen, a
+// connection borrowed from the pool or made, and when that cannot be opened, another endpoint is tried, up to
+// limits::connect_attempts_max in all. Step 5 of the way of a request. Member of its owner; one thread.
+#pragma once
+
+#include "base/address.h"
+#include "proxy/services.h"
+#include "upstream/connection.h"
+#include "upstream/endpoint.h"
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+namespace sluice::proxy {
+
+class BorrowedUpstream {
+ public:
+  // `borrower` is told of every change while a connection is borrowed.
+  BorrowedUpstream(Services& services, upstream::Connection::Borrower borrower) noexcept
+      : services_(services), borrower_(borrower) {}
+  BorrowedUpstream(const BorrowedUpstream&) = delete;
+  BorrowedUpstream& operator=(const BorrowedUpstream&) = delete;
+  ~BorrowedUpstream();  // released
+
+  enum class Status : uint8_t {
+    connecting,   // ask look_at_connect() when something has changed
+    ready,        // open
+    unavailable,  // nothing is borrowed: the cluster has no endpoint that can be used (UH)
+    failed,       // nothing is borrowed: no connection could be opened (UF, URX)
+  };
+  enum class Wanted : uint8_t { any, fresh };  // fresh: one that nobody has used
+
+  // Borrows a connection to the cluster (an index into Snapshot::clusters) of a snapshot that stays pinned until
+  // the connection is released, or keep_endpoint(). Requires that none is borrowed.
+  [[nodiscard]] Status borrow(AdoptedSnapshot& snapshot, uint32_t cluster, Wanted wanted);
+  // While connecting. A connect that has failed is tried once more, elsewhere if possible.
+  [[nodiscard]] Status look_at_connect(Wanted wanted);
+  // `reusable`: nothing of the borrower's is left on it, so it goes into the pool; else it is ended. Idempotent.
+  void release(bool reusable, io::Stream::Ending ending = io::Stream::Ending::orderly);
+
+  // The snapshot may go before the connection does.
+  void keep_endpoint();
+  // The next choice need not avoid the endpoint of the last one: its connection was to blame.
+  void forgive_endpoint() noexcept { endpoint_ = nullptr; }
+
+  [[nodiscard]] bool is_borrowed() const noexcept { return connection_ != nullptr; }
+  [[nodiscard]] upstream::Connection* operator->() const noexcept { return connection_; }
+
+  // --- for the record ---
+  // Of the last endpoint that was tried; null: none was.
+  [[nodiscard]] const SocketAddress* address() const noexcept { return address_.port != 0 ? &address_ : nullptr; }
+  // Known once a connection that was open is released, while requests are logged.
+  [[nodiscard]] const SocketAddress* local_address() const noexcept {
+    return local_address_.port != 0 ? &local_address_ : nullptr;
+  }
+  // %UPSTREAM_TRANSPORT_FAILURE_REASON% of the last failure; empty: none.
+  [[nodiscard]] std::string_view failure_reason() const noexcept { return failure_reason_; }
+
+ private:
+  Status open(Wanted wanted);
+
+  Services& services_;
+  upstream::Connection::Borrower borrower_;
+  AdoptedSnapshot* snapshot_ = nullptr;         // of the last borrow()
+  upstream::Endpoint* endpoint_ = nullptr;      // the last one that was tried; the snapshot's
+  upstream::Connection* connection_ = nullptr;  // exactly while one is borrowed
+  std::shared_ptr<upstream::Endpoint> kept_;    // from keep_endpoint() on
+  SocketAddress address_;
+  SocketAddress local_address_;
+  std::string_view failure_reason_;
+  uint32_t cluster_ = 0;
+  uint8_t attempts_ = 0;
+};
+
+}  // namespace sluice::proxy

@@ -1,0 +1,22 @@
+// From a connection that is not HTTP to a decision: a pure function of the tables (no I/O, no allocation).
+#pragma once
+
+#include "snapshot/snapshot.h"
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace sluice::route {
+
+struct TcpDecision {
+  const snapshot::TcpRoute* route = nullptr;  // null: no route matches, NR
+  std::optional<uint32_t> cluster;            // index into Snapshot::clusters; none, with a route: not known, NC
+};
+
+// The first route that has no server names or one that matches `server_name`, the SNI in lower case without
+// trailing dot (empty: there was none). `random` (any 64 bits) chooses among weighted destinations.
+[[nodiscard]] TcpDecision choose_tcp_route(const snapshot::RouteTable& table, std::string_view server_name,
+                                           uint64_t random) noexcept;
+
+}  // namespace sluice::route

@@ -1,0 +1,82 @@
+#include "route/choose_tcp_route.h"
+
+#include "base/random.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace sluice::route {
+namespace {
+
+void add_route(snapshot::RouteTable& table, std::vector<std::string> server_names,
+               std::vector<snapshot::WeightedDestination> destinations) {
+  snapshot::TcpRoute& route = table.tcp_routes.emplace_back();
+  route.server_names = std::move(server_names);
+  for (const auto& destination : destinations) route.total_weight += destination.weight;
+  route.destinations = std::move(destinations);
+}
+
+TEST(ChooseTcpRoute, TakesTheFirstRouteThatMatchesTheServerName) {
+  snapshot::RouteTable table;
+  add_route(table, {"x.test", "y.test"}, {{1}});
+  add_route(table, {"*.a.test"}, {{2}});
+  add_route(table, {"b.a.test", "*.test"}, {{3}});
+  struct {
+    std::string_view server_name;
+    std::optional<uint32_t> cluster;
+  } cases[] = {
+      {"x.test", 1},     {"y.test", 1},       {"b.a.test", 2},  // the first, not the most specific
+      {"c.b.a.test", 2}, {"a.test", 3},       {"other.test", 3}, {"test", {}},
+      {".test", {}},     {"x.test.evil", {}}, {"evilx.tes", {}}, {"", {}},
+  };
+  for (const auto& [server_name, cluster] : cases) {
+    const TcpDecision decision = choose_tcp_route(table, server_name, 0);
+    EXPECT_EQ(decision.cluster, cluster) << server_name;
+    EXPECT_EQ(decision.route != nullptr, cluster.has_value()) << server_name;
+  }
+}
+
+TEST(ChooseTcpRoute, TakesARouteWithoutServerNamesForAnyNameAndForNone) {
+  for (std::vector<std::string> any : {std::vector<std::string>{}, std::vector<std::string>{"*"}}) {
+    snapshot::RouteTable table;
+    add_route(table, {"x.test"}, {{1}});
+    add_route(table, std::move(any), {{2}});
+    EXPECT_EQ(choose_tcp_route(table, "x.test", 0).cluster, 1U);
+    EXPECT_EQ(choose_tcp_route(table, "y.test", 0).cluster, 2U);
+    EXPECT_EQ(choose_tcp_route(table, "", 0).cluster, 2U);
+  }
+}
+
+TEST(ChooseTcpRoute, FindsNothingInATableWithoutRoutes) {
+  const TcpDecision decision = choose_tcp_route(snapshot::RouteTable{}, "x.test", 0);
+  EXPECT_EQ(decision.route, nullptr);
+  EXPECT_EQ(decision.cluster, std::nullopt);
+}
+
+// It is still the first that matches: the next one is not for its connections.
+TEST(ChooseTcpRoute, TellsARouteWithoutAKnownDestinationFromNone) {
+  snapshot::RouteTable table;
+  add_route(table, {"x.test"}, {});
+  add_route(table, {}, {{1}});
+  const TcpDecision decision = choose_tcp_route(table, "x.test", 0);
+  EXPECT_EQ(decision.route, &table.tcp_routes[0]);
+  EXPECT_EQ(decision.cluster, std::nullopt);
+}
+
+TEST(ChooseTcpRoute, SharesByWeight) {
+  snapshot::RouteTable table;
+  add_route(table, {}, {{10, 1}, {11, 0}, {12, 3}});
+  std::vector<unsigned> counts(13);
+  Random random(1);
+  constexpr unsigned rounds = 100'000;
+  for (unsigned i = 0; i < rounds; ++i) ++counts[choose_tcp_route(table, "a", random.next()).cluster.value()];
+  EXPECT_EQ(counts[11], 0U);
+  EXPECT_NEAR(counts[10], rounds * 0.25, rounds * 0.01);
+  EXPECT_NEAR(counts[12], rounds * 0.75, rounds * 0.01);
+}
+
+}  // namespace
+}  // namespace sluice::route
