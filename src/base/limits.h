@@ -82,7 +82,8 @@ inline constexpr size_t lingering_close_bytes = 256 * 1024;
 // --- Upstreams -------------------------------------------------------------------------------------
 inline constexpr uint32_t idle_upstreams_per_endpoint_max = 1024;
 inline constexpr uint32_t connect_attempts_max = 3;
-inline constexpr Duration dns_ttl_min = 5s;  // an answer is not asked for again sooner, whatever it says
+inline constexpr size_t resumable_sessions_max = 4;  // of TLS, per endpoint and shard
+inline constexpr Duration dns_ttl_min = 5s;          // an answer is not asked for again sooner, whatever it says
 inline constexpr Duration dns_ttl_max = 1h;
 inline constexpr Duration dns_retry = 60s;          // after a failure, while an older answer is there
 inline constexpr Duration dns_round_max = 5s;       // all lookups of one round together

@@ -69,6 +69,15 @@ class List {
     while (!other.empty()) push_back(other.pop_front());
   }
 
+  // The first item that matches; null: none.
+  template <typename Match>
+  [[nodiscard]] T* find(Match matches) {
+    for (Node* node = head_.next_; node != &head_; node = node->next_) {
+      if (matches(static_cast<T&>(*node))) return &static_cast<T&>(*node);
+    }
+    return nullptr;
+  }
+
   // Calls visit(item) for each; the visited item may be unlinked by the call, others may not.
   template <typename Visit>
   void for_each(Visit visit) {

@@ -17,6 +17,9 @@ std::unique_ptr<snapshot::Snapshot> compile(const Model& model, Diagnostics& dia
   credentials.secrets.report_unused_config_maps();
   if (diagnostics.has_errors()) return nullptr;
   if (snapshot->listeners.empty()) diagnostics.warning({}, "nothing to serve: there is no Gateway");
+  for (snapshot::Cluster& cluster : snapshot->clusters) {
+    if (cluster.tls) cluster.tls->identity = tls_identity(*cluster.tls);
+  }
   snapshot->hash = snapshot_hash(*snapshot);
   return snapshot;
 }

@@ -81,6 +81,10 @@ void add_verification(Hasher& hasher, const snapshot::PeerVerification& verifica
   add_hashes(hasher, verification.certificate_hashes);
 }
 
+std::string to_text(Digest digest) {
+  return fmt::format("{:016x}{:016x}", static_cast<uint64_t>(digest >> 64), static_cast<uint64_t>(digest));
+}
+
 void add_tls(Hasher& hasher, const snapshot::UpstreamTls& tls) {
   hasher.add(tls.server_name).add(tls.verifies).add(tls.is_complete);
   add_verification(hasher, tls.verification);
@@ -156,6 +160,12 @@ Digest digest_of(const snapshot::TlsServer& server, const std::vector<Digest>& t
 
 }  // namespace
 
+std::string tls_identity(const snapshot::UpstreamTls& tls) {
+  Hasher hasher;
+  add_tls(hasher, tls);
+  return to_text(hasher.digest());
+}
+
 std::string snapshot_hash(const snapshot::Snapshot& snapshot) {
   const std::vector<Digest> clusters =
       digests_of(snapshot.clusters, [](const snapshot::Cluster& cluster) { return digest_of(cluster); });
@@ -170,7 +180,7 @@ std::string snapshot_hash(const snapshot::Snapshot& snapshot) {
     return hasher.digest();
   };
   const Digest digest = Hasher().add_set(digests_of(snapshot.listeners, digest_of_listener)).add_set(clusters).digest();
-  return fmt::format("{:016x}{:016x}", static_cast<uint64_t>(digest >> 64), static_cast<uint64_t>(digest));
+  return to_text(digest);
 }
 
 }  // namespace sluice::config

@@ -14,4 +14,7 @@ namespace sluice::config {
 // It tells configurations apart; it is no protection against someone who makes two of the same hash.
 [[nodiscard]] std::string snapshot_hash(const snapshot::Snapshot& snapshot);
 
+// UpstreamTls::identity.
+[[nodiscard]] std::string tls_identity(const snapshot::UpstreamTls& tls);
+
 }  // namespace sluice::config

@@ -105,10 +105,6 @@ void refuse_what_is_not_built(const Snapshot& snapshot, config::Diagnostics& dia
     if (listener.is_tcp)
       diagnostics.error({}, listener.address.to_string() + ": TCP is not supported yet by this version of sluice");
   }
-  for (const snapshot::Cluster& cluster : snapshot.clusters) {
-    if (cluster.tls)
-      diagnostics.error(cluster.tls->place, cluster.tls->name + ": TLS to destinations is not supported yet");
-  }
 }
 
 }  // namespace

@@ -8,34 +8,55 @@
 
 namespace sluice::proxy {
 
+namespace {
+
+// Of an IPv6 address in a URI (RFC 3986 3.2.2).
+std::string_view without_brackets(std::string_view host) noexcept {
+  return host.starts_with('[') && host.ends_with(']') ? host.substr(1, host.size() - 2) : host;
+}
+
+}  // namespace
+
 BorrowedUpstream::~BorrowedUpstream() { CHECK(connection_ == nullptr); }
 
-BorrowedUpstream::Status BorrowedUpstream::borrow(AdoptedSnapshot& snapshot, uint32_t cluster, Wanted wanted) {
+BorrowedUpstream::Status BorrowedUpstream::borrow(AdoptedSnapshot& snapshot, uint32_t cluster, std::string_view host,
+                                                  Wanted wanted) {
   CHECK(connection_ == nullptr);
   snapshot_ = &snapshot;
   cluster_ = cluster;
+  host_ = host;
   return open(wanted);
 }
 
-// The place for TLS to upstreams: until it is there, such a cluster is not to be reached. In plaintext it must not be.
 BorrowedUpstream::Status BorrowedUpstream::open(Wanted wanted) {
   const snapshot::Cluster& cluster = snapshot_->tables.clusters[cluster_];
+  upstream::Connection::TlsWanted tls;
   if (cluster.tls) {
-    failure_reason_ = "upstream_tls_not_supported";
-    return Status::unavailable;
+    // Never in plaintext.
+    if (cluster.tls->context == nullptr) {
+      failure_reason_ = "TLS_error: no usable certificate";
+      return Status::unavailable;
+    }
+    tls.context = cluster.tls->context;
+    tls.server_name = cluster.tls->server_name.empty() ? without_brackets(host_) : cluster.tls->server_name;
   }
   endpoint_ = snapshot_->clusters.choose(cluster_, services_.random, endpoint_);
   if (endpoint_ == nullptr) return Status::unavailable;
   ++attempts_;
   ++endpoint_->active_requests;
   address_ = endpoint_->address();
-  connection_ = &services_.upstreams.borrow(*endpoint_, cluster.connect_timeout, wanted == Wanted::fresh, borrower_);
+  connection_ =
+      &services_.upstreams.borrow(*endpoint_, cluster.connect_timeout, tls, wanted == Wanted::fresh, borrower_);
   return connection_->is_ready() ? Status::ready : Status::connecting;
 }
 
 BorrowedUpstream::Status BorrowedUpstream::look_at_connect(Wanted wanted) {
   if (connection_->connect_error() == 0) return connection_->is_ready() ? Status::ready : Status::connecting;
-  failure_reason_ = connection_->connect_error() == ETIMEDOUT ? "connection_timeout" : "connection_failure";
+  switch (connection_->connect_error()) {
+    case ETIMEDOUT: failure_reason_ = "connection_timeout"; break;
+    case EPROTO: failure_reason_ = "TLS_error: " + std::string(connection_->tls_error()); break;
+    default: failure_reason_ = "connection_failure"; break;
+  }
   release(/*reusable=*/false);
   if (attempts_ >= limits::connect_attempts_max) return Status::failed;
   services_.observer.counters.upstream_retries.add();

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace sluice::proxy {
@@ -32,8 +33,9 @@ class BorrowedUpstream {
   enum class Wanted : uint8_t { any, fresh };  // fresh: one that nobody has used
 
   // Borrows a connection to the cluster (an index into Snapshot::clusters) of a snapshot that stays pinned until
-  // the connection is released, or keep_endpoint(). Requires that none is borrowed.
-  [[nodiscard]] Status borrow(AdoptedSnapshot& snapshot, uint32_t cluster, Wanted wanted);
+  // the connection is released, or keep_endpoint(). `host` lives as long: where the cluster has TLS and names no server
+  // itself, it is the one that is asked for, and that the certificate must be for. Requires that none is borrowed.
+  [[nodiscard]] Status borrow(AdoptedSnapshot& snapshot, uint32_t cluster, std::string_view host, Wanted wanted);
   // While connecting. A connect that has failed is tried once more, elsewhere if possible.
   [[nodiscard]] Status look_at_connect(Wanted wanted);
   // `reusable`: nothing of the borrower's is left on it, so it goes into the pool; else it is ended. Idempotent.
@@ -68,7 +70,8 @@ class BorrowedUpstream {
   std::shared_ptr<upstream::Endpoint> kept_;    // from keep_endpoint() on
   SocketAddress address_;
   SocketAddress local_address_;
-  std::string_view failure_reason_;
+  std::string_view host_;
+  std::string failure_reason_;
   uint32_t cluster_ = 0;
   uint8_t attempts_ = 0;
 };

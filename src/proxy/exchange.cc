@@ -97,7 +97,7 @@ Exchange::Outcome Exchange::on_request_head() {
 
 Exchange::Outcome Exchange::borrow_upstream(BorrowedUpstream::Wanted wanted) {
   state_ = State::connecting;
-  return on_borrowed(upstream_.borrow(*snapshot_, decision_.cluster, wanted));
+  return on_borrowed(upstream_.borrow(*snapshot_, decision_.cluster, request_.host, wanted));
 }
 
 Exchange::Outcome Exchange::on_borrowed(BorrowedUpstream::Status status) {

@@ -6,7 +6,7 @@
 namespace sluice::proxy {
 
 Services::Services(io::Loop& ring_loop, observe::ShardObserver& shard_observer, uint64_t seed) noexcept
-    : loop(ring_loop), observer(shard_observer), random(seed), upstreams(ring_loop) {}
+    : loop(ring_loop), observer(shard_observer), random(seed), upstreams(ring_loop, handshakes) {}
 
 Services::~Services() = default;
 

@@ -26,9 +26,9 @@ struct Services {
   observe::ShardObserver& observer;
   Random random;
   io::PipePool pipes;
+  tls::HandshakePool handshakes;
   upstream::ConnectionPool upstreams;
   AdoptedSnapshots snapshots;
-  tls::HandshakePool handshakes;
   Slab<ClientConnection> client_connections;
   Slab<Exchange> exchanges;
   List<ClientConnection> open_connections;

@@ -75,6 +75,7 @@ struct UpstreamTls {
   std::shared_ptr<const KeyPair> key_pair;  // MUTUAL; until control/ has made `context`, then null
   bool is_complete = true;  // false: its Secret is missing, as config/ has reported: there will be no `context`
   std::shared_ptr<tls::ClientContext> context;  // set by control/; null: no usable certificate, requests get 503
+  std::string identity;  // a digest of the above: a reload that leaves it as it is keeps the connections
   SourcePlace place;
 };
 

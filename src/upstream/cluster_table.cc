@@ -11,12 +11,14 @@ ClusterTable::ClusterTable(const snapshot::Snapshot& snapshot, const ClusterTabl
     by_name_.emplace(described.name, static_cast<uint32_t>(clusters_.size()));
     Cluster& cluster = clusters_.emplace_back();
     cluster.load_balancing = described.load_balancing;
+    if (described.tls) cluster.tls_identity = described.tls->identity;
 
     std::unordered_map<SocketAddress, std::shared_ptr<Endpoint>, SocketAddressHash> known;
     if (previous != nullptr) {
-      if (const auto found = previous->by_name_.find(described.name); found != previous->by_name_.end()) {
-        for (const auto& endpoint : previous->clusters_[found->second].endpoints)
-          known.emplace(endpoint->address(), endpoint);
+      const auto found = previous->by_name_.find(described.name);
+      const Cluster* before = found == previous->by_name_.end() ? nullptr : &previous->clusters_[found->second];
+      if (before != nullptr && before->tls_identity == cluster.tls_identity) {
+        for (const auto& endpoint : before->endpoints) known.emplace(endpoint->address(), endpoint);
       }
     }
 

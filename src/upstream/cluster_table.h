@@ -1,6 +1,6 @@
 // The clusters of one snapshot as one shard sees them: for each cluster its endpoints with their
 // connections, and the choice among them. A new snapshot's table takes over the endpoints of the one
-// before, by cluster name and address. One thread.
+// before, by cluster name and address, as long as they are spoken to in the same way. One thread.
 #pragma once
 
 #include "base/random.h"
@@ -28,7 +28,8 @@ class ClusterTable {
  private:
   struct Cluster {
     snapshot::LoadBalancing load_balancing;
-    uint32_t next = 0;  // ROUND_ROBIN
+    std::string_view tls_identity;  // the snapshot's; empty: plaintext
+    uint32_t next = 0;              // ROUND_ROBIN
     std::vector<std::shared_ptr<Endpoint>> endpoints;
     std::vector<uint64_t> cumulative_weights;  // empty: all weights are equal
   };

@@ -20,8 +20,10 @@ Connection::Connection(ConnectionPool& pool, Endpoint& endpoint) noexcept
 
 Connection::~Connection() = default;
 
-void Connection::connect(Duration timeout, Borrower borrower) {
+void Connection::connect(Duration timeout, const TlsWanted& tls, Borrower borrower) {
   state_ = State::connecting;
+  tls_context_ = tls.context;
+  server_name_ = tls.server_name;
   borrower_ = borrower;
   pool_.loop().timers().arm(timer_, pool_.loop().now() + timeout);
   transport_.stream().connect(endpoint_->address());
@@ -36,7 +38,8 @@ void Connection::lend(Borrower borrower) noexcept {
   timer_.cancel();
 }
 
-bool Connection::is_clean() const noexcept {
+bool Connection::is_clean() {
+  if (transport_.is_tls() && (!transport_.readable().empty() || transport_.is_at_end())) return false;
   const io::Stream& stream = transport_.stream();
   return stream.is_open() && !stream.has_receive_ended() && transport_.has_sent_all() && stream.receive_queue().empty();
 }
@@ -44,6 +47,7 @@ bool Connection::is_clean() const noexcept {
 void Connection::give_back() noexcept {
   CHECK(state_ == State::lent);
   count_bytes();
+  if (transport_.is_tls()) endpoint_->keep_resumable(transport_.session()->take_resumable());
   if (!is_clean() || !endpoint_->keep_idle(*this)) {
     discard();
     return;
@@ -72,17 +76,12 @@ void Connection::on_stream_change(void* self) { static_cast<Connection*>(self)->
 
 void Connection::on_change() {
   switch (state_) {
-    case State::connecting:
-      timer_.cancel();
-      state_ = State::lent;
-      connect_error_ = transport_.stream().connect_error();
-      ++(connect_error_ == 0 ? pool_.opened_count : pool_.connect_failure_count);
-      borrower_.on_change(borrower_.owner);
-      break;
+    case State::connecting: on_connected(); break;
+    case State::handshaking: on_handshake_bytes(); break;
     case State::lent: borrower_.on_change(borrower_.owner); break;
     case State::idle:
       // Nothing may come while no request is under way: a close, or bytes that belong to nobody.
-      if (transport_.stream().has_receive_ended() || !transport_.stream().received().empty()) discard();
+      if (!is_clean()) discard();
       break;
     case State::closing:
       if (transport_.stream().is_closed() && !retire_task_.is_linked()) pool_.loop().retire(retire_task_);
@@ -90,13 +89,53 @@ void Connection::on_change() {
   }
 }
 
+void Connection::on_connected() {
+  const int error = transport_.stream().connect_error();
+  if (error != 0 || tls_context_ == nullptr) return end_connecting(error);
+  std::unique_ptr<tls::Session> session =
+      tls::Session::connect(*tls_context_, server_name_, endpoint_->take_resumable(), &pool_.handshakes(),
+                            {.on_ready = on_handshake_ready, .owner = this});
+  tls_context_ = nullptr;
+  if (session == nullptr) return end_connecting(ENOMEM);
+  transport_.start_tls(std::move(session));
+  state_ = State::handshaking;
+  on_handshake_bytes();
+}
+
+void Connection::on_handshake_bytes() {
+  switch (transport_.drive_handshake()) {
+    case tls::SessionStatus::ok: return end_connecting(0);
+    case tls::SessionStatus::need_input:
+    case tls::SessionStatus::waiting:
+      if (transport_.stream().has_receive_ended()) end_connecting(ECONNRESET);
+      return;
+    case tls::SessionStatus::closed:
+    case tls::SessionStatus::failed: return end_connecting(EPROTO);
+  }
+}
+
+void Connection::on_handshake_ready(void* self) {
+  auto& connection = *static_cast<Connection*>(self);
+  if (connection.state_ == State::handshaking) connection.on_handshake_bytes();
+}
+
+void Connection::end_connecting(int error) {
+  timer_.cancel();
+  state_ = State::lent;
+  connect_error_ = error;
+  sent_before_ = transport_.stream().bytes_sent();
+  ++(error == 0 ? pool_.opened_count : pool_.connect_failure_count);
+  borrower_.on_change(borrower_.owner);
+}
+
+std::string_view Connection::tls_error() const noexcept {
+  return transport_.session() == nullptr ? std::string_view() : transport_.session()->error_text();
+}
+
 void Connection::on_timeout(void* self) {
   auto& connection = *static_cast<Connection*>(self);
-  if (connection.state_ == State::connecting) {
-    connection.connect_error_ = ETIMEDOUT;
-    ++connection.pool_.connect_failure_count;
-    connection.state_ = State::lent;
-    connection.borrower_.on_change(connection.borrower_.owner);
+  if (connection.state_ == State::connecting || connection.state_ == State::handshaking) {
+    connection.end_connecting(ETIMEDOUT);
   } else {
     connection.discard();
   }

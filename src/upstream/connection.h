@@ -10,6 +10,9 @@
 #include "transport/transport.h"
 
 #include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
 
 namespace sluice::upstream {
 
@@ -27,8 +30,15 @@ class Connection : public ListNode<Connection> {
   Connection(ConnectionPool& pool, Endpoint& endpoint) noexcept;
   ~Connection();
 
-  // Begins to connect, for `borrower`, who learns the outcome by on_change: is_ready() or has_failed().
-  void connect(Duration timeout, Borrower borrower);
+  // TLS towards the endpoint, as the cluster wants it.
+  struct TlsWanted {
+    std::shared_ptr<tls::ClientContext> context;  // null: plaintext
+    std::string_view server_name;                 // SNI, and what the certificate must be for
+  };
+
+  // Begins to connect, for `borrower`, who learns the outcome by on_change: is_ready() or connect_error(). `timeout` is
+  // for the TLS handshake, too.
+  void connect(Duration timeout, const TlsWanted& tls, Borrower borrower);
   // Lends an idle connection.
   void lend(Borrower borrower) noexcept;
   // The borrower is done, and the connection may serve another request: no bytes of this one are left.
@@ -36,11 +46,16 @@ class Connection : public ListNode<Connection> {
   // Ends the connection, idle or lent; the borrower hears nothing any more.
   void discard(io::Stream::Ending ending = io::Stream::Ending::orderly) noexcept;
 
-  [[nodiscard]] bool is_ready() const noexcept { return transport_.stream().is_open(); }
-  // errno of a connect that failed, ETIMEDOUT when its time was up; 0: none.
+  [[nodiscard]] bool is_ready() const noexcept { return state_ == State::lent && connect_error_ == 0; }
+  // errno of a connect that failed, ETIMEDOUT when its time was up, EPROTO when the TLS handshake failed; 0: none.
   [[nodiscard]] int connect_error() const noexcept { return connect_error_; }
-  // Open, with nothing that was received or not yet sent: what an idle connection must be.
-  [[nodiscard]] bool is_clean() const noexcept;
+  // Why the handshake failed; valid until discard().
+  [[nodiscard]] std::string_view tls_error() const noexcept;
+  // Open, with nothing that was received or not yet sent: what an idle connection must be. What belongs to TLS alone
+  // (session tickets) is read on the way.
+  [[nodiscard]] bool is_clean();
+  // For which it was opened; empty without TLS.
+  [[nodiscard]] std::string_view server_name() const noexcept { return server_name_; }
   // It has served a request before, so it may have been closed by the upstream just now.
   [[nodiscard]] bool is_reused() const noexcept { return is_reused_; }
   // Since it was lent, not a byte can have reached the upstream; a send that the kernel has may have.
@@ -54,22 +69,29 @@ class Connection : public ListNode<Connection> {
   [[nodiscard]] const SocketAddress& local_address() noexcept;
 
  private:
-  enum class State : uint8_t { connecting, lent, idle, closing };
+  enum class State : uint8_t { connecting, handshaking, lent, idle, closing };
 
   static void on_stream_change(void* self);
   static void on_timeout(void* self);
   static void on_retire(void* self);
 
+  static void on_handshake_ready(void* self);
+
   void on_change();
+  void on_connected();
+  void on_handshake_bytes();
+  void end_connecting(int error);
   void count_bytes() noexcept;
 
   ConnectionPool& pool_;
   Endpoint* endpoint_;  // null once closing: the endpoint may be gone before the close is complete
   transport::Transport transport_;
   http::Http1Reader reader_;
+  std::shared_ptr<tls::ClientContext> tls_context_;  // until the handshake begins; null: plaintext
+  std::string server_name_;
   Timer timer_;  // connecting: the time it may take; idle: the time it is kept
   io::Task retire_task_;
-  Borrower borrower_;  // set exactly while connecting or lent
+  Borrower borrower_;  // set exactly while connecting, handshaking or lent
   SocketAddress local_address_;
   uint64_t sent_before_ = 0;
   uint64_t counted_received_ = 0;  // of the stream's totals, what the pool's counters have

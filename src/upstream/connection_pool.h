@@ -13,14 +13,15 @@ namespace sluice::upstream {
 
 class ConnectionPool {
  public:
-  explicit ConnectionPool(io::Loop& loop) noexcept : loop_(loop) {}
+  ConnectionPool(io::Loop& loop, tls::HandshakePool& handshakes) noexcept : loop_(loop), handshakes_(handshakes) {}
 
-  // An idle connection of the endpoint if there is one and `fresh` was not asked for, else a new one
-  // that is connecting. Ends with give_back() or discard().
-  [[nodiscard]] Connection& borrow(Endpoint& endpoint, Duration connect_timeout, bool fresh,
-                                   Connection::Borrower borrower);
+  // An idle connection of the endpoint to the same server name if there is one and `fresh` was not asked for, else a
+  // new one that is connecting. Ends with give_back() or discard().
+  [[nodiscard]] Connection& borrow(Endpoint& endpoint, Duration connect_timeout, const Connection::TlsWanted& tls,
+                                   bool fresh, Connection::Borrower borrower);
 
   [[nodiscard]] io::Loop& loop() const noexcept { return loop_; }
+  [[nodiscard]] tls::HandshakePool& handshakes() const noexcept { return handshakes_; }
   [[nodiscard]] size_t connection_count() const noexcept { return connections_.count(); }
 
   uint64_t opened_count = 0;
@@ -34,6 +35,7 @@ class ConnectionPool {
   void destroy(Connection& connection) noexcept { connections_.destroy(connection); }
 
   io::Loop& loop_;
+  tls::HandshakePool& handshakes_;
   Slab<Connection> connections_;
 };
 

@@ -2,22 +2,23 @@
 
 #include "base/limits.h"
 
+#include <utility>
+
 namespace sluice::upstream {
 
 Endpoint::~Endpoint() {
   while (!idle_.empty()) idle_.front().discard();
 }
 
-Connection* Endpoint::take_idle() noexcept {
-  while (!idle_.empty()) {
-    Connection& connection = idle_.front();
+Connection* Endpoint::take_idle(std::string_view server_name) noexcept {
+  const auto is_for_name = [&](const Connection& some) { return some.server_name() == server_name; };
+  while (Connection* connection = idle_.find(is_for_name)) {
     // Its change may be known and not yet told: this turn's completions are all in.
-    if (!connection.is_clean()) {
-      connection.discard();
-      continue;
+    if (connection->is_clean()) {
+      forget_idle(*connection);
+      return connection;
     }
-    --idle_count_;
-    return &idle_.pop_front();
+    connection->discard();
   }
   return nullptr;
 }
@@ -32,6 +33,19 @@ bool Endpoint::keep_idle(Connection& connection) noexcept {
 void Endpoint::forget_idle(Connection& connection) noexcept {
   static_cast<ListNode<Connection>&>(connection).unlink();
   --idle_count_;
+}
+
+std::unique_ptr<tls::ResumableSession> Endpoint::take_resumable() noexcept {
+  if (resumable_.empty()) return nullptr;
+  std::unique_ptr<tls::ResumableSession> session = std::move(resumable_.back());
+  resumable_.pop_back();
+  return session;
+}
+
+void Endpoint::keep_resumable(std::unique_ptr<tls::ResumableSession> session) {
+  if (session == nullptr) return;
+  if (resumable_.size() == limits::resumable_sessions_max) resumable_.erase(resumable_.begin());
+  resumable_.push_back(std::move(session));
 }
 
 }  // namespace sluice::upstream

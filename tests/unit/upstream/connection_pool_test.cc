@@ -41,7 +41,7 @@ class ConnectionPoolTest : public testing::Test {
   }
   Connection& borrow(bool fresh = false) {
     return pool_->borrow(
-        *endpoint_, 3s, fresh,
+        *endpoint_, 3s, {}, fresh,
         {.on_change = [](void* self) { ++static_cast<ConnectionPoolTest*>(self)->changes_; }, .owner = this});
   }
   Connection& borrow_connected(bool fresh = false) {
@@ -52,7 +52,8 @@ class ConnectionPoolTest : public testing::Test {
 
   sim::World world_{1};
   std::unique_ptr<io::Loop> loop_{std::move(*io::Loop::create())};
-  std::unique_ptr<ConnectionPool> pool_ = std::make_unique<ConnectionPool>(*loop_);
+  tls::HandshakePool handshakes_;
+  std::unique_ptr<ConnectionPool> pool_ = std::make_unique<ConnectionPool>(*loop_, handshakes_);
   std::unique_ptr<Endpoint> endpoint_ = std::make_unique<Endpoint>(address);
   sim::Network::Answer answer_;
   std::vector<sim::Endpoint*> peers_;
