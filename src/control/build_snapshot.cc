@@ -95,18 +95,6 @@ void complete_upstream(snapshot::UpstreamTls& upstream, WallTime now, config::Di
   upstream.key_pair = nullptr;
 }
 
-// The compiler knows more than the data plane.
-void refuse_what_is_not_built(const Snapshot& snapshot, config::Diagnostics& diagnostics) {
-  for (const snapshot::Listener& listener : snapshot.listeners) {
-    for (const TlsServer& server : listener.tls_servers) {
-      if (server.kind != snapshot::ServerKind::http)
-        diagnostics.error(server.place, "server " + server.name + ": TCP and TLS passthrough are not supported yet");
-    }
-    if (listener.is_tcp)
-      diagnostics.error({}, listener.address.to_string() + ": TCP is not supported yet by this version of sluice");
-  }
-}
-
 }  // namespace
 
 std::unique_ptr<Snapshot> build_snapshot(const std::vector<std::string>& paths, WallTime now,
@@ -124,7 +112,6 @@ std::unique_ptr<Snapshot> build_snapshot(const std::vector<std::string>& paths, 
   for (snapshot::Cluster& cluster : snapshot->clusters) {
     if (cluster.tls) complete_upstream(*cluster.tls, now, diagnostics);
   }
-  refuse_what_is_not_built(*snapshot, diagnostics);
   if (diagnostics.has_errors()) return nullptr;
   return snapshot;
 }

@@ -45,12 +45,17 @@ struct ShardObserver {
   // A request has ended: metrics, and a line when the access log is on.
   void on_request_end(const RequestRecord& record) noexcept {
     requests.count(record);
-    if (access_log.is_enabled()) access_log.write_line(record);
+    log(record);
   }
 
   // A connection without HTTP has ended that was counted as opened.
   void on_tcp_end(const RequestRecord& record) noexcept {
     tcp.series_of(record.cluster, record.flags).closed.add();
+    log(record);
+  }
+
+  // A line when the access log is on, and nothing else.
+  void log(const RequestRecord& record) noexcept {
     if (access_log.is_enabled()) access_log.write_line(record);
   }
 };

@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "io/socket.h"
 #include "proxy/exchange.h"
+#include "proxy/tcp_proxy.h"
 #include "tls/client_hello.h"
 
 #include <array>
@@ -17,10 +18,11 @@ using State = ClientConnection::State;
 constexpr unsigned bit(State state) { return 1U << static_cast<unsigned>(state); }
 
 // Which states may follow which.
-constexpr std::array<unsigned, 6> kNextStates = {
-    /* accepted      */ bit(State::tls_handshake) | bit(State::open) | bit(State::closing),
-    /* tls_handshake */ bit(State::open) | bit(State::finishing) | bit(State::closing),
+constexpr std::array<unsigned, 7> kNextStates = {
+    /* accepted      */ bit(State::tls_handshake) | bit(State::open) | bit(State::tunnelling) | bit(State::closing),
+    /* tls_handshake */ bit(State::open) | bit(State::tunnelling) | bit(State::finishing) | bit(State::closing),
     /* open          */ bit(State::finishing) | bit(State::closing),
+    /* tunnelling    */ bit(State::finishing) | bit(State::closing),
     /* finishing     */ bit(State::lingering) | bit(State::closing),
     /* lingering     */ bit(State::closing),
     /* closing       */ 0,
@@ -28,20 +30,21 @@ constexpr std::array<unsigned, 6> kNextStates = {
 
 }  // namespace
 
-ClientConnection::ClientConnection(Services& services, const SocketAddress& listen_address, bool is_tls) noexcept
+ClientConnection::ClientConnection(Services& services, const SocketAddress& listen_address, ListenerKind kind) noexcept
     : services_(services),
       transport_(services.loop, on_stream_change, this),
       timer_(on_timer, this),
       yield_task_(on_yielded, this),
       retire_task_(on_retire, this),
+      accepted_at_(services.loop.now()),
       listen_address_(listen_address),
-      is_tls_(is_tls) {}
+      kind_(kind) {}
 
 ClientConnection::~ClientConnection() = default;
 
 void ClientConnection::set_state(State next) noexcept {
   CHECK((kNextStates[static_cast<size_t>(state_)] & bit(next)) != 0);
-  if (is_tls_ && state_ <= State::tls_handshake && next > State::tls_handshake)
+  if (is_tls() && state_ <= State::tls_handshake && next > State::tls_handshake)
     services_.observer.counters.tls_handshakes_active.subtract();
   state_ = next;
 }
@@ -51,18 +54,40 @@ SocketAddress ClientConnection::local_address() const noexcept {
                                                                    : listen_address_;
 }
 
-const snapshot::RouteTable* ClientConnection::routes_in(const AdoptedSnapshot& snapshot) const {
+const snapshot::Listener* ClientConnection::listener_in(const AdoptedSnapshot& snapshot) const {
   const auto found = snapshot.listeners.find(listen_address_);
   if (found == snapshot.listeners.end()) return nullptr;
   const snapshot::Listener& listener = snapshot.tables.listeners[found->second];
-  if (listener.is_tls != is_tls_) return nullptr;
-  uint32_t table = listener.route_table;
-  if (is_tls_) {
-    const auto server = listener.server_names.find(server_name_);
-    if (!server) return nullptr;
-    table = listener.tls_servers[*server].route_table;
+  return kind_of(listener) == kind_ ? &listener : nullptr;
+}
+
+const snapshot::TlsServer* ClientConnection::tls_server_in(const AdoptedSnapshot& snapshot) const {
+  const snapshot::Listener* listener = listener_in(snapshot);
+  if (listener == nullptr) return nullptr;
+  const auto server = listener->server_names.find(server_name_);
+  return server ? &listener->tls_servers[*server] : nullptr;
+}
+
+const snapshot::RouteTable* ClientConnection::routes_in(const AdoptedSnapshot& snapshot) const {
+  if (is_tls()) {
+    const snapshot::TlsServer* server = tls_server_in(snapshot);
+    if (server == nullptr || server->kind != server_kind_) return nullptr;
+    return &snapshot.tables.route_tables[server->route_table];
   }
-  return &snapshot.tables.route_tables[table];
+  const snapshot::Listener* listener = listener_in(snapshot);
+  return listener == nullptr ? nullptr : &snapshot.tables.route_tables[listener->route_table];
+}
+
+observe::RequestRecord ClientConnection::connection_record() const noexcept {
+  observe::RequestRecord record;
+  record.is_tcp = true;
+  record.duration = services_.loop.now() - accepted_at_;
+  record.start = services_.loop.wall_now() - record.duration;
+  record.downstream_remote = peer_address_;
+  record.requested_server_name = server_name_;
+  record.is_tls = is_tls();
+  if (services_.observer.access_log.is_enabled()) record.downstream_local = local_address();
+  return record;
 }
 
 // --- 1. accepted -----------------------------------------------------------------------------------
@@ -73,15 +98,19 @@ void ClientConnection::on_accepted(int fd) {
   services_.observer.counters.connections_active.add();
   io::prepare_accepted(fd);
   peer_address_ = io::peer_address(fd);
-  if (is_tls_) {
+  transport_.stream().adopt(fd);
+  if (is_tls()) {
     services_.observer.counters.tls_handshakes_active.add();
     set_deadline(limits::handshake_timeout);
-  } else {
+  }
+  if (peer_address_.port == 0) {  // gone before it was accepted
+    close_at_once(io::Stream::Ending::orderly);
+  } else if (kind_ == ListenerKind::http) {
     set_state(State::open);
     may_rest_for(limits::first_request_timeout);
+  } else if (kind_ == ListenerKind::tcp) {
+    start_tunnelling();
   }
-  transport_.stream().adopt(fd);
-  if (peer_address_.port == 0) close_at_once(io::Stream::Ending::orderly);  // gone before it was accepted
 }
 
 void ClientConnection::on_stream_change(void* self) { static_cast<ClientConnection*>(self)->on_change(); }
@@ -90,7 +119,8 @@ void ClientConnection::on_change() {
   switch (state_) {
     case State::accepted: on_hello_bytes(); break;
     case State::tls_handshake: on_handshake_bytes(); break;
-    case State::open: serve(); break;
+    case State::open:
+    case State::tunnelling: advance(); break;
     case State::finishing:
       if (transport_.has_sent_all() || transport_.has_send_failed()) linger();
       break;
@@ -124,18 +154,20 @@ void ClientConnection::on_hello_bytes() {
     case tls::HelloStatus::complete: break;
   }
 
-  // As Istio: a name that no server has is answered by closing, without a certificate.
   server_name_ = hello.server_name;
-  tls::ServerContext* context = nullptr;
-  const AdoptedSnapshot& snapshot = *services_.snapshots.current();
-  if (const auto found = snapshot.listeners.find(listen_address_); found != snapshot.listeners.end()) {
-    const snapshot::Listener& listener = snapshot.tables.listeners[found->second];
-    if (const auto server = listener.server_names.find(server_name_))
-      context = listener.tls_servers[*server].context.get();
+  const snapshot::TlsServer* server = tls_server_in(*services_.snapshots.current());
+  if (server == nullptr) {
+    on_unknown_server();
+    return;
   }
-  std::unique_ptr<tls::Session> session = context == nullptr
+  server_kind_ = server->kind;
+  if (server_kind_ == snapshot::ServerKind::passthrough) {
+    start_tunnelling();  // the destination gets the ClientHello, too: nothing of it was consumed
+    return;
+  }
+  std::unique_ptr<tls::Session> session = server->context == nullptr
                                               ? nullptr
-                                              : tls::Session::accept(*context, hello, &services_.handshakes,
+                                              : tls::Session::accept(*server->context, hello, &services_.handshakes,
                                                                      {.on_ready = on_handshake_ready, .owner = this});
   if (session == nullptr) {
     services_.observer.counters.tls_handshake_failures.add();
@@ -152,6 +184,25 @@ void ClientConnection::on_handshake_ready(void* self) {
   if (connection.state_ == State::tls_handshake) connection.on_handshake_bytes();
 }
 
+// As Istio: a name that no server has is answered by a reset, without a certificate, and the log has a line of it.
+void ClientConnection::on_unknown_server() {
+  services_.observer.counters.tls_handshake_failures.add();
+  observe::RequestRecord record = connection_record();
+  record.flags.set(observe::ResponseFlag::no_route_found);
+  record.details = "filter_chain_not_found";
+  services_.observer.log(record);
+  close_at_once(io::Stream::Ending::reset);
+}
+
+void ClientConnection::on_handshake_failed() {
+  services_.observer.counters.tls_handshake_failures.add();
+  observe::RequestRecord record = connection_record();
+  record.details = "tls_handshake_failed";
+  record.connection_termination_details = transport_.session()->error_text();
+  services_.observer.log(record);
+  finish();  // the alert goes out first
+}
+
 void ClientConnection::on_handshake_bytes() {
   switch (transport_.drive_handshake()) {
     case tls::SessionStatus::waiting:
@@ -164,19 +215,22 @@ void ClientConnection::on_handshake_bytes() {
     case tls::SessionStatus::ok:
       services_.observer.counters.tls_handshakes.add();
       COUNT_IF(services_.observer.counters.tls_handshakes_resumed, transport_.session()->is_resumed());
+      if (server_kind_ == snapshot::ServerKind::tcp) {
+        start_tunnelling();
+        return;
+      }
       set_state(State::open);
       may_rest_for(limits::first_request_timeout);
       serve();
       return;
     case tls::SessionStatus::closed:
-    case tls::SessionStatus::failed:
-      services_.observer.counters.tls_handshake_failures.add();
-      finish();  // the alert goes out first
-      return;
+    case tls::SessionStatus::failed: on_handshake_failed(); return;
   }
 }
 
 // --- 3. requests -----------------------------------------------------------------------------------
+
+void ClientConnection::advance() { tcp_proxy_ == nullptr ? serve() : tunnel(); }
 
 void ClientConnection::serve() {
   for (unsigned requests = 0; state_ == State::open; ++requests) {
@@ -258,11 +312,40 @@ void ClientConnection::end_exchange() {
   may_rest_for(limits::client_idle_timeout);
 }
 
-void ClientConnection::drain() {
-  if (state_ == State::open && exchange_ == nullptr && transport_.readable().empty()) finish();
+// --- connections without HTTP ----------------------------------------------------------------------
+
+void ClientConnection::start_tunnelling() {
+  set_state(State::tunnelling);
+  set_deadline(limits::tunnel_idle_timeout);
+  tcp_proxy_ = &services_.tcp_proxies.create(services_, *this);
+  tunnel();
+}
+
+void ClientConnection::tunnel() {
+  switch (tcp_proxy_->advance()) {
+    case TcpProxy::Outcome::yield: yield(); break;
+    case TcpProxy::Outcome::pending: break;
+    case TcpProxy::Outcome::close_client:
+      end_tcp_proxy();
+      finish();
+      break;
+    case TcpProxy::Outcome::abort_client:
+      end_tcp_proxy();
+      close_at_once(io::Stream::Ending::reset);
+      break;
+  }
+}
+
+void ClientConnection::end_tcp_proxy() {
+  services_.tcp_proxies.destroy(*std::exchange(tcp_proxy_, nullptr));
+  count_bytes();
 }
 
 // --- the end ---------------------------------------------------------------------------------------
+
+void ClientConnection::drain() {
+  if (state_ == State::open && exchange_ == nullptr && transport_.readable().empty()) finish();
+}
 
 void ClientConnection::finish() {
   set_state(State::finishing);
@@ -293,6 +376,10 @@ void ClientConnection::close_at_once(io::Stream::Ending ending) {
     exchange_->cancel();
     end_exchange();
   }
+  if (tcp_proxy_ != nullptr) {
+    tcp_proxy_->cancel();
+    end_tcp_proxy();
+  }
   set_state(State::closing);
   timer_.cancel();
   yield_task_.unlink_if_linked();
@@ -301,13 +388,13 @@ void ClientConnection::close_at_once(io::Stream::Ending ending) {
 
 // A client must not take what it has for complete when something is missing.
 void ClientConnection::terminate() {
-  const bool is_complete = exchange_ == nullptr && transport_.has_sent_all();
+  const bool is_complete = exchange_ == nullptr && tcp_proxy_ == nullptr && transport_.has_sent_all();
   close_at_once(is_complete ? io::Stream::Ending::orderly : io::Stream::Ending::reset);
 }
 
 void ClientConnection::on_yielded(void* self) {
   auto& connection = *static_cast<ClientConnection*>(self);
-  if (connection.state_ == State::open) connection.serve();
+  if (connection.state_ == State::open || connection.state_ == State::tunnelling) connection.advance();
 }
 
 void ClientConnection::on_retire(void* self) {
@@ -341,6 +428,7 @@ void ClientConnection::may_rest_for(Duration from_now) {
 uint64_t ClientConnection::bytes_moved() const noexcept {
   const io::Stream& stream = transport_.stream();
   if (const io::Stream* upstream = upstream_to_read()) return upstream->bytes_sent();
+  if (tcp_proxy_ != nullptr) return stream.bytes_received() + stream.bytes_sent();  // either direction will do
   return stream.unsent_bytes() > 0 ? stream.bytes_sent() : stream.bytes_received() + stream.bytes_sent();
 }
 
@@ -400,6 +488,15 @@ void ClientConnection::on_expired() {
           case Exchange::Awaiting::upstream_reading: exchange_->time_out_request(); break;
           case Exchange::Awaiting::upstream_answer: set_deadline(exchange_->progress_timeout()); break;
         }
+      }
+      break;
+    case State::tunnelling:
+      if (tcp_proxy_->is_connecting() || has_moved()) {
+        set_deadline(limits::tunnel_idle_timeout);
+      } else {
+        tcp_proxy_->time_out();
+        end_tcp_proxy();
+        close_at_once(io::Stream::Ending::reset);
       }
       break;
     case State::finishing: look_at_taking(); break;

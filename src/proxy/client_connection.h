@@ -1,11 +1,13 @@
-// A client's connection, from accept to close: the TLS handshake, then one exchange after the other.
-// Steps 1 to 3 of the way of a request (docs/life_of_a_request.md). Owned by the shard's slab; frees
+// A client's connection, from accept to close: the TLS handshake, then one exchange after the other, or a TCP
+// proxy. Steps 1 to 3 of the way of a request (docs/life_of_a_request.md). Owned by the shard's slab; frees
 // itself after its close. One thread.
 #pragma once
 
 #include "base/address.h"
 #include "base/list.h"
 #include "base/timer_wheel.h"
+#include "observe/request_record.h"
+#include "proxy/listener_kind.h"
 #include "proxy/services.h"
 #include "transport/transport.h"
 
@@ -16,40 +18,45 @@
 namespace sluice::proxy {
 
 class Exchange;
+class TcpProxy;
 
 class ClientConnection : public ListNode<ClientConnection> {
  public:
   enum class State : uint8_t {
     accepted,  // TLS: waiting for the ClientHello
     tls_handshake,
-    open,       // requests; exchange_ is set while one is under way
-    finishing,  // no more requests: what was written goes out
-    lingering,  // FIN is out: the client's last bytes are read off, so that no RST overtakes the response
-    closing,    // terminate() was called: the kernel's last completions are awaited
+    open,        // requests; exchange_ is set while one is under way
+    tunnelling,  // no requests but bytes: tcp_proxy_ is set
+    finishing,   // no more requests: what was written goes out
+    lingering,   // FIN is out: the client's last bytes are read off, so that no RST overtakes the response
+    closing,     // terminate() was called: the kernel's last completions are awaited
   };
 
-  ClientConnection(Services& services, const SocketAddress& listen_address, bool is_tls) noexcept;
+  ClientConnection(Services& services, const SocketAddress& listen_address, ListenerKind kind) noexcept;
   ~ClientConnection();
 
   // 1: `fd` was accepted and is owned from now on.
   void on_accepted(int fd);
 
-  // The shard drains: an idle connection ends, a busy one after its response.
+  // The shard drains: an idle connection ends, a busy one after its response, one without HTTP when its sides end.
   void drain();
   // The shard stops: ends at once.
   void terminate();
 
-  // --- for its exchange ---
-  // The upstream's side has changed: the exchange is to be advanced.
-  void on_upstream_change() { serve(); }
+  // --- for its exchange or TCP proxy ---
+  // The upstream's side has changed: they are to be advanced.
+  void on_upstream_change() { advance(); }
   [[nodiscard]] transport::Transport& transport() noexcept { return transport_; }
   // The routes of the server that this connection belongs to, in `snapshot`: of the listener, or of the
   // TLS server that its SNI chose. Nullptr: a reload has taken the server away.
   [[nodiscard]] const snapshot::RouteTable* routes_in(const AdoptedSnapshot& snapshot) const;
-  [[nodiscard]] bool is_tls() const noexcept { return is_tls_; }
+  // Encrypted by the client, whether we decrypt it or not.
+  [[nodiscard]] bool is_tls() const noexcept { return kind_ == ListenerKind::tls; }
   [[nodiscard]] std::string_view server_name() const noexcept { return server_name_; }
   [[nodiscard]] const SocketAddress& peer_address() const noexcept { return peer_address_; }
   [[nodiscard]] SocketAddress local_address() const noexcept;
+  // What is known of a connection without HTTP before it has a destination.
+  [[nodiscard]] observe::RequestRecord connection_record() const noexcept;
 
  private:
   static void on_stream_change(void* self);
@@ -58,13 +65,23 @@ class ClientConnection : public ListNode<ClientConnection> {
   static void on_yielded(void* self);
   static void on_retire(void* self);
 
+  // This connection's, in `snapshot`; nullptr: a reload has taken it away, or made it another kind.
+  [[nodiscard]] const snapshot::Listener* listener_in(const AdoptedSnapshot& snapshot) const;
+  [[nodiscard]] const snapshot::TlsServer* tls_server_in(const AdoptedSnapshot& snapshot) const;
+
   void on_change();
   void on_hello_bytes();
   void on_handshake_bytes();
+  void on_unknown_server();
+  void on_handshake_failed();
+  void advance();
   void serve();
   void yield();
   void rest();
   void end_exchange();
+  void start_tunnelling();
+  void tunnel();
+  void end_tcp_proxy();
   void finish();
   void linger();
   void close_at_once(io::Stream::Ending ending);
@@ -82,7 +99,8 @@ class ClientConnection : public ListNode<ClientConnection> {
 
   Services& services_;
   transport::Transport transport_;
-  Exchange* exchange_ = nullptr;  // exactly from a request's first byte to its end
+  Exchange* exchange_ = nullptr;   // exactly from a request's first byte to its end
+  TcpProxy* tcp_proxy_ = nullptr;  // exactly while tunnelling
   Timer timer_;
   Instant rest_until_{};           // without a request
   Instant deadline_{};             // when on_expired() is due; the timer may be armed for earlier, never for later
@@ -93,12 +111,14 @@ class ClientConnection : public ListNode<ClientConnection> {
   uint64_t moved_at_last_look_ = 0;  // bytes_moved() when the present deadline was set
   io::Task yield_task_;
   io::Task retire_task_;
+  Instant accepted_at_;
   SocketAddress listen_address_;
   SocketAddress peer_address_;
   std::string server_name_;  // SNI, lower case
   uint32_t lingered_bytes_ = 0;
   State state_ = State::accepted;
-  bool is_tls_;
+  ListenerKind kind_;
+  snapshot::ServerKind server_kind_ = snapshot::ServerKind::http;  // TLS: of the server that the SNI chose
 };
 
 }  // namespace sluice::proxy

@@ -2,6 +2,7 @@
 
 #include "proxy/client_connection.h"
 #include "proxy/exchange.h"
+#include "proxy/tcp_proxy.h"
 
 namespace sluice::proxy {
 

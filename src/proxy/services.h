@@ -17,6 +17,7 @@ namespace sluice::proxy {
 
 class ClientConnection;
 class Exchange;
+class TcpProxy;
 
 struct Services {
   Services(io::Loop& ring_loop, observe::ShardObserver& shard_observer, uint64_t seed) noexcept;
@@ -31,6 +32,7 @@ struct Services {
   AdoptedSnapshots snapshots;
   Slab<ClientConnection> client_connections;
   Slab<Exchange> exchanges;
+  Slab<TcpProxy> tcp_proxies;
   List<ClientConnection> open_connections;
   bool draining = false;  // answer what is in flight, then close
 };

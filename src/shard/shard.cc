@@ -182,7 +182,7 @@ void Shard::follow_listeners(const snapshot::Snapshot& snapshot) {
   for (auto entry = listening_.begin(); entry != listening_.end();) {
     const auto described = wanted.find(entry->first);
     if (described != wanted.end()) {
-      entry->second.is_tls = described->second->is_tls;
+      entry->second.kind = proxy::kind_of(*described->second);
       if (admission_ != Admission::none && !draining_) entry->second.listener->start(accept_count());
       ++entry;
     } else {
@@ -202,8 +202,7 @@ void Shard::on_accepted(void* self, accept::Listener& listener, int fd) {
     io::close_descriptor(fd);
     return;
   }
-  shard.services_->client_connections.create(*shard.services_, listener.address(), entry->second.is_tls)
-      .on_accepted(fd);
+  shard.services_->client_connections.create(*shard.services_, listener.address(), entry->second.kind).on_accepted(fd);
   shard.admit();
 }
 

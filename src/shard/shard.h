@@ -7,6 +7,7 @@
 #include "io/loop.h"
 #include "io/mailbox.h"
 #include "observe/shard_observer.h"
+#include "proxy/listener_kind.h"
 #include "proxy/services.h"
 #include "snapshot/cell.h"
 
@@ -54,7 +55,7 @@ class Shard {
 
   struct Listening {
     std::unique_ptr<accept::Listener> listener;
-    bool is_tls = false;
+    proxy::ListenerKind kind = proxy::ListenerKind::http;
   };
 
   void run(std::promise<Status>& started);

@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace sluice::sim {
 
@@ -120,8 +121,10 @@ inline void Speaker::listen() {
 
 class Dialogue {
  public:
-  explicit Dialogue(uint64_t seed = 1, const Weather& weather = fine_weather(), const io::LoopOptions& options = {})
-      : world_(seed, weather), snapshot_(one_upstream_snapshot()), gateway_(world_, *snapshot_, seed, options) {
+  explicit Dialogue(uint64_t seed = 1, const Weather& weather = fine_weather(), const io::LoopOptions& options = {},
+                    std::unique_ptr<snapshot::Snapshot> snapshot = one_upstream_snapshot())
+      : world_(seed, weather), gateway_(world_, *snapshot, seed, options) {
+    snapshots_.push_back(std::move(snapshot));
     world_.network().serve(
         dialogue_upstream_address,
         {.answer = [this] { return Network::Answer{.error = connect_error, .delay = connect_delay}; },
@@ -130,7 +133,20 @@ class Dialogue {
   // Ends everything and looks whether something is left.
   ~Dialogue() { gateway_.end(); }
 
-  Speaker& connect() { return clients_.emplace_back(*world_.network().connect(dialogue_listen_address)); }
+  Speaker& connect(const SocketAddress& listener = dialogue_listen_address) {
+    return clients_.emplace_back(*world_.network().connect(listener));
+  }
+  // The gateway runs on `next` from now on; snapshots that nobody uses any more are freed, as the control plane does.
+  void reload(std::unique_ptr<snapshot::Snapshot> next) {
+    next->version = snapshots_.back()->version + 1;
+    gateway_.adopt(*next);
+    snapshots_.push_back(std::move(next));
+    collect();
+  }
+  void collect() {
+    const uint64_t oldest = gateway_.services().snapshots.oldest_version();
+    std::erase_if(snapshots_, [oldest](const auto& each) { return each->version < oldest; });
+  }
   // The `index`th connection that the gateway has made.
   [[nodiscard]] Speaker& upstream(size_t index = 0) { return upstreams_.at(index); }
   [[nodiscard]] size_t upstream_count() const noexcept { return upstreams_.size(); }
@@ -165,7 +181,7 @@ class Dialogue {
   }
 
   World world_;
-  std::unique_ptr<snapshot::Snapshot> snapshot_;
+  std::vector<std::unique_ptr<snapshot::Snapshot>> snapshots_;  // that the gateway may use
   SimGateway gateway_;
   std::deque<Speaker> clients_;
   std::deque<Speaker> upstreams_;

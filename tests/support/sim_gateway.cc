@@ -2,6 +2,7 @@
 
 #include "io/socket.h"
 #include "proxy/client_connection.h"
+#include "proxy/tcp_proxy.h"
 
 #include <algorithm>
 #include <utility>
@@ -50,7 +51,7 @@ void SimGateway::on_accepted(void* self, accept::Listener& listener, int fd) {
     io::close_descriptor(fd);
     return;
   }
-  services.client_connections.create(services, listener.address(), found->is_tls).on_accepted(fd);
+  services.client_connections.create(services, listener.address(), proxy::kind_of(*found)).on_accepted(fd);
 }
 
 void SimGateway::on_listener_closed(void* self, accept::Listener& listener) {
@@ -90,6 +91,8 @@ void SimGateway::end() {
   while (services_->client_connections.count() > 0 || !listeners_.empty()) turn_once();
   if (services_->exchanges.count() > 0)
     world_.fail("{} exchanges are left without a client", services_->exchanges.count());
+  if (services_->tcp_proxies.count() > 0)
+    world_.fail("{} TCP proxies are left without a client", services_->tcp_proxies.count());
   services_->snapshots.clear();
   while (services_->upstreams.connection_count() > 0) turn_once();
   for (int i = 0; i < 3; ++i) turn_once();  // late completions of cancellations

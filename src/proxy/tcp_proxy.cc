@@ -1,0 +1,204 @@
+#include "proxy/tcp_proxy.h"
+
+#include "base/check.h"
+#include "proxy/client_connection.h"
+#include "route/choose_tcp_route.h"
+
+#include <array>
+#include <utility>
+
+namespace sluice::proxy {
+
+namespace {
+
+using observe::ResponseFlag;
+
+// Of a cluster, what the record of a connection needs: a connection may last for days, and must not keep the
+// snapshot alive that it began with.
+std::unique_ptr<const snapshot::Cluster> names_of(const snapshot::Cluster& cluster) {
+  auto names = std::make_unique<snapshot::Cluster>();
+  names->name = cluster.name;
+  names->host = cluster.host;
+  names->service_name = cluster.service_name;
+  names->service_namespace = cluster.service_namespace;
+  return names;
+}
+
+}  // namespace
+
+TcpProxy::TcpProxy(Services& services, ClientConnection& client) noexcept
+    : services_(services), client_(client), upstream_(services, {.on_change = on_upstream_change, .owner = this}) {}
+
+TcpProxy::~TcpProxy() { CHECK(state_ == State::ended && snapshot_ == nullptr); }
+
+void TcpProxy::set_state(State next) noexcept {
+  constexpr auto bit = [](State state) { return 1U << static_cast<unsigned>(state); };
+  constexpr std::array<unsigned, 4> kNextStates = {
+      /* routing    */ bit(State::connecting) | bit(State::ended),
+      /* connecting */ bit(State::tunnelling) | bit(State::ended),
+      /* tunnelling */ bit(State::ended),
+      /* ended      */ 0,
+  };
+  CHECK((kNextStates[static_cast<size_t>(state_)] & bit(next)) != 0);
+  state_ = next;
+}
+
+TcpProxy::Outcome TcpProxy::advance() {
+  switch (state_) {
+    case State::routing: return choose_destination();
+    case State::connecting:
+      if (has_client_left()) return on_client_lost();
+      return on_borrowed(upstream_.look_at_connect(BorrowedUpstream::Wanted::fresh));
+    case State::tunnelling: return advance_tunnel();
+    case State::ended: break;
+  }
+  UNREACHABLE();
+}
+
+void TcpProxy::on_upstream_change(void* self) { static_cast<TcpProxy*>(self)->client_.on_upstream_change(); }
+
+// --- The destination -------------------------------------------------------------------------------
+
+TcpProxy::Outcome TcpProxy::choose_destination() {
+  snapshot_ = &services_.snapshots.pin_current();
+  route::TcpDecision decision;
+  if (const snapshot::RouteTable* routes = client_.routes_in(*snapshot_))
+    decision = route::choose_tcp_route(*routes, client_.server_name(), services_.random.next());
+  if (decision.route == nullptr) {
+    flags_.set(ResponseFlag::no_route_found);
+    return refuse("route_not_found");
+  }
+  if (!decision.cluster) {
+    flags_.set(ResponseFlag::no_cluster_found);
+    return refuse("cluster_not_found");
+  }
+  cluster_ = &snapshot_->tables.clusters[*decision.cluster];
+  set_state(State::connecting);
+  // What the destination hears must all be this client's: no connection that somebody has used.
+  return on_borrowed(upstream_.borrow(*snapshot_, *decision.cluster, cluster_->host, BorrowedUpstream::Wanted::fresh));
+}
+
+TcpProxy::Outcome TcpProxy::on_borrowed(BorrowedUpstream::Status status) {
+  switch (status) {
+    case BorrowedUpstream::Status::connecting: return Outcome::pending;
+    case BorrowedUpstream::Status::ready: return on_connected();
+    case BorrowedUpstream::Status::unavailable:
+      flags_.set(ResponseFlag::no_healthy_upstream);
+      return refuse("no_healthy_upstream");
+    case BorrowedUpstream::Status::failed:
+      flags_.set(ResponseFlag::upstream_connection_failure);
+      flags_.set(ResponseFlag::upstream_retry_limit_exceeded);
+      return refuse("upstream_connection_failure");
+  }
+  UNREACHABLE();
+}
+
+// --- Bytes both ways -------------------------------------------------------------------------------
+
+TcpProxy::Outcome TcpProxy::on_connected() {
+  names_ = names_of(*cluster_);
+  cluster_ = names_.get();
+  upstream_.keep_endpoint();
+  release_snapshot();
+  series_ = &services_.observer.tcp.series_of(cluster_, {});
+  series_->opened.add();
+  set_state(State::tunnelling);
+  tunnel_.emplace(services_, client_.transport(), upstream_->transport());
+  return advance_tunnel();
+}
+
+TcpProxy::Outcome TcpProxy::advance_tunnel() {
+  const Tunnel::Status status = tunnel_->advance();
+  count_bytes();
+  switch (status) {
+    case Tunnel::Status::open: return Outcome::pending;
+    case Tunnel::Status::yield: return Outcome::yield;
+    case Tunnel::Status::done: tunnel_.reset(); return end(Outcome::close_client);
+    case Tunnel::Status::failed: return on_broken();
+  }
+  UNREACHABLE();
+}
+
+void TcpProxy::count_bytes() noexcept {
+  series_->received_bytes.add(tunnel_->bytes_to_upstream() -
+                              std::exchange(received_bytes_, tunnel_->bytes_to_upstream()));
+  series_->sent_bytes.add(tunnel_->bytes_to_client() - std::exchange(sent_bytes_, tunnel_->bytes_to_client()));
+}
+
+// --- Ways in which it ends early -------------------------------------------------------------------
+
+// There is nobody to talk to. A client whose TLS we speak is told in its terms, any other as Envoy does: by a reset.
+TcpProxy::Outcome TcpProxy::refuse(std::string_view details) {
+  details_ = details;
+  return end(client_.transport().is_tls() ? Outcome::close_client : Outcome::abort_client);
+}
+
+// A FIN alone is none of it: that may be a client that has said everything and waits for the answer.
+bool TcpProxy::has_client_left() {
+  transport::Transport& client = client_.transport();
+  if (client.stream().receive_error() != 0 || client.has_send_failed()) return true;
+  return client.is_at_end() && client.is_truncated();
+}
+
+TcpProxy::Outcome TcpProxy::on_client_lost() {
+  flags_.set(ResponseFlag::downstream_connection_termination);
+  details_ = "downstream_remote_disconnect";
+  // The alert that says what was wrong must not be overtaken by a reset.
+  return end(client_.transport().has_read_failed() ? Outcome::close_client : Outcome::abort_client);
+}
+
+// Nothing but the way in which a connection ends tells that bytes are missing: the other one is reset, too.
+TcpProxy::Outcome TcpProxy::on_broken() {
+  transport::Transport& upstream = upstream_->transport();
+  const bool is_upstream_broken = upstream.stream().receive_error() != 0 || upstream.has_send_failed();
+  if (!is_upstream_broken) return on_client_lost();
+  flags_.set(ResponseFlag::upstream_remote_reset);
+  details_ = "upstream_remote_reset";
+  return end(Outcome::abort_client);
+}
+
+void TcpProxy::cancel() {
+  if (state_ == State::ended) return;
+  flags_.set(ResponseFlag::local_reset);
+  details_ = "shutdown";
+  static_cast<void>(end(Outcome::abort_client));
+}
+
+void TcpProxy::time_out() {
+  flags_.set(ResponseFlag::stream_idle_timeout);
+  details_ = "tcp_session_idle_timeout";
+  static_cast<void>(end(Outcome::abort_client));
+}
+
+// --- The end ---------------------------------------------------------------------------------------
+
+TcpProxy::Outcome TcpProxy::end(Outcome outcome) {
+  const bool is_complete = state_ == State::tunnelling && flags_.none();
+  tunnel_.reset();
+  upstream_.release(/*reusable=*/false, is_complete ? io::Stream::Ending::orderly : io::Stream::Ending::reset);
+  write_record();
+  cluster_ = nullptr;
+  release_snapshot();
+  set_state(State::ended);
+  return outcome;
+}
+
+void TcpProxy::release_snapshot() noexcept {
+  if (snapshot_ != nullptr) services_.snapshots.unpin(*std::exchange(snapshot_, nullptr));
+}
+
+void TcpProxy::write_record() {
+  observe::RequestRecord record = client_.connection_record();
+  record.flags = flags_;
+  record.details = details_;
+  record.upstream_failure_reason = upstream_.failure_reason();
+  record.bytes_received = received_bytes_;
+  record.bytes_sent = sent_bytes_;
+  record.cluster = cluster_;
+  record.upstream_host = upstream_.address();
+  record.upstream_local = upstream_.local_address();
+  if (series_ == nullptr) services_.observer.tcp.series_of(cluster_, flags_).opened.add();
+  services_.observer.on_tcp_end(record);
+}
+
+}  // namespace sluice::proxy

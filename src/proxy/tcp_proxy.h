@@ -1,0 +1,96 @@
+// A client's connection that is not HTTP, with its connection to a destination: bytes of a plain TCP listener,
+// of a server behind terminated TLS, or of a TLS connection that passes through undecrypted
+// (docs/life_of_a_request.md, "Connections without HTTP"). Owns no descriptor: whenever one of its two
+// connections has changed, it is advanced. Lives in the shard's slab, from the step that knows the server to the
+// end of the connection. One thread.
+#pragma once
+
+#include "observe/request_record.h"
+#include "observe/tcp_metrics.h"
+#include "proxy/borrowed_upstream.h"
+#include "proxy/services.h"
+#include "proxy/tunnel.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+namespace sluice::proxy {
+
+class ClientConnection;
+
+class TcpProxy {
+ public:
+  TcpProxy(Services& services, ClientConnection& client) noexcept;
+  TcpProxy(const TcpProxy&) = delete;
+  TcpProxy& operator=(const TcpProxy&) = delete;
+  ~TcpProxy();  // ended: advance() said so, or cancel() or time_out() was called
+
+  // What becomes of the client's connection.
+  enum class Outcome : uint8_t {
+    pending,       // wait for a change
+    yield,         // advance() again in the next turn
+    close_client,  // over; close it once what was written has gone
+    abort_client,  // over; reset it: it must not take what it has for complete
+  };
+
+  // Moves on as far as it can; the first call chooses the destination. The client's bytes stay with its
+  // connection, and in the kernel, until there is somebody to take them.
+  [[nodiscard]] Outcome advance();
+
+  // The shard stops.
+  void cancel();
+  // Nothing has moved for limits::tunnel_idle_timeout.
+  void time_out();
+
+  // The cluster's timeout counts, not one of ours.
+  [[nodiscard]] bool is_connecting() const noexcept { return state_ == State::connecting; }
+
+ private:
+  enum class State : uint8_t {
+    routing,     // nothing has happened yet
+    connecting,  // to the destination, perhaps to another endpoint than at first
+    tunnelling,  // bytes both ways
+    ended,       // the outcome is known, the record is written
+  };
+
+  // In the order of the way of a connection.
+  Outcome choose_destination();
+  Outcome on_borrowed(BorrowedUpstream::Status status);
+  Outcome on_connected();
+  Outcome advance_tunnel();
+
+  // Ways in which it ends early.
+  Outcome refuse(std::string_view details);
+  Outcome on_client_lost();
+  Outcome on_broken();
+
+  Outcome end(Outcome outcome);
+  void release_snapshot() noexcept;
+  void count_bytes() noexcept;
+  void write_record();
+  void set_state(State next) noexcept;
+  [[nodiscard]] bool has_client_left();
+  static void on_upstream_change(void* self);
+
+  Services& services_;
+  ClientConnection& client_;
+  AdoptedSnapshot* snapshot_ = nullptr;  // pinned until connected
+  BorrowedUpstream upstream_;            // from connecting to the end
+  std::optional<Tunnel> tunnel_;         // exactly while tunnelling
+  // Null: none was chosen. The snapshot's, while that is pinned; then names_.
+  const snapshot::Cluster* cluster_ = nullptr;
+  std::unique_ptr<const snapshot::Cluster> names_;  // from connected on, what the record needs and no more
+  observe::TcpMetrics::Series* series_ = nullptr;   // from connected on: where it counts
+
+  // For the record.
+  uint64_t received_bytes_ = 0;  // from the client
+  uint64_t sent_bytes_ = 0;
+  std::string_view details_;
+  observe::ResponseFlags flags_;
+
+  State state_ = State::routing;
+};
+
+}  // namespace sluice::proxy
