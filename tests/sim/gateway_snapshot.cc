@@ -19,12 +19,39 @@ SocketAddress address(uint8_t last, uint16_t port) {
   return result;
 }
 
-enum ClusterIndex : uint32_t { kOne, kSeveral, kHeavy, kLight, kDead, kNowhere };
+enum ClusterIndex : uint32_t { kOne, kSeveral, kHeavy, kLight, kDead, kNowhere, kBytes, kFewBytes, kPassthrough };
+enum TableIndex : uint32_t { kHttpTable, kBytesTable, kPassthroughTable };
 
 const std::array<SocketAddress, 6>& all_upstreams() {
   static const std::array<SocketAddress, 6> addresses = {address(1, 8000), address(2, 8001), address(3, 8002),
                                                          address(4, 8003), address(5, 8004), address(6, 8005)};
   return addresses;
+}
+
+const std::array<SocketAddress, 5>& all_destinations() {
+  static const std::array<SocketAddress, 5> addresses = {address(7, 9000), address(8, 9001), address(9, 9002),
+                                                         address(10, 9443), address(11, 9444)};
+  return addresses;
+}
+
+snapshot::Cluster stream_cluster(const std::string& name, std::vector<size_t> destinations) {
+  snapshot::Cluster cluster;
+  cluster.name = "outbound|9000||" + name;
+  cluster.host = name;
+  cluster.connect_timeout = 3s;
+  for (const size_t destination : destinations)
+    cluster.endpoints.push_back({.address = all_destinations()[destination]});
+  return cluster;
+}
+
+snapshot::RouteTable stream_table(std::vector<std::string> server_names,
+                                  std::vector<snapshot::WeightedDestination> destinations) {
+  snapshot::RouteTable table;
+  snapshot::TcpRoute& route = table.tcp_routes.emplace_back();
+  route.server_names = std::move(server_names);
+  for (const auto& destination : destinations) route.total_weight += destination.weight;
+  route.destinations = std::move(destinations);
+  return table;
 }
 
 // Indexes into all_upstreams().
@@ -66,11 +93,40 @@ void add_tls_listener(snapshot::Snapshot& snapshot) {
   listener.is_tls = true;
   listener.tls_servers.emplace_back().context = context;
   listener.server_names.add("*", 0);
+
+  snapshot::TlsServer& terminated = listener.tls_servers.emplace_back();
+  terminated.kind = snapshot::ServerKind::tcp;
+  terminated.context = context;
+  terminated.route_table = kBytesTable;
+  listener.server_names.add(terminated_server_name, 1);
+
+  snapshot::TlsServer& passthrough = listener.tls_servers.emplace_back();
+  passthrough.kind = snapshot::ServerKind::passthrough;
+  passthrough.route_table = kPassthroughTable;
+  listener.server_names.add("*.pass.test", 2);
+}
+
+void add_streams(snapshot::Snapshot& snapshot, uint64_t version) {
+  // Connections to the endpoint that version 2 does not have go on.
+  snapshot.clusters.push_back(
+      stream_cluster("bytes", version == 1 ? std::vector<size_t>{0, 1} : std::vector<size_t>{1}));
+  snapshot.clusters.push_back(stream_cluster("fewbytes", {2}));
+  snapshot.clusters.push_back(stream_cluster("passthrough", {3, 4}));
+  snapshot.route_tables.push_back(
+      stream_table({}, {{.cluster = kBytes, .weight = 3}, {.cluster = kFewBytes, .weight = 1}}));
+  snapshot.route_tables.push_back(stream_table({"*.pass.test"}, {{.cluster = kPassthrough}}));
+  snapshot::Listener& listener = snapshot.listeners.emplace_back();
+  listener.address = listen_address(StreamPlan::Way::tcp);
+  listener.is_tcp = true;
+  listener.route_table = kBytesTable;
 }
 
 }  // namespace
 
 SocketAddress listen_address(bool is_tls) { return address(100, is_tls ? 443 : 80); }
+SocketAddress listen_address(StreamPlan::Way way) {
+  return way == StreamPlan::Way::tcp ? address(100, 9000) : listen_address(/*is_tls=*/true);
+}
 SocketAddress dead_address() { return address(200, 9999); }
 std::span<const SocketAddress> upstream_addresses() { return all_upstreams(); }
 
@@ -85,6 +141,15 @@ bool leads_to(Place place, const SocketAddress& upstream) {
     case Place::weighted: return is_one_of(kHeavy) || is_one_of(kLight);
     default: return false;
   }
+}
+
+std::span<const SocketAddress> stream_addresses() { return all_destinations(); }
+
+bool leads_to(StreamPlan::Way way, const SocketAddress& upstream) {
+  constexpr size_t kBytesCount = 3;
+  const auto found = std::ranges::find(all_destinations(), upstream);
+  const auto index = static_cast<size_t>(found - all_destinations().begin());
+  return way == StreamPlan::Way::passthrough ? index >= kBytesCount : index < kBytesCount;
 }
 
 std::unique_ptr<snapshot::Snapshot> make_gateway_snapshot(uint64_t version) {
@@ -127,6 +192,7 @@ std::unique_ptr<snapshot::Snapshot> make_gateway_snapshot(uint64_t version) {
 
   snapshot->listeners.emplace_back().address = listen_address(/*is_tls=*/false);
   add_tls_listener(*snapshot);
+  add_streams(*snapshot, version);
   return snapshot;
 }
 

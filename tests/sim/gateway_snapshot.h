@@ -11,11 +11,17 @@
 namespace sluice::sim {
 
 [[nodiscard]] SocketAddress listen_address(bool is_tls);
+[[nodiscard]] SocketAddress listen_address(StreamPlan::Way way);
+// The SNI of connections whose TLS is terminated and whose content is not HTTP; what passes through: "*.pass.test".
+inline constexpr const char* terminated_server_name = "bytes.test";
 // Where upstreams answer, and one where nobody does.
 [[nodiscard]] std::span<const SocketAddress> upstream_addresses();
 [[nodiscard]] SocketAddress dead_address();
-// Whether a request for `place` may come to this upstream.
+// Where the destinations of connections without HTTP are.
+[[nodiscard]] std::span<const SocketAddress> stream_addresses();
+// Whether a request for `place`, or a connection without HTTP, may come to this upstream.
 [[nodiscard]] bool leads_to(Place place, const SocketAddress& upstream);
+[[nodiscard]] bool leads_to(StreamPlan::Way way, const SocketAddress& upstream);
 
 // `version` 2 has other weights, and one endpoint less, than 1.
 [[nodiscard]] std::unique_ptr<snapshot::Snapshot> make_gateway_snapshot(uint64_t version);

@@ -3,9 +3,11 @@
 #include "base/limits.h"
 #include "sim/gateway_snapshot.h"
 #include "sim/pattern.h"
+#include "tls/client_hello.h"
 
 #include <charconv>
 #include <string>
+#include <utility>
 
 namespace sluice::sim {
 
@@ -36,6 +38,8 @@ void Tally::add(const Tally& other) {
   local += other.local;
   lost += other.lost;
   tunnels += other.tunnels;
+  streams += other.streams;
+  streams_lost += other.streams_lost;
   executions += other.executions;
   body_bytes += other.body_bytes;
   spliced_bytes += other.spliced_bytes;
@@ -156,6 +160,62 @@ void Judge::on_lost(const RequestPlan& request, bool may_be_lost) {
   // The answer that sluice gives by itself may go under in a long body that nobody reads to its end.
   may_be_lost |= always_local(request.place) != 0 && request.body_size > limits::lingering_close_bytes;
   if (plan_.is_calm && !may_be_lost) world_.fail("request {} was lost in calm weather", request.id);
+}
+
+// --- connections without HTTP ----------------------------------------------------------------------
+
+StreamPlan* Judge::on_opening(const SocketAddress& upstream, ConstBytes bytes, size_t& size) {
+  const bool is_passthrough = leads_to(StreamPlan::Way::passthrough, upstream);
+  uint64_t id = 0;
+  if (is_passthrough) {
+    tls::ClientHello hello;
+    const tls::HelloStatus status = tls::read_client_hello(bytes, hello);
+    if (status == tls::HelloStatus::need_more) return nullptr;
+    if (status != tls::HelloStatus::complete) world_.fail("what passes through does not begin with a ClientHello");
+    const std::string_view digits = hello.server_name.substr(1);
+    std::from_chars(digits.data(), digits.data() + digits.size(), id);
+  } else {
+    if (bytes.size() < 16) return nullptr;
+    const std::string_view digits = as_text(bytes.first(16));
+    std::from_chars(digits.data(), digits.data() + digits.size(), id, 16);
+  }
+  StreamPlan* stream = plan_.find_stream(id);
+  if (stream == nullptr) world_.fail("a destination hears from stream {}, which there is not", id);
+  if (!leads_to(stream->way, upstream)) world_.fail("stream {} came to {}", id, upstream.to_string());
+  if (std::exchange(stream->has_arrived, true)) world_.fail("stream {} came twice", id);
+  const std::string opening = stream->opening();
+  if (!as_text(bytes).starts_with(opening)) world_.fail("stream {}: its opening was changed", id);
+  size = opening.size();
+  return stream;
+}
+
+void Judge::on_stream_up(const StreamPlan& stream, uint64_t offset, ConstBytes bytes) {
+  if (!is_pattern(tunnel_up_key(stream.id), offset, bytes))
+    world_.fail("stream {}: wrong bytes up, from {} on", stream.id, offset);
+}
+
+void Judge::on_stream_down(const StreamPlan& stream, uint64_t offset, ConstBytes bytes) {
+  if (!is_pattern(tunnel_down_key(stream.id), offset, bytes))
+    world_.fail("stream {}: wrong bytes down, from {} on", stream.id, offset);
+  tally_.body_bytes += bytes.size();
+}
+
+void Judge::on_stream_up_end(const StreamPlan& stream, uint64_t bytes) {
+  if (!stream.client_finished || bytes != stream.up)
+    world_.fail("stream {}: the destination takes {} bytes for all of {}", stream.id, bytes, stream.up);
+}
+
+bool Judge::on_stream_down_end(const StreamPlan& stream, uint64_t bytes) {
+  if (stream.upstream_finished && bytes == stream.down) return true;
+  // Whose TLS is terminated is told in order that there is nobody to talk to.
+  if (stream.way != StreamPlan::Way::terminated || stream.has_arrived || plan_.is_calm)
+    world_.fail("stream {}: the client takes {} bytes for all of {}", stream.id, bytes, stream.down);
+  return false;
+}
+
+void Judge::on_stream_lost(const StreamPlan& stream) {
+  ++tally_.streams_lost;
+  if (plan_.is_calm) world_.fail("stream {} was lost in calm weather", stream.id);
 }
 
 }  // namespace sluice::sim

@@ -17,6 +17,8 @@ struct Tally {
   uint64_t local = 0;     // by sluice itself
   uint64_t lost = 0;      // cut off, or the client left
   uint64_t tunnels = 0;   // ended in order on both sides
+  uint64_t streams = 0;   // without HTTP, ended in order on both sides
+  uint64_t streams_lost = 0;
   uint64_t executions = 0;
   uint64_t body_bytes = 0;
   uint64_t spliced_bytes = 0;
@@ -50,6 +52,16 @@ class Judge {
   void on_tunnel_down_end(const RequestPlan& request, uint64_t bytes);
   // The connection ended without a complete response.
   void on_lost(const RequestPlan& request, bool may_be_lost);
+
+  // --- connections without HTTP, at both ends ---
+  // The opening that has come to a destination, and how much of what came belongs to it; null: more must come.
+  [[nodiscard]] StreamPlan* on_opening(const SocketAddress& upstream, ConstBytes bytes, size_t& size);
+  void on_stream_up(const StreamPlan& stream, uint64_t offset, ConstBytes bytes);
+  void on_stream_down(const StreamPlan& stream, uint64_t offset, ConstBytes bytes);
+  void on_stream_up_end(const StreamPlan& stream, uint64_t bytes);
+  // True: it ended where its upstream ended it; false: sluice had nowhere to go, and said so in order.
+  [[nodiscard]] bool on_stream_down_end(const StreamPlan& stream, uint64_t bytes);
+  void on_stream_lost(const StreamPlan& stream);
 
   [[nodiscard]] Tally& tally() noexcept { return tally_; }
   [[nodiscard]] World& world() noexcept { return world_; }

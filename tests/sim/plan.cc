@@ -1,6 +1,7 @@
 #include "sim/plan.h"
 
 #include "base/random.h"
+#include "client_hello.h"
 
 #include <algorithm>
 
@@ -38,6 +39,7 @@ class Planner {
   ResponsePlan response(const RequestPlan& request);
   void add_faults(RequestPlan& request);
   void add_tunnel(RequestPlan& request);
+  StreamPlan stream();
 
   Random random_;
   bool is_calm_ = false;
@@ -190,6 +192,23 @@ ClientPlan Planner::client() {
   return client;
 }
 
+StreamPlan Planner::stream() {
+  using Way = StreamPlan::Way;
+  StreamPlan stream;
+  stream.id = next_id_++;
+  stream.way = one_of<Way>({Way::tcp, Way::passthrough, has_tls_ ? Way::terminated : Way::tcp});
+  if (chance(500)) stream.hello_padding = between(1, 12'000);
+  stream.up = body_size();
+  stream.down = body_size();
+  stream.writing = pace();
+  stream.reading = pace();
+  stream.start = up_to(30ms);
+  if (is_calm_) return stream;
+  stream.reset_by_client = chance(100);
+  stream.reset_by_upstream = chance(100);
+  return stream;
+}
+
 RunPlan Planner::run() {
   RunPlan plan;
   plan.is_calm = is_calm_ = chance(250);
@@ -204,6 +223,8 @@ RunPlan Planner::run() {
   if (chance(300)) plan.reload_at = up_to(60ms);
   if (!is_calm_ && chance(150)) plan.drain_at = up_to(80ms);
   if (!is_calm_ && chance(100)) plan.stop_at = up_to(100ms);
+  const size_t streams = chance(400) ? between(1, 6) : 0;
+  for (size_t i = 0; i < streams; ++i) plan.streams.push_back(stream());
   return plan;
 }
 
@@ -230,6 +251,16 @@ RequestPlan* RunPlan::find(uint64_t id) {
     }
   }
   return nullptr;
+}
+
+StreamPlan* RunPlan::find_stream(uint64_t id) {
+  const auto found = std::ranges::find(streams, id, &StreamPlan::id);
+  return found == streams.end() ? nullptr : &*found;
+}
+
+std::string StreamPlan::opening() const {
+  if (way != Way::passthrough) return fmt::format("{:016x}", id);
+  return client_hello(fmt::format("s{}.pass.test", id), hello_padding);
 }
 
 RunPlan make_plan(uint64_t seed) { return Planner(seed).run(); }

@@ -103,6 +103,31 @@ struct ClientPlan {
   std::vector<RequestPlan> requests;
 };
 
+// A connection without HTTP: an opening that tells the destination who it is, then bytes both ways, and the end of
+// each way on its own.
+struct StreamPlan {
+  enum class Way : uint8_t { tcp, passthrough, terminated };
+
+  uint64_t id = 0;
+  Way way = Way::tcp;
+  size_t hello_padding = 0;
+  size_t up = 0;  // bytes after the opening
+  size_t down = 0;
+  bool reset_by_client = false;  // half way
+  bool reset_by_upstream = false;
+  Pace writing;
+  Pace reading;
+  Duration start{};
+
+  // --- what happened, for the judge ---
+  bool has_arrived = false;  // its opening, at a destination
+  bool client_finished = false;
+  bool upstream_finished = false;
+
+  // What the client says first: its id, or a ClientHello whose server name has it.
+  [[nodiscard]] std::string opening() const;
+};
+
 struct RunPlan {
   // Nobody misbehaves and no descriptor is short: every request must be answered by its upstream.
   bool is_calm = false;
@@ -110,6 +135,7 @@ struct RunPlan {
   Pace upstream_reading;
   Pace upstream_writing;
   std::vector<ClientPlan> clients;
+  std::vector<StreamPlan> streams;
   unsigned receive_buffers_max = 0;  // of the gateway: few, so that they run out
   bool logs_requests = false;
   std::optional<Duration> reload_at;
@@ -117,6 +143,7 @@ struct RunPlan {
   std::optional<Duration> stop_at;
 
   [[nodiscard]] RequestPlan* find(uint64_t id);
+  [[nodiscard]] StreamPlan* find_stream(uint64_t id);
 };
 
 [[nodiscard]] RunPlan make_plan(uint64_t seed);

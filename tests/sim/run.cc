@@ -2,6 +2,7 @@
 
 #include "sim/client_actor.h"
 #include "sim/gateway_snapshot.h"
+#include "sim/stream_actors.h"
 #include "sim/upstream_actor.h"
 #include "sim_gateway.h"
 
@@ -28,6 +29,7 @@ class Run {
 
  private:
   void serve_upstreams();
+  Network::Answer answer_connect();
   void schedule_turning_points();
   void change_admission();
   void check_standstill();
@@ -42,6 +44,8 @@ class Run {
   SimGateway gateway_;
   std::vector<std::unique_ptr<ClientActor>> clients_;
   std::vector<std::unique_ptr<UpstreamActor>> upstreams_;
+  std::vector<std::unique_ptr<StreamClient>> stream_clients_;
+  std::vector<std::unique_ptr<StreamUpstream>> stream_upstreams_;
   bool is_accepting_ = true;
   bool reload_due_ = false;
   bool drain_due_ = false;
@@ -59,25 +63,35 @@ Run::Run(uint64_t seed, bool verbose)
   schedule_turning_points();
   for (ClientPlan& client : plan_.clients)
     clients_.push_back(std::make_unique<ClientActor>(judge_, plan_.is_calm, client));
+  for (StreamPlan& stream : plan_.streams) stream_clients_.push_back(std::make_unique<StreamClient>(judge_, stream));
+}
+
+// Most connects succeed; in calm weather all of them.
+Network::Answer Run::answer_connect() {
+  if (plan_.is_calm || !world_.chance(50)) return {.delay = world_.delay(3ms)};
+  switch (world_.random().below(3)) {
+    case 0: return {.error = ECONNREFUSED, .delay = world_.delay(1ms)};
+    case 1: return {.error = EHOSTUNREACH, .delay = world_.delay(2s)};
+    default: return {.delay = -1s};
+  }
 }
 
 void Run::serve_upstreams() {
   for (const SocketAddress& address : upstream_addresses()) {
     world_.network().serve(address,
-                           {.answer =
-                                [this] {
-                                  if (plan_.is_calm || !world_.chance(50))
-                                    return Network::Answer{.delay = world_.delay(3ms)};
-                                  switch (world_.random().below(3)) {
-                                    case 0: return Network::Answer{.error = ECONNREFUSED, .delay = world_.delay(1ms)};
-                                    case 1: return Network::Answer{.error = EHOSTUNREACH, .delay = world_.delay(2s)};
-                                    default: return Network::Answer{.delay = -1s};
-                                  }
-                                },
+                           {.answer = [this] { return answer_connect(); },
                             .on_connection =
                                 [this](Endpoint& endpoint) {
                                   upstreams_.push_back(std::make_unique<UpstreamActor>(judge_, plan_, endpoint));
                                 }});
+  }
+  for (const SocketAddress& address : stream_addresses()) {
+    world_.network().serve(
+        address, {.answer = [this] { return answer_connect(); },
+                  .on_connection =
+                      [this](Endpoint& endpoint) {
+                        stream_upstreams_.push_back(std::make_unique<StreamUpstream>(judge_, plan_, endpoint));
+                      }});
   }
 }
 
@@ -89,7 +103,8 @@ void Run::schedule_turning_points() {
 }
 
 bool Run::is_over() const {
-  return stop_due_ || std::ranges::all_of(clients_, [](const auto& client) { return client->is_done(); });
+  const auto is_done = [](const auto& client) { return client->is_done(); };
+  return stop_due_ || (std::ranges::all_of(clients_, is_done) && std::ranges::all_of(stream_clients_, is_done));
 }
 
 // Now and then there is room for one connection, or none, or many again.
@@ -111,6 +126,11 @@ void Run::check_standstill() {
     if (client->last_progress() == Instant{}) continue;  // not connected yet
     if (client->is_rude()) continue;                     // looks after itself
     world_.fail("a client waits for ever: {}", client->state());
+  }
+  for (const auto& client : stream_clients_) {
+    if (!client->is_done() && client->last_progress() != Instant{} &&
+        world_.now() - client->last_progress() > kStandstillMax)
+      world_.fail("a connection waits for ever: {}", client->state());
   }
 }
 

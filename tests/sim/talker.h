@@ -44,6 +44,8 @@ class Talker {
   void pump_later();
   // What is in out() goes first.
   void finish_writing() noexcept { finish_wanted_ = true; }
+  // Everything, close_notify and FIN included, has been written.
+  [[nodiscard]] bool has_finished_writing() const noexcept { return finish_wanted_ && !is_writing_; }
   // Nothing is heard of the connection any more.
   void hang_up(bool with_reset);
   void stop_reading() noexcept { is_reading_ = false; }

@@ -262,6 +262,32 @@ TEST_F(ShardTest, KeepsTheListenerOfAnAddressThatStays) {
 
 // An address goes with one snapshot and comes back with the next one. A shard that has slept through the
 // first still has the old socket when it is given the new one, and must not die of it, nor keep both.
+// The tunnel is as old as the first snapshot, and keeps none.
+TEST_F(ShardTest, TakesConnectionsAsTheListenerIsDescribedNow) {
+  const SocketAddress address = give_listener();
+  const auto tcp_snapshot = [&] {
+    auto made = snapshot_of({address}, &upstream_);
+    made->listeners[0].is_tcp = true;
+    made->route_tables[0].tcp_routes.push_back({.destinations = {{.cluster = 0}}, .total_weight = 1});
+    return made;
+  };
+  publish(tcp_snapshot());
+  Speaker tunnel = call(address);
+  Speaker destination = upstream_.accept();
+  destination.say("who speaks first");
+  EXPECT_TRUE(tunnel.hears("who speaks first"));
+
+  publish(snapshot_of({address}));
+  EXPECT_TRUE(comes_to_use(1)) << "a tunnel that is open keeps the snapshot before";
+  Speaker client = call(address);
+  client.say(get_request);
+  EXPECT_TRUE(client.hears("HTTP/1.1 404"));
+  tunnel.say("ping");
+  EXPECT_TRUE(destination.hears("ping"));
+  destination.say("pong");
+  EXPECT_TRUE(tunnel.hears("pong"));
+}
+
 TEST_F(ShardTest, ReplacesTheListenerOfAnAddressThatIsGivenTwice) {
   const SocketAddress address = give_listener();
   publish(snapshot_of({address}));
