@@ -152,7 +152,8 @@ Prepared prepare_request(RequestHead& head, const ForwardingFacts& facts) noexce
       (headers.find("host") || headers.add("host", head.authority)) && headers.add("x-forwarded-for", forwarded_for) &&
       headers.add("x-forwarded-proto", facts.is_tls ? "https" : "http") && headers.add("x-request-id", id) &&
       headers.add("x-envoy-external-address", forwarded_for.substr(forwarded_for.size() - peer.size())) &&
-      headers.add("x-envoy-attempt-count", "1");
+      headers.add("x-envoy-attempt-count", "1") &&
+      (facts.client_certificate.empty() || headers.add("x-forwarded-client-cert", facts.client_certificate));
   if (!is_complete) return Prepared::too_large;
   head.request_id = id;
   return Prepared::ok;

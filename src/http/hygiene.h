@@ -17,6 +17,8 @@ struct ForwardingFacts {
   SocketAddress peer;        // of the client's connection
   bool is_tls = false;       // of the client's connection
   uint64_t request_id[2]{};  // 128 random bits, shaped into a version 4 UUID (RFC 9562 5.4)
+  // What x-forwarded-client-cert says of the client; empty: it has shown no certificate. Outlives the head.
+  std::string_view client_certificate;
 };
 
 enum class Prepared : uint8_t {
@@ -27,7 +29,8 @@ enum class Prepared : uint8_t {
 
 // From the client to the upstream: removes connection, keep-alive, proxy-connection, te (but
 // "trailers"), transfer-encoding, content-length, upgrade, expect, trailer, fields named by Connection
-// (but not host), every x-envoy-* and x-forwarded-client-cert; normalises the path (http/path.h) into
+// (but not host), every x-envoy-* and x-forwarded-client-cert, which is set anew for a client with a
+// certificate (Istio's SANITIZE_SET); normalises the path (http/path.h) into
 // path; appends the peer to x-forwarded-for; sets x-forwarded-proto, x-request-id,
 // x-envoy-external-address; x-envoy-attempt-count: 1; host when there is none (HTTP/1.0).
 // A malformed x-forwarded-for is kept as text.

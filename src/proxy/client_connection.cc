@@ -5,6 +5,7 @@
 #include "proxy/exchange.h"
 #include "proxy/tcp_proxy.h"
 #include "tls/client_hello.h"
+#include "tls/forwarded_certificate.h"
 
 #include <array>
 #include <utility>
@@ -88,6 +89,16 @@ observe::RequestRecord ClientConnection::connection_record() const noexcept {
   record.is_tls = is_tls();
   if (services_.observer.access_log.is_enabled()) record.downstream_local = local_address();
   return record;
+}
+
+std::string_view ClientConnection::forwarded_certificate() {
+  const tls::Session* session = transport_.session();
+  if (session == nullptr || session->peer_certificate() == nullptr) return {};
+  if (forwarded_certificate_ == nullptr) {
+    forwarded_certificate_ = std::make_unique<const std::string>(
+        tls::forwarded_certificate(*session->peer_certificate(), session->local_certificate()));
+  }
+  return *forwarded_certificate_;
 }
 
 // --- 1. accepted -----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@
 #include "transport/transport.h"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -53,6 +54,8 @@ class ClientConnection : public ListNode<ClientConnection> {
   // Encrypted by the client, whether we decrypt it or not.
   [[nodiscard]] bool is_tls() const noexcept { return kind_ == ListenerKind::tls; }
   [[nodiscard]] std::string_view server_name() const noexcept { return server_name_; }
+  // The element of x-forwarded-client-cert for a client that has shown a certificate; else empty. As long as this.
+  [[nodiscard]] std::string_view forwarded_certificate();
   [[nodiscard]] const SocketAddress& peer_address() const noexcept { return peer_address_; }
   [[nodiscard]] SocketAddress local_address() const noexcept;
   // What is known of a connection without HTTP before it has a destination.
@@ -115,6 +118,8 @@ class ClientConnection : public ListNode<ClientConnection> {
   SocketAddress listen_address_;
   SocketAddress peer_address_;
   std::string server_name_;  // SNI, lower case
+  std::unique_ptr<const std::string>
+      forwarded_certificate_;  // from the first request of a client with a certificate on
   uint32_t lingered_bytes_ = 0;
   State state_ = State::accepted;
   ListenerKind kind_;

@@ -67,7 +67,8 @@ Exchange::Outcome Exchange::on_request_head() {
   const uint64_t random = services_.random.next();
   const http::ForwardingFacts facts{.peer = client_.peer_address(),
                                     .is_tls = client_.is_tls(),
-                                    .request_id = {services_.random.next(), services_.random.next()}};
+                                    .request_id = {services_.random.next(), services_.random.next()},
+                                    .client_certificate = client_.forwarded_certificate()};
   switch (http::prepare_request(request_, facts)) {
     case http::Prepared::ok: break;
     case http::Prepared::too_large:

@@ -57,6 +57,17 @@ std::string prepared(std::string_view lines) {
   return test::fields_text(request.head.headers);
 }
 
+TEST(RequestHygiene, TellsOnlyOfACertificateThatWasShownToUs) {
+  constexpr std::string_view forged = "X-Forwarded-Client-Cert: Subject=\"CN=admin\"\r\n";
+  EXPECT_EQ(prepared(forged), "host: a\n" + std::string(added));
+  Request request(with_lines(forged));
+  ForwardingFacts facts = facts_of();
+  facts.client_certificate = "Hash=01;Subject=\"CN=client\";URI=";
+  EXPECT_EQ(prepare_request(request.head, facts), Prepared::ok);
+  EXPECT_EQ(test::fields_text(request.head.headers),
+            "host: a\n" + std::string(added) + "x-forwarded-client-cert: Hash=01;Subject=\"CN=client\";URI=\n");
+}
+
 TEST(RequestHygiene, AddsWhatTheEdgeKnowsOfTheClient) {
   EXPECT_EQ(prepared("Accept: */*\r\n"), fmt::format("host: a\naccept: */*\n{}", added));
 }
