@@ -11,7 +11,8 @@ interleaved (A B A B ...), the figure of a row is the median over the rounds.
 nginx is configured as its documentation recommends for a proxy: keepalive upstream pool, HTTP/1.1 to
 the upstream, no access log, buffers that hold the body, session tickets off. In the rows http and https every
 connection lives through a whole round, so handshakes play no part; in the rows tls1.2 and tls1.3 every request
-has a connection and a full handshake of its own, with an RSA key of 2048 or 4096 bits.
+has a connection and a full handshake of its own, with an RSA key of 2048 or 4096 bits. There both ask the client
+for a certificate that it need not have: sluice resumes no such session, and wrk would resume every other one.
 """
 
 import argparse
@@ -142,7 +143,8 @@ http {{
 
         handshake_servers = "".join(f"""
   server {{
-    listen 127.0.0.1:{ports[name]} ssl; ssl_protocols {name.split("-")[0].replace("tls", "TLSv")};
+    listen 127.0.0.1:{ports[name]} ssl; ssl_verify_client optional; ssl_client_certificate {self.directory}/cert-2048.pem;
+    ssl_protocols {name.split("-")[0].replace("tls", "TLSv")};
     {certificate(name.split("-")[1])}{location}
   }}""" for name in HANDSHAKES)
         path.write_text(f"""
@@ -168,7 +170,8 @@ http {{
 
         def secret(size: str) -> str:
             texts = "".join(f"  {key}: |\n" + "".join(f"    {line}\n" for line in (self.directory / name).read_text().splitlines())
-                            for key, name in (("tls.crt", f"cert-{size}.pem"), ("tls.key", f"key-{size}.pem")))
+                            for key, name in (("tls.crt", f"cert-{size}.pem"), ("tls.key", f"key-{size}.pem"),
+                                              ("ca.crt", f"cert-{size}.pem")))
             return f"""---
 apiVersion: v1
 kind: Secret
@@ -177,15 +180,16 @@ type: kubernetes.io/tls
 stringData:
 {texts}"""
 
-        def https_server(name: str, size: str, versions: str) -> str:
+        def https_server(name: str, size: str, versions: str, mode: str = "SIMPLE") -> str:
             return f"""
   - port: {{number: {ports[name]}, name: {name.replace(".", "-")}, protocol: HTTPS}}
-    tls: {{mode: SIMPLE, credentialName: bench-{size}, {versions}cipherSuites: [{suites}]}}
+    tls: {{mode: {mode}, credentialName: bench-{size}, {versions}cipherSuites: [{suites}]}}
     hosts: ["*"]"""
 
         handshake_servers = "".join(
             https_server(name, name.split("-")[1],
-                         "maxProtocolVersion: TLSV1_2, " if name.startswith("tls1.2") else "minProtocolVersion: TLSV1_3, ")
+                         "maxProtocolVersion: TLSV1_2, " if name.startswith("tls1.2") else "minProtocolVersion: TLSV1_3, ",
+                         "OPTIONAL_MUTUAL")
             for name in HANDSHAKES)
         path.write_text(f"""
 apiVersion: networking.istio.io/v1

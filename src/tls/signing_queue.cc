@@ -1,5 +1,7 @@
 #include "tls/signing_queue.h"
 
+#include "base/limits.h"
+
 #include <span>
 #include <utility>
 
@@ -31,13 +33,21 @@ void SigningQueue::begin_service(RsaBatching batching, void (*on_signed)(void* o
   owner_ = owner;
 }
 
+void SigningQueue::submit(SigningJob& job) noexcept {
+  gathered_.push_back(job);
+  ++gathered_count_;
+}
+
 void SigningQueue::publish() noexcept {
   if (gathered_.empty()) return;
+  bool is_to_wake = false;
   {
     const std::lock_guard lock(mutex_);
     waiting_.append(gathered_);
+    waiting_count_ += std::exchange(gathered_count_, 0);
+    is_to_wake = !is_waiting_for_more_ || waiting_count_ >= PrivateKey::rsa_batch_max;
   }
-  has_work_.notify_one();
+  if (is_to_wake) has_work_.notify_one();
 }
 
 void SigningQueue::collect() noexcept {
@@ -63,16 +73,27 @@ void SigningQueue::serve() noexcept {
     {
       std::unique_lock lock(mutex_);
       has_work_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+      if (had_company_) await_company(lock);
       if (stopping_) return;
     }
     serve_one_batch();
   }
 }
 
+// A longer key takes longer, and is worth a longer wait: by the square of its length, as a batch does at most.
+void SigningQueue::await_company(std::unique_lock<std::mutex>& lock) noexcept {
+  const size_t size = waiting_.front().key->size_bytes();
+  const Duration patience = limits::signing_patience * (size / 256) * (size / 256);
+  is_waiting_for_more_ = true;
+  has_work_.wait_for(lock, patience, [this] { return stopping_ || waiting_count_ >= PrivateKey::rsa_batch_max; });
+  is_waiting_for_more_ = false;
+}
+
 bool SigningQueue::serve_one_batch() noexcept {
   std::array<SigningJob*, PrivateKey::rsa_batch_max> batch;
   const size_t count = take_batch(batch);
   if (count == 0) return false;
+  had_company_ = count > 1;
   sign(std::span(batch).first(count));
   {
     const std::lock_guard lock(mutex_);
@@ -90,6 +111,7 @@ size_t SigningQueue::take_batch(std::array<SigningJob*, PrivateKey::rsa_batch_ma
          (count == 0 || waiting_.front().key->size_bytes() == batch[0]->key->size_bytes())) {
     batch[count++] = &waiting_.pop_front();
   }
+  waiting_count_ -= count;
   return count;
 }
 

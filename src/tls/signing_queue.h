@@ -1,6 +1,9 @@
 // RSA signatures on their way from a shard's handshakes to its signing thread and back. A batch of eight
 // takes hardly longer than one signature, and up to 6 ms (RSA-4096): so what the handshakes of one turn
 // need is handed over together, and established connections do not wait for it.
+//
+// A handshake that comes alone is signed at once. While they come in numbers, a batch waits for company, for
+// limits::signing_patience at most: a batch that is half full costs as much as a full one.
 #pragma once
 
 #include "base/list.h"
@@ -40,7 +43,7 @@ class SigningQueue {
   [[nodiscard]] bool is_served() const noexcept { return on_signed_ != nullptr; }
 
   // Handed over by the next publish(); comes back by on_done, or is freed when that is null by then.
-  void submit(SigningJob& job) noexcept { gathered_.push_back(job); }
+  void submit(SigningJob& job) noexcept;
   // At the end of each turn.
   void publish() noexcept;
   // Calls on_done for every job that is finished, which then belongs to its owner again.
@@ -57,10 +60,12 @@ class SigningQueue {
 
  private:
   using Jobs = List<SigningJob>;
+  void await_company(std::unique_lock<std::mutex>& lock) noexcept;
   size_t take_batch(std::array<SigningJob*, PrivateKey::rsa_batch_max>& batch) noexcept;
   void sign(std::span<SigningJob*> batch) noexcept;
 
   Jobs gathered_;  // in this turn
+  size_t gathered_count_ = 0;
   RsaBatching batching_ = RsaBatching::automatic;
   void (*on_signed_)(void* owner) = nullptr;
   void* owner_ = nullptr;
@@ -69,9 +74,12 @@ class SigningQueue {
 
   std::mutex mutex_;
   std::condition_variable has_work_;
-  Jobs waiting_;           // under mutex_
-  Jobs signed_;            // under mutex_
-  bool stopping_ = false;  // under mutex_
+  Jobs waiting_;                      // under mutex_
+  Jobs signed_;                       // under mutex_
+  size_t waiting_count_ = 0;          // under mutex_
+  bool is_waiting_for_more_ = false;  // under mutex_: not to be woken before a batch is full
+  bool had_company_ = false;          // the signing thread's: the last batch had several jobs
+  bool stopping_ = false;             // under mutex_
 };
 
 }  // namespace sluice::tls
