@@ -208,6 +208,22 @@ TEST(TcpProxy, LeavesHttpBesideItAlone) {
   ASSERT_TRUE(dialogue.until([&] { return plain.heard().ends_with("ok") && secure.heard().ends_with("ok"); }));
 }
 
+// What the destination hears must all be this client's.
+TEST(TcpProxy, NeverTakesAConnectionThatARequestHasUsed) {
+  TcpDialogue dialogue;
+  Speaker& http = dialogue.connect();
+  http.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  dialogue.settle();
+  dialogue.upstream().say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  ASSERT_TRUE(dialogue.until([&] { return http.heard().ends_with("ok"); }));
+  dialogue.settle();
+  ASSERT_EQ(dialogue.gateway().services().upstreams.connection_count(), 1U) << "it rests in the pool";
+  Speaker& client = dialogue.connect_tcp();
+  client.say("hello");
+  ASSERT_TRUE(dialogue.until([&] { return dialogue.upstream_count() == 2 && !dialogue.upstream(1).heard().empty(); }));
+  EXPECT_EQ(dialogue.upstream(1).heard(), "hello");
+}
+
 // --- the end ---------------------------------------------------------------------------------------
 
 TEST(TcpProxy, PassesOnTheEndOfEachDirectionOnItsOwn) {
