@@ -1,5 +1,6 @@
 """An upstream that speaks TLS, and remembers how each connection began."""
 
+import socket
 import ssl
 import threading
 
@@ -50,6 +51,14 @@ class TlsUpstream(Upstream):
             return
         self.handshakes.append(self.Handshake(peer.socket, self._names.last))
         super()._serve(peer)
+
+    def hang_up(self, peer):
+        """FIN without close_notify, from any thread.
+
+        Only the thread that reads may close the descriptor: OpenSSL goes on to read from one of that number.
+        """
+        socket.socket.shutdown(peer.socket, socket.SHUT_RDWR)
+        assert self.wait_for(lambda: peer.closed)
 
     @property
     def server_names(self):
