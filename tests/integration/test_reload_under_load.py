@@ -4,7 +4,6 @@
 """
 
 import ssl
-import threading
 import time
 
 from harness import documents, websocket
@@ -13,6 +12,7 @@ from harness.client import tls_context
 from harness.documents import DOMAIN
 from harness.gateway import wait_until
 from harness.limits import FULL
+from harness.load import Load
 from harness.websocket import WebSocket
 
 RELOADS, SECONDS = (200, 20) if FULL else (50, 5)
@@ -26,31 +26,6 @@ def script(peer, request):
     else:
         peer.read_body(request)
         peer.respond(body=request.target.encode())
-
-
-class Load:
-    """Threads that ask until they are told to stop; every failure is kept."""
-
-    def __init__(self):
-        self.stopping = threading.Event()
-        self.failures = []
-        self.count = 0
-        self._threads = []
-
-    def start(self, work, *arguments):
-        def run():
-            try:
-                work(*arguments)
-            except Exception as failure:  # pylint: disable=broad-except
-                self.failures.append(repr(failure))
-
-        self._threads.append(threading.Thread(target=run, daemon=True))
-        self._threads[-1].start()
-
-    def stop(self):
-        self.stopping.set()
-        for thread in self._threads:
-            thread.join(20)
 
 
 def test_no_error_under_reloads(own_gateway, own_upstream):

@@ -129,4 +129,8 @@ def encrypted_key(pair):
 
 
 def base64_of(text):
-    return base64.b64encode(text.encode()).decode()
+    return base64_of_bytes(text.encode())
+
+
+def base64_of_bytes(data):
+    return base64.b64encode(data).decode()

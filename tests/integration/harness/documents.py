@@ -1,5 +1,7 @@
 """The documents that tests write: Gateway, Service, Secret, VirtualService, ServiceEntry, as an operator has them."""
 
+import json
+
 from . import certificates, ports
 
 DOMAIN = "local.kyma.dev"
@@ -16,6 +18,55 @@ CIPHER_SUITES = (
 
 def join(*documents):
     return "---\n".join(documents)
+
+
+_API_VERSIONS = {"Secret": "v1", "ConfigMap": "v1"}
+
+
+def document(kind, name, spec=None, *, namespace="default", annotations=None, **top):
+    """Any document, as JSON: a part of YAML that needs no care for indentation."""
+    metadata = {"name": name, "namespace": namespace} | ({"annotations": annotations} if annotations else {})
+    content = {"apiVersion": _API_VERSIONS.get(kind, "networking.istio.io/v1"), "kind": kind, "metadata": metadata}
+    return json.dumps(content | ({} if spec is None else {"spec": spec}) | top, indent=1) + "\n"
+
+
+def gateway(name, *servers, annotations=None):
+    spec = {"selector": {"istio": "ingressgateway"}, "servers": list(servers)}
+    return document("Gateway", name, spec, namespace="kyma-system", annotations=annotations)
+
+
+def server(number, protocol, hosts, tls=None, *, name=None):
+    """One of gateway()."""
+    port = {"number": number, "name": name or f"{protocol}-{number}-{hosts[0].replace('*', 'any')}".lower()}
+    return {"port": port | {"protocol": protocol}, "hosts": list(hosts)} | ({"tls": tls} if tls else {})
+
+
+def opaque_secret(name, data, namespace="istio-system"):
+    """`data`: key -> text."""
+    return document("Secret", name, namespace=namespace, type="Opaque", stringData=data)
+
+
+def tcp_service_entry(name, port, number=9000, protocol="TCP"):
+    """The service `name`.upstream.test, port `number`, whose endpoint listens on `port` of the loopback interface."""
+    spec = {
+        "hosts": [f"{name}.upstream.test"],
+        "ports": [{"number": number, "name": "any", "protocol": protocol}],
+        "location": "MESH_INTERNAL",
+        "resolution": "STATIC",
+        "endpoints": [{"address": ports.LOOPBACK, "ports": {"any": port}}],
+    }
+    return document("ServiceEntry", name, spec)
+
+
+def connection_route(name, match=None, number=9000):
+    """One of a VirtualService's tls or tcp routes: everything to `name`.upstream.test."""
+    where = {"match": [match]} if match else {}
+    return where | {"route": [{"destination": {"host": f"{name}.upstream.test", "port": {"number": number}}}]}
+
+
+def destination_rule(name, tls):
+    """TLS to the service `name`.upstream.test."""
+    return document("DestinationRule", name, {"host": f"{name}.upstream.test", "trafficPolicy": {"tls": tls}})
 
 
 def service(port_map):

@@ -281,9 +281,9 @@ class Gateway:
     def access_lines(self):
         return self.access_log_file.read_text(errors="replace").splitlines() if self.access_log_file.exists() else []
 
-    def wait_for_access_line(self, text, seconds=IO_SECONDS):
-        """The first line that contains `text`."""
-        line = wait_until(lambda: next((line for line in self.access_lines() if text in line), None), seconds)
+    def wait_for_access_line(self, text, seconds=IO_SECONDS, start=0):
+        """The first line that contains `text`, after the first `start` lines."""
+        line = wait_until(lambda: next((line for line in self.access_lines()[start:] if text in line), None), seconds)
         assert line, f"no access log line with {text!r} among\n" + "\n".join(self.access_lines()[-20:])
         return line
 

@@ -1,0 +1,28 @@
+"""Work that goes on while a test does something else."""
+
+import threading
+
+
+class Load:
+    """Threads that ask until they are told to stop; every failure is kept."""
+
+    def __init__(self):
+        self.stopping = threading.Event()
+        self.failures = []
+        self.count = 0
+        self._threads = []
+
+    def start(self, work, *arguments):
+        def run():
+            try:
+                work(*arguments)
+            except Exception as failure:  # pylint: disable=broad-except
+                self.failures.append(repr(failure))
+
+        self._threads.append(threading.Thread(target=run, daemon=True))
+        self._threads[-1].start()
+
+    def stop(self):
+        self.stopping.set()
+        for thread in self._threads:
+            thread.join(20)
