@@ -54,7 +54,7 @@ BorrowedUpstream::Status BorrowedUpstream::look_at_connect(Wanted wanted) {
   if (connection_->connect_error() == 0) return connection_->is_ready() ? Status::ready : Status::connecting;
   switch (connection_->connect_error()) {
     case ETIMEDOUT: failure_reason_ = "connection_timeout"; break;
-    case EPROTO: failure_reason_ = "TLS_error: " + std::string(connection_->tls_error()); break;
+    case EPROTO: note_tls_error(); break;
     default: failure_reason_ = "connection_failure"; break;
   }
   release(/*reusable=*/false);
@@ -62,6 +62,8 @@ BorrowedUpstream::Status BorrowedUpstream::look_at_connect(Wanted wanted) {
   services_.observer.counters.upstream_retries.add();
   return open(wanted);
 }
+
+void BorrowedUpstream::note_tls_error() { failure_reason_ = "TLS_error: " + std::string(connection_->tls_error()); }
 
 void BorrowedUpstream::keep_endpoint() {
   kept_ = endpoint_->shared_from_this();

@@ -43,6 +43,8 @@ class BorrowedUpstream {
 
   // The snapshot may go before the connection does.
   void keep_endpoint();
+  // TLS broke while it was lent: the record is to say why.
+  void note_tls_error();
   // The next choice need not avoid the endpoint of the last one: its connection was to blame.
   void forgive_endpoint() noexcept { endpoint_ = nullptr; }
 

@@ -425,7 +425,11 @@ Exchange::Outcome Exchange::on_upstream_lost() {
     return borrow_upstream(BorrowedUpstream::Wanted::fresh);
   }
   flags_.set(was_reset ? ResponseFlag::upstream_remote_reset : ResponseFlag::upstream_connection_termination);
-  upstream_failure_ = was_reset ? "remote_reset" : "connection_termination";
+  if (upstream_->transport().has_read_failed()) {
+    upstream_.note_tls_error();
+  } else {
+    upstream_failure_ = was_reset ? "remote_reset" : "connection_termination";
+  }
   return reply_locally(
       503, "upstream_reset_before_response_started{connection_termination}",
       "upstream connect error or disconnect/reset before headers. reset reason: connection termination");

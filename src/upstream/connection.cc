@@ -58,11 +58,32 @@ void Connection::give_back() noexcept {
 }
 
 void Connection::discard(io::Stream::Ending ending) noexcept {
-  if (state_ == State::closing) return;
+  if (state_ == State::finishing || state_ == State::closing) return;
   if (is_linked()) endpoint_->forget_idle(*this);
-  state_ = State::closing;
+  if (transport_.is_tls()) endpoint_->keep_resumable(transport_.session()->take_resumable());
   endpoint_ = nullptr;
   borrower_ = {};
+  if (has_farewell(ending)) {
+    finish();
+  } else {
+    close(ending);
+  }
+}
+
+bool Connection::has_farewell(io::Stream::Ending ending) const noexcept {
+  if (ending != io::Stream::Ending::orderly || !transport_.is_tls() || !transport_.stream().is_open()) return false;
+  return connect_error_ == EPROTO || transport_.session()->is_handshake_done();
+}
+
+void Connection::finish() {
+  state_ = State::finishing;
+  pool_.loop().timers().arm(timer_, pool_.loop().now() + limits::lingering_close_timeout);
+  transport_.finish_writing();
+  if (transport_.has_sent_all() || transport_.has_send_failed()) close(io::Stream::Ending::orderly);
+}
+
+void Connection::close(io::Stream::Ending ending) noexcept {
+  state_ = State::closing;
   timer_.cancel();
   transport_.stream().terminate(ending);
 }
@@ -82,6 +103,9 @@ void Connection::on_change() {
     case State::idle:
       // Nothing may come while no request is under way: a close, or bytes that belong to nobody.
       if (!is_clean()) discard();
+      break;
+    case State::finishing:
+      if (transport_.has_sent_all() || transport_.has_send_failed()) close(io::Stream::Ending::orderly);
       break;
     case State::closing:
       if (transport_.stream().is_closed() && !retire_task_.is_linked()) pool_.loop().retire(retire_task_);
@@ -134,10 +158,11 @@ std::string_view Connection::tls_error() const noexcept {
 
 void Connection::on_timeout(void* self) {
   auto& connection = *static_cast<Connection*>(self);
-  if (connection.state_ == State::connecting || connection.state_ == State::handshaking) {
-    connection.end_connecting(ETIMEDOUT);
-  } else {
-    connection.discard();
+  switch (connection.state_) {
+    case State::connecting:
+    case State::handshaking: connection.end_connecting(ETIMEDOUT); break;
+    case State::finishing: connection.close(io::Stream::Ending::orderly); break;
+    default: connection.discard(); break;
   }
 }
 

@@ -43,7 +43,7 @@ class Connection : public ListNode<Connection> {
   void lend(Borrower borrower) noexcept;
   // The borrower is done, and the connection may serve another request: no bytes of this one are left.
   void give_back() noexcept;
-  // Ends the connection, idle or lent; the borrower hears nothing any more.
+  // Ends the connection, idle or lent; the borrower hears nothing any more. In order, TLS is ended first.
   void discard(io::Stream::Ending ending = io::Stream::Ending::orderly) noexcept;
 
   [[nodiscard]] bool is_ready() const noexcept { return state_ == State::lent && connect_error_ == 0; }
@@ -69,7 +69,14 @@ class Connection : public ListNode<Connection> {
   [[nodiscard]] const SocketAddress& local_address() noexcept;
 
  private:
-  enum class State : uint8_t { connecting, handshaking, lent, idle, closing };
+  enum class State : uint8_t {
+    connecting,
+    handshaking,
+    lent,
+    idle,
+    finishing,  // nobody's any more: close_notify, or the alert that says what was wrong, goes out
+    closing,
+  };
 
   static void on_stream_change(void* self);
   static void on_timeout(void* self);
@@ -81,10 +88,13 @@ class Connection : public ListNode<Connection> {
   void on_connected();
   void on_handshake_bytes();
   void end_connecting(int error);
+  void finish();
+  void close(io::Stream::Ending ending) noexcept;
+  [[nodiscard]] bool has_farewell(io::Stream::Ending ending) const noexcept;
   void count_bytes() noexcept;
 
   ConnectionPool& pool_;
-  Endpoint* endpoint_;  // null once closing: the endpoint may be gone before the close is complete
+  Endpoint* endpoint_;  // null once finishing or closing: the endpoint may be gone before the close is complete
   transport::Transport transport_;
   http::Http1Reader reader_;
   std::shared_ptr<tls::ClientContext> tls_context_;  // until the handshake begins; null: plaintext
