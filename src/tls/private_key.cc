@@ -1,6 +1,7 @@
 #include "tls/private_key.h"
 
 #include "base/check.h"
+#include "base/locked_memory.h"
 
 #include <wolfssl/options.h>  // before any other header of wolfSSL
 
@@ -20,6 +21,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <new>
 #include <utility>
 
 namespace sluice::tls {
@@ -79,10 +81,18 @@ struct EcdsaParts {
 
 }  // namespace
 
-// One of the two.
+// One of the two, in locked memory.
 struct PrivateKey::Parts {
-  std::unique_ptr<RsaParts> rsa;
-  std::unique_ptr<EcdsaParts> ecdsa;
+  struct Destroy {
+    template <typename T>
+    void operator()(T* object) const noexcept {
+      object->~T();
+    }
+  };
+
+  LockedMemory memory;  // goes after what is in it
+  std::unique_ptr<RsaParts, Destroy> rsa;
+  std::unique_ptr<EcdsaParts, Destroy> ecdsa;
   size_t size_bytes = 0;
 };
 
@@ -115,8 +125,10 @@ Result<std::shared_ptr<const PrivateKey>> PrivateKey::read(std::string_view pem)
   if (size <= 0) return failure("the private key is no PEM that can be read");
 
   auto parts = std::make_unique<Parts>();
+  parts->memory = LockedMemory::allocate(std::max(sizeof(RsaParts), sizeof(EcdsaParts)));
+  if (parts->memory.is_empty()) return failure("no memory for the private key");
   word32 at = 0;
-  parts->rsa = std::make_unique<RsaParts>();
+  parts->rsa.reset(new (parts->memory.bytes().data()) RsaParts);
   if (wc_RsaPrivateKeyDecode(der->bytes.data(), &at, &parts->rsa->key, static_cast<word32>(size)) == 0) {
     const int bits = bit_count(parts->rsa->key.n);
     if (bits % 8 != 0) return failure(fmt::format("the RSA key has {} bits: use one of 2048, 3072 or 4096", bits));
@@ -127,7 +139,7 @@ Result<std::shared_ptr<const PrivateKey>> PrivateKey::read(std::string_view pem)
   parts->rsa = nullptr;
 
   at = 0;
-  parts->ecdsa = std::make_unique<EcdsaParts>();
+  parts->ecdsa.reset(new (parts->memory.bytes().data()) EcdsaParts);
   if (wc_EccPrivateKeyDecode(der->bytes.data(), &at, &parts->ecdsa->key, static_cast<word32>(size)) != 0)
     return failure("the private key is neither RSA nor ECDSA");
   parts->size_bytes = static_cast<size_t>(wc_ecc_size(&parts->ecdsa->key));

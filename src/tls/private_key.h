@@ -1,6 +1,6 @@
 // A server's or client's private key, outside of the TLS library: the library knows it by an id only and
-// asks crypto_device.h for every operation, so that a key is in memory once, and signatures of several
-// handshakes can be made together. Immutable; any thread may use it at the same time.
+// asks crypto_device.h for every operation, so that a key is in memory once (locked, and left out of core dumps), and
+// signatures of several handshakes can be made together. Immutable; any thread may use it at the same time.
 #pragma once
 
 #include "base/bytes.h"
