@@ -73,7 +73,7 @@ void SigningQueue::serve() noexcept {
     {
       std::unique_lock lock(mutex_);
       has_work_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
-      if (had_company_) await_company(lock);
+      if (!stopping_ && had_company_) await_company(lock);
       if (stopping_) return;
     }
     serve_one_batch();

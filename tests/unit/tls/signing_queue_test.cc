@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -164,6 +165,28 @@ TEST_P(WaitingHandshake, SignsAtOnceWithAKeyThatIsQuick) {
 }
 
 INSTANTIATE_TEST_SUITE_P(BothVersions, WaitingHandshake, testing::Values(TLS1_2_VERSION, TLS1_3_VERSION));
+
+// After a batch with company the thread waits for more before it signs: also when there is nothing, and the end comes.
+TEST(SigningQueue, EndsWhileItWouldWaitForCompany) {
+  CHECK(initialize().has_value());
+  const auto key = PrivateKey::read(test::rsa_2048().key).value();
+  std::atomic<int> batches{0};
+  HandshakePool pool;
+  pool.signing.begin_service(
+      RsaBatching::automatic, [](void* count) { ++*static_cast<std::atomic<int>*>(count); }, &batches);
+  for (int i = 0; i < 2; ++i) {
+    auto* job = new SigningJob;  // nobody waits for it: the queue frees it
+    job->key = key;
+    job->input.fill(std::byte{0});
+    pool.signing.submit(*job);
+  }
+  pool.signing.publish();
+  std::thread thread([&] { pool.signing.serve(); });
+  while (batches == 0) std::this_thread::yield();
+  pool.signing.stop();
+  thread.join();
+  pool.signing.collect();
+}
 
 TEST(SigningQueue, SignsOnItsThread) {
   struct Counter {
