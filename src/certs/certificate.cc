@@ -1,16 +1,12 @@
 #include "certs/certificate.h"
 
+#include "tls/key_pair.h"
 #include "tls/parsed_certificate.h"
-
-#include <wolfssl/options.h>  // before any other header of wolfSSL
-
-#include <wolfssl/ssl.h>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -21,52 +17,6 @@ namespace {
 
 constexpr Duration kExpiryWarning = std::chrono::hours(24 * 30);  // Gardener's renewal window
 constexpr size_t kNamesShownMax = 5;
-constexpr std::string_view kUsableKeys = "an RSA key of 1024 to 4096 bits or an ECDSA key on P-256, P-384 or P-521";
-
-// --- The key ---------------------------------------------------------------------------------------
-
-struct FreeContext {
-  void operator()(WOLFSSL_CTX* context) const noexcept { wolfSSL_CTX_free(context); }
-};
-
-const unsigned char* as_wolfssl(const std::string& text) noexcept {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-
-// Nothing, or what is wrong with the chain or the key: found by loading them as a server would.
-Status check_key(const snapshot::KeyPair& pair) {
-  const std::string& name = pair.key_name;
-  // PKCS#8, and the older form of RFC 1421 with a header inside.
-  const bool is_pkcs8_encrypted = pair.key_pem.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----");
-  if (is_pkcs8_encrypted || pair.key_pem.contains("Proc-Type: 4,ENCRYPTED")) {
-    return failure(
-        fmt::format("{0} is encrypted ({1}): decrypt it with 'openssl pkey -in {0} -out plain.key' and store "
-                    "plain.key as {0}",
-                    name, is_pkcs8_encrypted ? "ENCRYPTED PRIVATE KEY" : "Proc-Type: 4,ENCRYPTED"));
-  }
-  if (!pair.key_pem.contains("PRIVATE KEY-----"))
-    return failure(fmt::format("{} holds no PEM private key ('-----BEGIN PRIVATE KEY-----')", name));
-
-  const std::unique_ptr<WOLFSSL_CTX, FreeContext> context(wolfSSL_CTX_new(wolfSSLv23_server_method()));
-  if (context == nullptr) return failure(fmt::format("no memory to check {}", name));
-  if (wolfSSL_CTX_use_certificate_chain_buffer(context.get(), as_wolfssl(pair.chain_pem),
-                                               static_cast<long>(pair.chain_pem.size())) != WOLFSSL_SUCCESS) {
-    return failure(fmt::format(
-        "{} cannot be used: an intermediate certificate cannot be parsed, or the key of the first one is not {}",
-        pair.chain_name, kUsableKeys));
-  }
-  if (wolfSSL_CTX_use_PrivateKey_buffer(context.get(), as_wolfssl(pair.key_pem), static_cast<long>(pair.key_pem.size()),
-                                        WOLFSSL_FILETYPE_PEM) != WOLFSSL_SUCCESS) {
-    return failure(fmt::format("{} cannot be used: it must be {}, as PEM", name, kUsableKeys));
-  }
-  if (wolfSSL_CTX_check_private_key(context.get()) != WOLFSSL_SUCCESS) {
-    return failure(
-        fmt::format("{0} does not belong to the first certificate of {1}: store a matching pair, with the certificate "
-                    "of the key first",
-                    name, pair.chain_name));
-  }
-  return {};
-}
 
 // --- What is only suspicious -----------------------------------------------------------------------
 
@@ -199,7 +149,7 @@ std::optional<tls::ParsedCertificate> check_pair(const snapshot::KeyPair& pair, 
     error(fmt::format("{} {}", pair.chain_name, certificate.error().message));
     return std::nullopt;
   }
-  if (const Status key = check_key(pair); !key) error(key.error().message);
+  if (const Status usable = tls::check_key_pair(pair); !usable) error(usable.error().message);
   if (now > certificate->not_after) {
     error(fmt::format("the certificate ({}) expired on {}: renew it", certificate->subject,
                       tls::to_rfc3339(certificate->not_after)));

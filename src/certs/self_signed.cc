@@ -3,6 +3,7 @@
 #include "base/address.h"
 #include "config/host_name.h"
 #include "config/wording.h"
+#include "tls/random_source.h"
 
 #include <wolfssl/options.h>  // before any other header of wolfSSL
 
@@ -49,22 +50,6 @@ Error error_of(std::string_view what, int code) {
 bool is_rsa(KeyType type) noexcept {
   return type == KeyType::rsa_2048 || type == KeyType::rsa_3072 || type == KeyType::rsa_4096;
 }
-
-class RandomSource {
- public:
-  RandomSource() : code_(wc_InitRng(&rng_)) {}
-  RandomSource(const RandomSource&) = delete;
-  RandomSource& operator=(const RandomSource&) = delete;
-  ~RandomSource() {
-    if (code_ == 0) wc_FreeRng(&rng_);
-  }
-  [[nodiscard]] int code() const noexcept { return code_; }
-  [[nodiscard]] WC_RNG* get() noexcept { return &rng_; }
-
- private:
-  WC_RNG rng_;
-  int code_;
-};
 
 // An RSA or an ECDSA key, as wolfCrypt wants to have it: by type and address.
 class PrivateKey {
@@ -248,8 +233,8 @@ IssuedCertificate::~IssuedCertificate() { explicit_bzero(key_pem.data(), key_pem
 Result<IssuedCertificate> make_self_signed(const SelfSignedOptions& options, WallTime now) {
   if (options.lifetime <= Duration::zero())
     return failure("making a self-signed certificate: the lifetime must be longer than zero");
-  RandomSource random;
-  if (random.code() != 0) return std::unexpected(error_of("the random number generator", random.code()));
+  const tls::RandomSource random;
+  if (random.get() == nullptr) return std::unexpected(error_of("the random number generator", RNG_FAILURE_E));
   const auto certificate = std::make_unique<Cert>();
   if (const int code = wc_InitCert(certificate.get()); code != 0)
     return std::unexpected(error_of("the preparation", code));

@@ -2,6 +2,7 @@
 
 #include "tls/context_parts.h"
 #include "tls/crypto_device.h"
+#include "tls/key_pair.h"
 #include "tls/session.h"
 
 #include <fmt/format.h>
@@ -61,7 +62,8 @@ Result<std::shared_ptr<ClientContext>> ClientContext::create(const snapshot::Ups
     if (!key) return refuse({fmt::format("{}: {}", name, key.error().message)});
     result->key_ = std::move(*key);
     const Result<ParsedCertificate> certificate = parse_first_certificate(upstream.key_pair->chain_pem);
-    if (!certificate) return refuse({fmt::format("{}: tls.crt {}", name, certificate.error().message)});
+    if (!certificate)
+      return refuse({fmt::format("{}: {} {}", name, upstream.key_pair->chain_name, certificate.error().message)});
     result->local_certificate_ = std::make_shared<const LocalCertificate>(describe_own(*certificate));
   }
   Session::install_callbacks(context);

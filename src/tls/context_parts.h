@@ -1,12 +1,11 @@
-// What contexts of servers and of clients are both made of: keys, curves, names of protocols. For the sources of
-// this folder only. Control plane.
+// What contexts of servers and of clients are both made of: curves, names of protocols, what is said of the own
+// certificate. For the sources of this folder only. Control plane.
 #pragma once
 
 #include "base/result.h"
 #include "snapshot/snapshot.h"
 #include "tls/local_certificate.h"
 #include "tls/parsed_certificate.h"
-#include "tls/private_key.h"
 
 #include <wolfssl/options.h>  // before any other header of wolfSSL
 
@@ -30,11 +29,6 @@ using OwnedContext = std::unique_ptr<WOLFSSL_CTX, FreeContext>;
 [[nodiscard]] Status set_curves(WOLFSSL_CTX* context);
 
 [[nodiscard]] Status check_alpn_names(const std::vector<std::string>& names);
-
-// The key, which signs for `context` from now on (crypto_device.h), once the library has seen that the two belong
-// together. The errors call the two files tls.crt and tls.key, as Secrets do.
-[[nodiscard]] Result<std::shared_ptr<const PrivateKey>> load_key_pair(WOLFSSL_CTX* context,
-                                                                      const snapshot::KeyPair& pair);
 
 [[nodiscard]] LocalCertificate describe_own(const ParsedCertificate& certificate);
 

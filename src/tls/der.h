@@ -11,7 +11,9 @@ namespace sluice::tls::der {
 inline constexpr uint8_t kBoolean = 0x01;
 inline constexpr uint8_t kInteger = 0x02;
 inline constexpr uint8_t kBitString = 0x03;
+inline constexpr uint8_t kOctetString = 0x04;
 inline constexpr uint8_t kObjectIdentifier = 0x06;
+inline constexpr uint8_t kEnumerated = 0x0a;
 inline constexpr uint8_t kUtf8String = 0x0c;
 inline constexpr uint8_t kNumericString = 0x12;
 inline constexpr uint8_t kPrintableString = 0x13;

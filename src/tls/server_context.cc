@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "tls/context_parts.h"
 #include "tls/crypto_device.h"
+#include "tls/key_pair.h"
 #include "tls/parsed_certificate.h"
 #include "tls/session.h"
 #include "tls/ticket_binding.h"
@@ -166,7 +167,7 @@ Status ServerContext::add_pair(const snapshot::TlsSettings& settings, const snap
   auto key = load_key_pair(context->get(), key_pair);
   if (!key) return std::unexpected(key.error());
   const Result<ParsedCertificate> certificate = parse_first_certificate(key_pair.chain_pem);
-  if (!certificate) return failure(fmt::format("tls.crt {}", certificate.error().message));
+  if (!certificate) return failure(fmt::format("{} {}", key_pair.chain_name, certificate.error().message));
   Session::install_callbacks(context->get());
   if (settings.client_certificates != snapshot::ClientCertificates::none) {
     Session::ask_for_certificate(context->get(),

@@ -1,5 +1,5 @@
 // RSA signatures on their way from a shard's handshakes to its signing thread and back. A batch of eight
-// takes hardly longer than one signature, and up to 6 ms (RSA-4096): so what the handshakes of one turn
+// takes two to three times as long as one signature, and up to 9 ms (RSA-4096): so what the handshakes of one turn
 // need is handed over together, and established connections do not wait for it.
 //
 // A handshake that comes alone is signed at once. While they come in numbers, a batch waits for company, for

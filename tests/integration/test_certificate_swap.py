@@ -85,12 +85,6 @@ def test_no_connection_notices(own_gateway, own_upstream, count):
                 load.count += 1
             time.sleep(0.02)
 
-    def keep_echoing(socket):
-        while not load.stopping.is_set():
-            socket.echo(b"still there?" * 100)
-            load.count += 1
-            time.sleep(0.01)
-
     def keep_shaking_hands(version):
         while not load.stopping.is_set():
             world.check_handshake(version)
@@ -101,7 +95,7 @@ def test_no_connection_notices(own_gateway, own_upstream, count):
     for index in range(THREADS):
         load.start(keep_asking, clients[index::THREADS])
     for client in sockets:
-        load.start(keep_echoing, WebSocket(client))
+        load.start(load.keep_echoing, WebSocket(client))
     for version in VERSIONS:
         load.start(keep_shaking_hands, version)
     try:

@@ -49,12 +49,6 @@ def test_no_error_under_reloads(own_gateway, own_upstream):
                 load.count += 1
             time.sleep(0.02)
 
-    def keep_echoing(socket):
-        while not load.stopping.is_set():
-            socket.echo(b"still there?" * 100)
-            load.count += 1
-            time.sleep(0.01)
-
     def keep_shaking_hands():
         context = tls_context()
         while not load.stopping.is_set():
@@ -72,7 +66,7 @@ def test_no_error_under_reloads(own_gateway, own_upstream):
     for index in range(0, CLIENTS, 16):
         load.start(keep_asking, clients[index : index + 16])
     for client in sockets:
-        load.start(keep_echoing, WebSocket(client))
+        load.start(load.keep_echoing, WebSocket(client))
     load.start(keep_shaking_hands)
 
     before, (_, failures_before) = gateway.reload_counts()[0], gateway.reload_counts()

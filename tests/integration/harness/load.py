@@ -1,6 +1,7 @@
 """Work that goes on while a test does something else."""
 
 import threading
+import time
 
 
 class Load:
@@ -21,6 +22,13 @@ class Load:
 
         self._threads.append(threading.Thread(target=run, daemon=True))
         self._threads[-1].start()
+
+    def keep_echoing(self, websocket):
+        """Work for start(): what a WebSocket says comes back, until the end."""
+        while not self.stopping.is_set():
+            websocket.echo(b"still there?" * 100)
+            self.count += 1
+            time.sleep(0.01)
 
     def stop(self):
         self.stopping.set()

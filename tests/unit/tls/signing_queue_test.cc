@@ -1,10 +1,13 @@
 #include "tls/signing_queue.h"
 
+#include "authority.h"
 #include "connection.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -162,6 +165,32 @@ TEST_P(WaitingHandshake, SignsAtOnceWithAKeyThatIsQuick) {
   Handshake handshake(pool, *context, options());
   handshake.expect_to_end_well();
   EXPECT_EQ(pool.batches, 0);
+}
+
+// The deepest that a step goes: it verifies the client's chain, signs, and agrees on a secret. What a stack was touched
+// at shows in a pattern on it; the pool gives out again what came back last.
+TEST_P(WaitingHandshake, LeavesHalfOfItsStackAlone) {
+  const test::Authority root("root");
+  const test::Authority intermediate("intermediate", &root, {.serial = 77, .is_ecdsa = false});
+  const test::Pem pem = intermediate.issue({.is_ecdsa = false});
+  snapshot::TlsSettings settings = five_suites();
+  settings.client_certificates = snapshot::ClientCertificates::required;
+  settings.client_verification.emplace().ca_pem = root.certificate();
+  context = test::make_context(settings);
+  ClientOptions with_certificate = options();
+  with_certificate.certificate_pem = pem.certificate + intermediate.certificate();
+  with_certificate.key_pem = pem.key;
+
+  constexpr std::byte pattern{0xa5};
+  const std::span<std::byte> stack(pool.pool.stacks.take(), FiberStacks::stack_bytes);
+  std::ranges::fill(stack, pattern);
+  pool.pool.stacks.give(stack.data());
+  Handshake handshake(pool, *context, with_certificate);
+  handshake.expect_to_end_well();
+  const auto untouched = std::ranges::find_if(stack, [](std::byte byte) { return byte != pattern; }) - stack.begin();
+  printf("stack of a handshake: %zd of %zu bytes\n", stack.end() - stack.begin() - untouched, stack.size());
+  EXPECT_LT(untouched, std::ssize(stack)) << "this was its stack";
+  EXPECT_GT(untouched, std::ssize(stack) / 2);
 }
 
 INSTANTIATE_TEST_SUITE_P(BothVersions, WaitingHandshake, testing::Values(TLS1_2_VERSION, TLS1_3_VERSION));
