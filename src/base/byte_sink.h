@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
@@ -14,10 +15,15 @@ struct ByteSink {
   void (*commit)(void* owner, size_t used);               // how many of the last reserve() were filled
   void* owner;
 
+  // Uses what room there is before it asks for more: need not be contiguous.
   void append(ConstBytes bytes) const {
-    if (bytes.empty()) return;
-    std::memcpy(reserve(owner, bytes.size()).data(), bytes.data(), bytes.size());
-    commit(owner, bytes.size());
+    while (!bytes.empty()) {
+      const MutableBytes room = reserve(owner, 1);
+      const size_t step = std::min(room.size(), bytes.size());
+      std::memcpy(room.data(), bytes.data(), step);
+      commit(owner, step);
+      bytes = bytes.subspan(step);
+    }
   }
 };
 

@@ -115,12 +115,12 @@ void write_response_head(ByteSink sink, uint16_t status, std::string_view reason
 
 void write_chunk(ByteSink sink, ConstBytes content) {
   CHECK(!content.empty());
-  Cursor cursor(sink.reserve(sink.owner, content.size() + chunk_overhead_bytes_max));
+  Cursor cursor(sink.reserve(sink.owner, digits_max + line_end.size()));
   cursor.put_number(content.size(), 16);
   cursor.put(line_end);
-  cursor.put(as_text(content));
-  cursor.put(line_end);
   sink.commit(sink.owner, cursor.size());
+  sink.append(content);
+  sink.append(as_bytes(line_end));
 }
 
 void write_last_chunk(ByteSink sink, const HeaderList* trailers) {

@@ -35,8 +35,6 @@ void write_response_head(ByteSink sink, uint16_t status, std::string_view reason
 
 // One chunk; `content` must not be empty (that would be the end).
 void write_chunk(ByteSink sink, ConstBytes content);
-// The bytes that write_chunk adds to its content, at most.
-inline constexpr size_t chunk_overhead_bytes_max = 20;
 // The last chunk and the trailers.
 void write_last_chunk(ByteSink sink, const HeaderList* trailers);
 

@@ -135,13 +135,7 @@ void Transport::write(ConstBytes bytes) {
     stream_.write(bytes);
     return;
   }
-  while (!bytes.empty()) {
-    const MutableBytes room = reserve(1);
-    const size_t step = std::min(room.size(), bytes.size());
-    std::memcpy(room.data(), bytes.data(), step);
-    commit(step);
-    bytes = bytes.subspan(step);
-  }
+  sink().append(bytes);
 }
 
 // Records that are not full do not count: what is written in such pieces does not make the window grow either.

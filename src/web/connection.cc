@@ -9,6 +9,7 @@ namespace {
 
 constexpr size_t kInputBytes = 64 * 1024;
 constexpr size_t kOutputBytes = 64 * 1024;  // sent when so much is there
+constexpr size_t kRoomBytes = 4 * 1024;     // that the output grows by at least
 // Content that a handler did not want; more of it, and closing is cheaper.
 constexpr size_t kSkippedBytesMax = 1024 * 1024;
 constexpr Duration kLingerTime = std::chrono::seconds(1);
@@ -207,7 +208,8 @@ void Connection::flush() {
 ByteSink Connection::sink() noexcept {
   const auto reserve = [](void* owner, size_t at_least) {
     auto& self = *static_cast<Connection*>(owner);
-    if (self.output_.size() < self.output_size_ + at_least) self.output_.resize(self.output_size_ + at_least);
+    const size_t needed = self.output_size_ + std::max(at_least, kRoomBytes);
+    if (self.output_.size() < needed) self.output_.resize(needed);
     return MutableBytes(self.output_).subspan(self.output_size_);
   };
   const auto commit = [](void* owner, size_t used) { static_cast<Connection*>(owner)->output_size_ += used; };

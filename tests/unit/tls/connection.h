@@ -25,7 +25,7 @@ class StringSink {
   [[nodiscard]] ByteSink sink() {
     return {.reserve = [](void* owner, size_t at_least) -> MutableBytes {
               auto& self = *static_cast<StringSink*>(owner);
-              self.room_.resize(at_least);
+              self.room_.resize(std::max<size_t>(at_least, 4096));
               return self.room_;
             },
             .commit =

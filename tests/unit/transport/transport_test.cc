@@ -469,13 +469,21 @@ TEST(TlsTransport, FillsARecordBeforeItBeginsTheNext) {
   ASSERT_EQ(world.shake_hands(), SessionStatus::ok);
   world.stream_until_records_are_full();
   const std::string text = random_text(2 * limits::tls_plaintext_bytes + 7232, 1);
-  for (size_t at = 0; at < text.size(); at += 1000) world.transport().write(as_bytes(text.substr(at, 1000)));
-  world.transport().flush();
-  ASSERT_TRUE(world.turn_until([&] { return world.peer().heard().size() == text.size(); }));
-  EXPECT_TRUE(world.peer().heard() == text);
-  EXPECT_EQ(world.peer().take_records(),
-            (std::vector<size_t>{limits::tls_plaintext_bytes + kRecordOverhead,
-                                 limits::tls_plaintext_bytes + kRecordOverhead, 7232 + kRecordOverhead}));
+  for (const size_t piece : {size_t{1000}, size_t{9000}, limits::tls_plaintext_bytes + 20}) {
+    for (size_t at = 0; at < text.size(); at += piece) {
+      if ((at / piece) % 2 == 0) {
+        world.transport().write(as_bytes(text.substr(at, piece)));
+      } else {
+        world.transport().sink().append(as_bytes(text.substr(at, piece)));
+      }
+    }
+    world.transport().flush();
+    ASSERT_TRUE(world.turn_until([&] { return world.peer().heard().size() == text.size(); }));
+    EXPECT_TRUE(world.peer().take_heard() == text);
+    EXPECT_EQ(world.peer().take_records(),
+              (std::vector<size_t>{limits::tls_plaintext_bytes + kRecordOverhead,
+                                   limits::tls_plaintext_bytes + kRecordOverhead, 7232 + kRecordOverhead}));
+  }
 }
 
 // What is inside of the records in which that much plaintext comes.
