@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """CPU per request of sluice beside nginx: same work, same machine, same run.
 
-Both proxies run with one worker on one CPU; the load generator (wrk) and the upstream (nginx) share
-another. The metric is CPU time of all threads of the proxy, user and system, divided by completed
+Both proxies run with one worker on one CPU; the load generator (wrk, or handshake_load) and the upstream (nginx)
+share another. The metric is CPU time of all threads of the proxy, user and system, divided by completed
 requests: far steadier than requests per second, which here depend on the load generator. The rows are
 interleaved (A B A B ...), the figure of a row is the median over the rounds.
 
@@ -11,8 +11,7 @@ interleaved (A B A B ...), the figure of a row is the median over the rounds.
 nginx is configured as its documentation recommends for a proxy: keepalive upstream pool, HTTP/1.1 to
 the upstream, no access log, buffers that hold the body, session tickets off. In the rows http and https every
 connection lives through a whole round, so handshakes play no part; in the rows tls1.2 and tls1.3 every request
-has a connection and a full handshake of its own, with an RSA key of 2048 or 4096 bits. There both ask the client
-for a certificate that it need not have: sluice resumes no such session, and wrk would resume every other one.
+has a connection and a full handshake of its own, with an RSA key of 2048 or 4096 bits.
 """
 
 import argparse
@@ -77,6 +76,7 @@ class Bench:
             self.ports[proxy] = {listener: free_port() for listener in LISTENERS}
         self.pids: dict[str, int] = {}
         self.sluice = sluice
+        self.load_generator = str(Path(sluice).parent / "bench" / "e2e" / "handshake_load")
 
     def start(self, cpu: str, *command: str) -> subprocess.Popen:
         log = open(self.directory / f"{len(self.processes)}.log", "wb")
@@ -143,7 +143,7 @@ http {{
 
         handshake_servers = "".join(f"""
   server {{
-    listen 127.0.0.1:{ports[name]} ssl; ssl_verify_client optional; ssl_client_certificate {self.directory}/cert-2048.pem;
+    listen 127.0.0.1:{ports[name]} ssl;
     ssl_protocols {name.split("-")[0].replace("tls", "TLSv")};
     {certificate(name.split("-")[1])}{location}
   }}""" for name in HANDSHAKES)
@@ -170,8 +170,7 @@ http {{
 
         def secret(size: str) -> str:
             texts = "".join(f"  {key}: |\n" + "".join(f"    {line}\n" for line in (self.directory / name).read_text().splitlines())
-                            for key, name in (("tls.crt", f"cert-{size}.pem"), ("tls.key", f"key-{size}.pem"),
-                                              ("ca.crt", f"cert-{size}.pem")))
+                            for key, name in (("tls.crt", f"cert-{size}.pem"), ("tls.key", f"key-{size}.pem")))
             return f"""---
 apiVersion: v1
 kind: Secret
@@ -180,16 +179,15 @@ type: kubernetes.io/tls
 stringData:
 {texts}"""
 
-        def https_server(name: str, size: str, versions: str, mode: str = "SIMPLE") -> str:
+        def https_server(name: str, size: str, versions: str) -> str:
             return f"""
   - port: {{number: {ports[name]}, name: {name.replace(".", "-")}, protocol: HTTPS}}
-    tls: {{mode: {mode}, credentialName: bench-{size}, {versions}cipherSuites: [{suites}]}}
+    tls: {{mode: SIMPLE, credentialName: bench-{size}, {versions}cipherSuites: [{suites}]}}
     hosts: ["*"]"""
 
         handshake_servers = "".join(
             https_server(name, name.split("-")[1],
-                         "maxProtocolVersion: TLSV1_2, " if name.startswith("tls1.2") else "minProtocolVersion: TLSV1_3, ",
-                         "OPTIONAL_MUTUAL")
+                         "maxProtocolVersion: TLSV1_2, " if name.startswith("tls1.2") else "minProtocolVersion: TLSV1_3, ")
             for name in HANDSHAKES)
         path.write_text(f"""
 apiVersion: networking.istio.io/v1
@@ -233,18 +231,28 @@ spec:
 
     def measure(self, proxy: str, listener: str, body: str, seconds: float) -> tuple[float, float]:
         """CPU microseconds per request and requests per second of one round."""
-        port = self.ports[proxy][listener]
-        scheme = "http" if listener == "http" else "https"
-        close = ["-H", "Connection: close"] if listener in HANDSHAKES else []
         before = cpu_seconds(self.pids[proxy])
-        output = subprocess.run(["taskset", "-c", OTHER_CPU, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s",
-                                 "-H", "Host: x.bench.test", *close, f"{scheme}://127.0.0.1:{port}/{body}"],
-                                check=True, capture_output=True, text=True, timeout=seconds + 60).stdout
+        load = self.handshake_load if listener in HANDSHAKES else self.wrk
+        requests = load(listener, self.ports[proxy][listener], body, seconds)
         spent = cpu_seconds(self.pids[proxy]) - before
+        return spent * 1e6 / requests, requests / seconds
+
+    def wrk(self, listener: str, port: int, body: str, seconds: float) -> int:
+        scheme = "http" if listener == "http" else "https"
+        output = subprocess.run(["taskset", "-c", OTHER_CPU, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s",
+                                 "-H", "Host: x.bench.test", f"{scheme}://127.0.0.1:{port}/{body}"],
+                                check=True, capture_output=True, text=True, timeout=seconds + 60).stdout
         if "Socket errors" in output or "Non-2xx" in output:
-            sys.exit(f"{proxy} {listener} {body}: errors under load:\n{output}")
-        requests = int(re.search(r"(\d+) requests in", output).group(1))
-        return spent * 1e6 / requests, float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1))
+            sys.exit(f"{listener} {body}: errors under load:\n{output}")
+        return int(re.search(r"(\d+) requests in", output).group(1))
+
+    def handshake_load(self, listener: str, port: int, body: str, seconds: float) -> int:
+        """Full handshakes, as many as the proxy can do: see bench/e2e/handshake_load.cc."""
+        run = subprocess.run(["taskset", "-c", OTHER_CPU, self.load_generator, f"127.0.0.1:{port}", f"/{body}", str(CONNECTIONS),
+                              str(seconds)], capture_output=True, text=True, timeout=seconds + 60)
+        if run.returncode != 0:
+            sys.exit(f"{listener}: {run.stdout}{run.stderr}")
+        return int(re.match(r"(\d+) requests", run.stdout).group(1))
 
 
 def main() -> None:
@@ -258,6 +266,9 @@ def main() -> None:
         if shutil.which(tool) is None:
             sys.exit(f"{tool} is missing: install or build it ({package})")
     rows = [row for row in ROWS if not options.row or "/".join(row) in options.row]
+    load_generator = Path(options.sluice).parent / "bench" / "e2e" / "handshake_load"
+    if any(listener in HANDSHAKES for listener, _ in rows) and not load_generator.exists():
+        sys.exit(f"{load_generator} is missing: scripts/build --tests makes it")
 
     with tempfile.TemporaryDirectory(prefix="sluice-bench-") as directory:
         os.chmod(directory, 0o755)  # nginx's workers run as another user
