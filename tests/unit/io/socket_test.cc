@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "real_ring.h"
 
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 
 #include <array>
