@@ -43,6 +43,9 @@ inline constexpr uint32_t reserved_descriptors = 64;  // of RLIMIT_NOFILE, for e
 // --- TLS -------------------------------------------------------------------------------------------
 inline constexpr size_t client_hello_bytes_max = 16 * 1024;
 inline constexpr size_t tls_plaintext_bytes = 16 * 1024;              // RFC 8446 5.1
+inline constexpr size_t tls_small_record_bytes = 4 * 1024;            // three segments: usable when these have arrived
+inline constexpr uint8_t tls_small_records = 16;                      // at the start and after silence; then full ones
+inline constexpr Duration tls_small_records_after = 1s;               // of writing nothing
 inline constexpr size_t tls_unsent_bytes_max = 2 * write_high_bytes;  // beyond it, reading stops: it may write
 inline constexpr size_t tls_silent_bytes_max =
     64 * 1024;  // ciphertext in a row that brings no plaintext: handshake, key updates, empty records
