@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """CPU per request of sluice beside nginx: same work, same machine, same run.
 
-Both proxies run with one worker on one CPU; the load generator (wrk) and the upstream (nginx) share
-another. The metric is CPU time of all threads of the proxy, user and system, divided by completed
+Both proxies run with one worker on one CPU; the load generator (wrk, or handshake_load) and the upstream (nginx)
+share another. The metric is CPU time of all threads of the proxy, user and system, divided by completed
 requests: far steadier than requests per second, which here depend on the load generator. The rows are
 interleaved (A B A B ...), the figure of a row is the median over the rounds.
 
@@ -11,8 +11,7 @@ interleaved (A B A B ...), the figure of a row is the median over the rounds.
 nginx is configured as its documentation recommends for a proxy: keepalive upstream pool, HTTP/1.1 to
 the upstream, no access log, buffers that hold the body, session tickets off. In the rows http and https every
 connection lives through a whole round, so handshakes play no part; in the rows tls1.2 and tls1.3 every request
-has a connection and a full handshake of its own, with an RSA key of 2048 or 4096 bits. There both ask the client
-for a certificate that it need not have: sluice resumes no such session, and wrk would resume every other one.
+has a connection and a full handshake of its own, with an RSA key of 2048 or 4096 bits.
 """
 
 import argparse
@@ -30,8 +29,7 @@ PROXIES = ("sluice", "nginx")
 PROXY_CPU, OTHER_CPU = "0", "1"
 BODIES = {"small": 13, "10k": 10 * 1024, "1m": 1024 * 1024}
 # What is listened for: http, https, and a port for each pair of TLS version and key of the handshake rows.
-HANDSHAKES = [Listener(f"tls{version}-{bits}", (version,), bits, asks_for_certificate=True)
-              for bits in (2048, 4096) for version in ("1.2", "1.3")]
+HANDSHAKES = [Listener(f"tls{version}-{bits}", (version,), bits) for bits in (2048, 4096) for version in ("1.2", "1.3")]
 LISTENERS = [Listener("http"), Listener("https", ("1.2", "1.3")), *HANDSHAKES]
 ROWS = ([(listener, body) for body in BODIES for listener in ("http", "https")]
         + [(listener.name, "small") for listener in HANDSHAKES])
@@ -53,6 +51,7 @@ class Bench:
         self.proxies = Proxies(directory, sluice, LISTENERS, bodies, connections_max=8192)
         self.ports = self.proxies.ports
         self.bodies = bodies
+        self.load_generator = str(Path(sluice).parent / "bench" / "e2e" / "handshake_load")
         self.processes: dict[str, subprocess.Popen] = {}
 
     def start_all(self) -> None:
@@ -71,18 +70,27 @@ class Bench:
 
     def measure(self, proxy: str, listener: str, body: str, seconds: float) -> tuple[float, float]:
         """CPU microseconds per request and requests per second of one round."""
-        port = self.ports[proxy][listener]
-        scheme = "http" if listener == "http" else "https"
-        close = ["-H", "Connection: close"] if listener.startswith("tls") else []
         before = cpu_seconds(self.processes[proxy])
-        output = subprocess.run(["taskset", "-c", OTHER_CPU, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s",
-                                 "-H", "Host: x.bench.test", *close, f"{scheme}://127.0.0.1:{port}/{body}"],
-                                check=True, capture_output=True, text=True, timeout=seconds + 60).stdout
+        load = self.wrk if listener in ("http", "https") else self.handshake_load
+        requests = load(listener, self.ports[proxy][listener], body, seconds)
         spent = cpu_seconds(self.processes[proxy]) - before
+        return spent * 1e6 / requests, requests / seconds
+
+    def wrk(self, listener: str, port: int, body: str, seconds: float) -> int:
+        output = subprocess.run(["taskset", "-c", OTHER_CPU, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s",
+                                 "-H", "Host: x.bench.test", f"{listener}://127.0.0.1:{port}/{body}"],
+                                check=True, capture_output=True, text=True, timeout=seconds + 60).stdout
         if "Socket errors" in output or "Non-2xx" in output:
-            sys.exit(f"{proxy} {listener} {body}: errors under load:\n{output}")
-        requests = int(re.search(r"(\d+) requests in", output).group(1))
-        return spent * 1e6 / requests, float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1))
+            sys.exit(f"{listener} {body}: errors under load:\n{output}")
+        return int(re.search(r"(\d+) requests in", output).group(1))
+
+    def handshake_load(self, listener: str, port: int, body: str, seconds: float) -> int:
+        """Full handshakes, as many as the proxy can do: see bench/e2e/handshake_load.cc."""
+        run = subprocess.run(["taskset", "-c", OTHER_CPU, self.load_generator, f"127.0.0.1:{port}", f"/{body}", str(CONNECTIONS),
+                              str(seconds)], capture_output=True, text=True, timeout=seconds + 60)
+        if run.returncode != 0:
+            sys.exit(f"{listener}: {run.stdout}{run.stderr}")
+        return int(re.match(r"(\d+) requests", run.stdout).group(1))
 
 
 def main() -> None:
@@ -94,6 +102,9 @@ def main() -> None:
     options = parser.parse_args()
     require(("nginx", "nginx"), ("wrk", "wrk"), ("taskset", "util-linux"), (options.sluice, "scripts/build"))
     rows = [row for row in ROWS if not options.row or "/".join(row) in options.row]
+    load_generator = Path(options.sluice).parent / "bench" / "e2e" / "handshake_load"
+    if any(listener not in ("http", "https") for listener, _ in rows) and not load_generator.exists():
+        sys.exit(f"{load_generator} is missing: scripts/build --tests makes it")
 
     with tempfile.TemporaryDirectory(prefix="sluice-bench-") as directory:
         bench = Bench(Path(directory), options.sluice)

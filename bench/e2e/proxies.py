@@ -7,6 +7,7 @@ a proxy: pools of idle connections to the upstream, HTTP/1.1 towards it, buffers
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -26,8 +27,7 @@ class Listener:
     name: str
     versions: tuple[str, ...] = ()  # of TLS: the lowest and the highest; none: plain HTTP
     key_bits: int = 2048
-    asks_for_certificate: bool = False  # the client need not have one
-    gives_tickets: bool = False  # of nginx and HAProxy; sluice does where it asks for no certificate
+    gives_tickets: bool = False  # of nginx and HAProxy; sluice always does
 
 
 def require(*tools: tuple[str, str]) -> None:
@@ -36,10 +36,19 @@ def require(*tools: tuple[str, str]) -> None:
             sys.exit(f"{tool} is missing: install or build it ({source})")
 
 
+given_ports: set[int] = set()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Not an ephemeral one: between two starts of a proxy a connection to the upstream might take it."""
+    ephemeral = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for port in random.sample(range(ephemeral - 10000, ephemeral), 1000):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            if port not in given_ports:
+                given_ports.add(port)
+                return port
+    sys.exit("no free port was found")
 
 
 def wait_for_port(port: int, process: subprocess.Popen) -> None:
@@ -150,9 +159,6 @@ http {{
                        f"ssl_certificate {self.directory}/cert-{listener.key_bits}.pem; "
                        f"ssl_certificate_key {self.directory}/key-{listener.key_bits}.pem; ssl_ciphers {SUITES}; "
                        f"ssl_session_cache off; ssl_session_tickets {'on' if listener.gives_tickets else 'off'};")
-                if listener.asks_for_certificate:
-                    tls += (" ssl_verify_client optional; "
-                            f"ssl_client_certificate {self.directory}/cert-{listener.key_bits}.pem;")
             return f"""
   server {{
     {tls}
@@ -183,8 +189,7 @@ http {{
             pair = f"{self.directory}/pair-{listener.key_bits}.pem"
             return (f"{address} ssl crt {pair} ciphers {SUITES} "
                     f"ssl-min-ver TLSv{listener.versions[0]} ssl-max-ver TLSv{listener.versions[-1]}"
-                    + ("" if listener.gives_tickets else " no-tls-tickets")
-                    + (f" verify optional ca-file {pair}" if listener.asks_for_certificate else ""))
+                    + ("" if listener.gives_tickets else " no-tls-tickets"))
 
         binds = "\n".join(bind(listener) for listener in self.listeners)
         # Strict limits would refuse to start where the limit of descriptors has no room for as many upstreams.
@@ -222,15 +227,14 @@ backend upstream
     hosts: ["*"]"""
             lowest, highest = (f"TLSV{version.replace('.', '_')}" for version in
                                (listener.versions[0], listener.versions[-1]))
-            mode = "OPTIONAL_MUTUAL" if listener.asks_for_certificate else "SIMPLE"
             return f"""
   - port: {{number: {port}, name: {name}, protocol: HTTPS}}
-    tls: {{mode: {mode}, credentialName: bench-{listener.key_bits}, minProtocolVersion: {lowest},
+    tls: {{mode: SIMPLE, credentialName: bench-{listener.key_bits}, minProtocolVersion: {lowest},
           maxProtocolVersion: {highest}, cipherSuites: [{suites}]}}
     hosts: ["*"]"""
 
         def secret(bits: int) -> str:
-            files = (("tls.crt", f"cert-{bits}.pem"), ("tls.key", f"key-{bits}.pem"), ("ca.crt", f"cert-{bits}.pem"))
+            files = (("tls.crt", f"cert-{bits}.pem"), ("tls.key", f"key-{bits}.pem"))
             texts = "".join(f"  {key}: |\n" + "".join(f"    {line}\n" for line in (self.directory / name).read_text().splitlines())
                             for key, name in files)
             return f"""---

@@ -48,7 +48,7 @@ inline constexpr size_t tls_silent_bytes_max =
     64 * 1024;  // ciphertext in a row that brings no plaintext: handshake, key updates, empty records
 inline constexpr Duration handshake_timeout = 15s;
 inline constexpr Duration signing_patience = 2ms;          // that RSA-2048 signatures wait for others, under load
-inline constexpr size_t idle_fiber_stacks_max = 32;        // kept for the next handshakes that wait for a signature
+inline constexpr size_t idle_fiber_stacks_kept = 32;       // for the next handshakes that wait; more after a burst
 inline constexpr size_t ocsp_staple_bytes_max = 8 * 1024;  // sent in every full handshake of whoever asks for it
 inline constexpr Duration session_lifetime = 2h;           // that a session can be resumed after its full handshake
 inline constexpr Duration ticket_key_lifetime = 1h;        // that a key of our own seals tickets, and then opens them

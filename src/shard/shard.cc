@@ -22,6 +22,8 @@ namespace {
 // Also the pulse that a watchdog looks for.
 constexpr Duration kTurnWaitMax = std::chrono::milliseconds(500);
 
+constexpr Duration kTidyInterval = std::chrono::seconds(1);
+
 constexpr int kSigningNice = 10;  // a tenth of a shard's weight (sched(7))
 
 // How many connections a shard may have: by its own limit, and by its share of the descriptors, of
@@ -47,8 +49,13 @@ void place_thread(std::string_view name, unsigned index, std::optional<unsigned>
 
 }  // namespace
 
-Shard::Shard(unsigned index, unsigned shard_count, std::optional<unsigned> cpu, snapshot::Cell& cell)
-    : index_(index), cpu_(cpu), cell_(cell), connections_max_(connections_by_descriptors(shard_count)) {}
+Shard::Shard(unsigned index, unsigned shard_count, std::optional<unsigned> cpu, snapshot::Cell& cell,
+             tls::RsaBatching batching)
+    : index_(index),
+      cpu_(cpu),
+      cell_(cell),
+      batching_(batching),
+      connections_max_(connections_by_descriptors(shard_count)) {}
 
 Shard::~Shard() { CHECK(!thread_.joinable()); }
 
@@ -95,6 +102,7 @@ void Shard::turn_until_stopped() {
     adopt_snapshot();
     admit();
     services_->handshakes.end_turn();
+    tidy();
     publish_statistics();
   }
   stop_everything();
@@ -104,13 +112,18 @@ void Shard::turn_until_stopped() {
   while (services_->upstreams.connection_count() > 0) loop_->turn(kTurnWaitMax);
 }
 
+void Shard::tidy() noexcept {
+  if (loop_->now() - tidied_at_ < kTidyInterval) return;
+  tidied_at_ = loop_->now();
+  services_->handshakes.tidy();
+}
+
 // --- signatures ------------------------------------------------------------------------------------
 
 // On the shard's own processor, so that what a shard costs stays there, but behind it in the queue for it: a batch
 // takes up to 9 ms (RSA-4096), and established connections are served in the middle of it.
 void Shard::start_signing() {
-  services_->handshakes.signing.begin_service(
-      tls::RsaBatching::automatic, [](void* self) { static_cast<Shard*>(self)->wake(); }, this);
+  services_->handshakes.signing.begin_service(batching_, [](void* self) { static_cast<Shard*>(self)->wake(); }, this);
   signing_thread_ = std::thread([this] {
     place_thread("signing", index_, cpu_);
     setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kSigningNice);  // refused: no harm but in latency
