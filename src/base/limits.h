@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 inline constexpr unsigned ring_entries = 1024;                     // submission queue
 inline constexpr unsigned completion_entries = 16 * ring_entries;  // completion queue; overflow is counted
 inline constexpr size_t receive_buffer_bytes = 16 * 1024;          // one provided buffer
-inline constexpr unsigned receive_buffers_start = 256;             // provided at start, per shard: 4 MiB
+inline constexpr unsigned receive_buffers_min = 32;                // provided at least, per shard: 512 KiB
 inline constexpr unsigned receive_buffers_max = 4096;  // grown to this on demand: 64 MiB per shard; then the heap
 
 // --- One connection --------------------------------------------------------------------------------
@@ -51,7 +51,7 @@ inline constexpr size_t tls_silent_bytes_max =
     64 * 1024;  // ciphertext in a row that brings no plaintext: handshake, key updates, empty records
 inline constexpr Duration handshake_timeout = 15s;
 inline constexpr Duration signing_patience = 2ms;          // that RSA-2048 signatures wait for others, under load
-inline constexpr size_t idle_fiber_stacks_kept = 32;       // for the next handshakes that wait; more after a burst
+inline constexpr size_t idle_fiber_stacks_kept = 4;        // for the next handshakes that wait; more after a burst
 inline constexpr size_t ocsp_staple_bytes_max = 8 * 1024;  // sent in every full handshake of whoever asks for it
 inline constexpr Duration session_lifetime = 2h;           // that a session can be resumed after its full handshake
 inline constexpr Duration ticket_key_lifetime = 1h;        // that a key of our own seals tickets, and then opens them
@@ -121,7 +121,7 @@ inline constexpr size_t credential_files_bytes_max = 64 * 1024 * 1024;  // all o
 inline constexpr size_t admin_request_bytes_max = 16 * 1024;
 inline constexpr unsigned admin_connections_max = 64;
 
-static_assert(receive_buffers_start <= receive_buffers_max && receive_buffers_max <= 32'768,
+static_assert(receive_buffers_min <= receive_buffers_max && receive_buffers_max <= 32'768,
               "a buffer ring has at most 2^15 entries");
 static_assert(chunk_bytes >= tls_plaintext_bytes + 5 + 256, "a chunk holds a record with header, padding and tag");
 static_assert(exchange_arena_bytes_max >= 2 * head_bytes_max + trailer_bytes_max,

@@ -1,5 +1,6 @@
 #include "control/run.h"
 
+#include "base/heap.h"
 #include "base/log.h"
 #include "config/wording.h"
 #include "control/access_log_writer.h"
@@ -140,6 +141,7 @@ class Process {
 };
 
 Status Process::start() {
+  heap::configure();
   if (Status status = tls::initialize(); !status) return status;
   const uint64_t descriptors = raise_descriptor_limit();
   const Result<tls::RsaBatching> batching = read_rsa_signing(options_.rsa_signing);

@@ -31,6 +31,9 @@ constexpr std::array<unsigned, 7> kNextStates = {
 
 }  // namespace
 
+// Every idle connection costs this, and with TLS its session (tests/unit/tls/session_memory_test.cc).
+static_assert(sizeof(ClientConnection) <= 640);
+
 ClientConnection::ClientConnection(Services& services, const SocketAddress& listen_address, ListenerKind kind) noexcept
     : services_(services),
       transport_(services.loop, on_stream_change, this),

@@ -1,5 +1,6 @@
 #include "shard/shard.h"
 
+#include "base/heap.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "io/socket.h"
@@ -23,6 +24,9 @@ namespace {
 constexpr Duration kTurnWaitMax = std::chrono::milliseconds(500);
 
 constexpr Duration kTidyInterval = std::chrono::seconds(1);
+
+constexpr size_t kPeakMin = 128;          // connections; fewer leave nothing behind that is worth looking for
+constexpr unsigned kTidiesAfterPeak = 3;  // by then the pools have freed what they do not need any more
 
 constexpr int kSigningNice = 10;  // a tenth of a shard's weight (sched(7))
 
@@ -115,7 +119,15 @@ void Shard::turn_until_stopped() {
 void Shard::tidy() noexcept {
   if (loop_->now() - tidied_at_ < kTidyInterval) return;
   tidied_at_ = loop_->now();
-  services_->handshakes.tidy();
+  services_->tidy();
+
+  // Connections that have gone leave pages in the heap, which it keeps for the next ones.
+  const size_t open = services_->client_connections.count();
+  const bool is_peak_over = connections_at_peak_ >= kPeakMin && open <= connections_at_peak_ / 2;
+  tidied_since_peak_ = is_peak_over ? tidied_since_peak_ + 1 : 0;
+  if (tidied_since_peak_ < kTidiesAfterPeak) return;
+  connections_at_peak_ = open;
+  heap::give_back_spare_memory();
 }
 
 // --- signatures ------------------------------------------------------------------------------------
@@ -222,6 +234,7 @@ void Shard::on_accepted(void* self, accept::Listener& listener, int fd) {
 // Beyond the limits new connections wait in the kernel's backlog, where they cost no memory of ours.
 void Shard::admit() {
   const size_t open = services_->client_connections.count();
+  connections_at_peak_ = std::max(connections_at_peak_, open);
   Admission admission = open + limits::accept_burst < connections_max_ ? Admission::bursts : Admission::one_by_one;
   if (open >= connections_max_ ||
       observer_.counters.tls_handshakes_active.value() >= limits::handshakes_per_shard_max) {

@@ -99,6 +99,8 @@ class Shard {
   std::map<SocketAddress, Listening> listening_;
   std::vector<std::unique_ptr<accept::Listener>> closing_listeners_;
   uint32_t connections_max_;
+  size_t connections_at_peak_ = 0;  // since the heap was last asked to give memory back
+  unsigned tidied_since_peak_ = 0;
   Instant tidied_at_{};
   uint64_t reported_adopted_ = 0;
   uint64_t reported_oldest_ = 0;

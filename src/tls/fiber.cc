@@ -83,7 +83,7 @@ void FiberStacks::give(std::byte* stack) noexcept {
 void FiberStacks::trim() noexcept {
   const size_t kept = std::max(limits::idle_fiber_stacks_kept, idle_.size() - unneeded_count_);
   if (idle_.size() > kept) {
-    const auto end = idle_.begin() + static_cast<ptrdiff_t>((idle_.size() - kept + 1) / 2);
+    const auto end = idle_.end() - static_cast<ptrdiff_t>(kept);
     std::for_each(idle_.begin(), end, unmap);
     idle_.erase(idle_.begin(), end);
   }

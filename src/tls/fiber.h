@@ -9,8 +9,8 @@
 namespace sluice::tls {
 
 // Stacks, each with a page below it that faults. They are few: only handshakes that wait hold one. What a burst of
-// handshakes has needed is kept for the next one and goes bit by bit: making and freeing a stack costs as much as the
-// rest of a handshake (faults, and a flush of address translations on every processor of the process).
+// handshakes has needed is kept while others follow: making and freeing a stack costs as much as the rest of a
+// handshake (faults, and a flush of address translations on every processor of the process).
 class FiberStacks {
  public:
   FiberStacks() = default;
@@ -24,7 +24,7 @@ class FiberStacks {
   // The lowest usable byte; null: no memory.
   [[nodiscard]] std::byte* take() noexcept;
   void give(std::byte* stack) noexcept;
-  // Now and then: frees half of the stacks that were idle all the time since the last call, but for
+  // Now and then: frees the stacks that were idle all the time since the last call, but for
   // limits::idle_fiber_stacks_kept.
   void trim() noexcept;
   [[nodiscard]] size_t idle_count() const noexcept { return idle_.size(); }
