@@ -91,6 +91,14 @@ void add_run(CLI::App& app, int& exit_code) {
       ->check(CLI::Range(0, kDrainSecondsMax))
       ->capture_default_str();
   command
+      ->add_option(
+          "--rsa-signing", arguments->options.rsa_signing,
+          "How RSA signatures are made: several at once where the processor can (AVX-512 IFMA), or one by one; "
+          "batched and single force either")
+      ->type_name("WAY")
+      ->check(CLI::IsMember({"automatic", "batched", "single"}))
+      ->capture_default_str();
+  command
       ->add_option("--dns-servers", arguments->options.dns_servers,
                    "Name servers to ask; default: those of /etc/resolv.conf")
       ->type_name("ADDR[:PORT],...")

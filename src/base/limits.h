@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 inline constexpr unsigned ring_entries = 1024;                     // submission queue
 inline constexpr unsigned completion_entries = 16 * ring_entries;  // completion queue; overflow is counted
 inline constexpr size_t receive_buffer_bytes = 16 * 1024;          // one provided buffer
-inline constexpr unsigned receive_buffers_start = 256;             // provided at start, per shard: 4 MiB
+inline constexpr unsigned receive_buffers_min = 32;                // provided at least, per shard: 512 KiB
 inline constexpr unsigned receive_buffers_max = 4096;  // grown to this on demand: 64 MiB per shard; then the heap
 
 // --- One connection --------------------------------------------------------------------------------
@@ -51,19 +51,22 @@ inline constexpr size_t tls_silent_bytes_max =
     64 * 1024;  // ciphertext in a row that brings no plaintext: handshake, key updates, empty records
 inline constexpr Duration handshake_timeout = 15s;
 inline constexpr Duration signing_patience = 2ms;          // that RSA-2048 signatures wait for others, under load
-inline constexpr size_t idle_fiber_stacks_max = 32;        // kept for the next handshakes that wait for a signature
+inline constexpr size_t idle_fiber_stacks_kept = 4;        // for the next handshakes that wait; more after a burst
 inline constexpr size_t ocsp_staple_bytes_max = 8 * 1024;  // sent in every full handshake of whoever asks for it
 inline constexpr Duration session_lifetime = 2h;           // that a session can be resumed after its full handshake
 inline constexpr Duration ticket_key_lifetime = 1h;        // that a key of our own seals tickets, and then opens them
 
 // --- HTTP heads ------------------------------------------------------------------------------------
-inline constexpr size_t head_bytes_max = 60 * 1024;                       // request line and fields; beyond: 431
-inline constexpr size_t target_bytes_max = 16 * 1024;                     // beyond: 414
-inline constexpr unsigned header_count_max = 100;                         // beyond: 431
-inline constexpr unsigned header_list_count_max = header_count_max + 16;  // what was read and what a proxy adds
-inline constexpr size_t host_bytes_max = 255;           // without port; a DNS name has 253 (RFC 1035 2.3.4)
-inline constexpr unsigned connection_options_max = 32;  // in the Connection fields of one head
-inline constexpr unsigned blank_lines_max = 16;         // before a request line (RFC 9112 2.2)
+inline constexpr size_t head_bytes_max = 60 * 1024;    // request line and fields; beyond: 431
+inline constexpr size_t target_bytes_max = 16 * 1024;  // beyond: 414
+inline constexpr unsigned header_count_max = 100;      // beyond: 431
+inline constexpr unsigned header_operations_max = 32;  // of one kind, of a route or a destination
+inline constexpr unsigned header_list_count_max =
+    header_count_max + 16 + 4 * header_operations_max;          // what was read and what a proxy adds
+inline constexpr size_t generated_value_bytes_max = 32 * 1024;  // of a field whose value a format makes
+inline constexpr size_t host_bytes_max = 255;                   // without port; a DNS name has 253 (RFC 1035 2.3.4)
+inline constexpr unsigned connection_options_max = 32;          // in the Connection fields of one head
+inline constexpr unsigned blank_lines_max = 16;                 // before a request line (RFC 9112 2.2)
 inline constexpr size_t trailer_bytes_max = 8 * 1024;
 inline constexpr unsigned informational_responses_max = 16;  // 1xx before a final response
 inline constexpr size_t chunk_extension_bytes_max = 1024;    // per message
@@ -109,6 +112,8 @@ inline constexpr size_t config_diagnostics_max = 1000;       // kept of each sev
 inline constexpr size_t config_host_pairs_max = 10'000'000;  // comparisons of a VirtualService's host with a server's
 inline constexpr size_t config_virtual_hosts_max = 500'000;  // over all route tables
 inline constexpr size_t config_routes_max = 1'000'000;       // over all virtual hosts
+inline constexpr size_t format_bytes_max = 16 * 1024;        // of a format string
+inline constexpr size_t format_operators_max = 256;          // in one
 inline constexpr size_t config_endpoints_max = 1'000'000;    // over all clusters
 inline constexpr size_t credential_file_bytes_max = 1024 * 1024;  // certificates and keys that documents name by path
 inline constexpr size_t revocation_list_bytes_max = 16 * 1024 * 1024;
@@ -116,7 +121,7 @@ inline constexpr size_t credential_files_bytes_max = 64 * 1024 * 1024;  // all o
 inline constexpr size_t admin_request_bytes_max = 16 * 1024;
 inline constexpr unsigned admin_connections_max = 64;
 
-static_assert(receive_buffers_start <= receive_buffers_max && receive_buffers_max <= 32'768,
+static_assert(receive_buffers_min <= receive_buffers_max && receive_buffers_max <= 32'768,
               "a buffer ring has at most 2^15 entries");
 static_assert(chunk_bytes >= tls_plaintext_bytes + 5 + 256, "a chunk holds a record with header, padding and tag");
 static_assert(exchange_arena_bytes_max >= 2 * head_bytes_max + trailer_bytes_max,

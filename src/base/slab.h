@@ -1,10 +1,12 @@
 // Objects of one type in chunks of about 64 KiB: create and destroy cost a few instructions, equal
-// objects lie together, and a chunk whose objects are all gone returns to the system (one empty chunk
-// is kept). Owned and used by one thread. Every object must be destroyed before the slab.
+// objects lie together, and chunks whose objects are all gone return to the system with trim().
+// Owned and used by one thread. Every object must be destroyed before the slab.
 #pragma once
 
 #include "base/check.h"
 #include "base/list.h"
+
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -22,7 +24,7 @@ class Slab {
   Slab& operator=(const Slab&) = delete;
   ~Slab() {
     CHECK(count_ == 0);
-    if (spare_ != nullptr) free_chunk(spare_);
+    while (!empty_.empty()) free_chunk(empty_.pop_front());
     CHECK(chunk_count_ == 0);
   }
 
@@ -46,11 +48,21 @@ class Slab {
     if (chunk.used == kSlotsPerChunk) available_.push_front(chunk);
     --chunk.used;
     --count_;
-    if (chunk.used == 0) return_chunk(chunk);
+    if (chunk.used == 0) {
+      static_cast<ListNode<Chunk>&>(chunk).unlink();
+      empty_.push_front(chunk);
+      ++empty_count_;
+    }
+  }
+
+  // Now and then: returns the chunks that were empty all the time since the last call.
+  void trim() noexcept {
+    for (; least_empty_ > 0; --least_empty_, --empty_count_) free_chunk(empty_.pop_front());
+    least_empty_ = empty_count_;
   }
 
   [[nodiscard]] size_t count() const noexcept { return count_; }
-  // Chunks that the system has given, the kept one included.
+  // Chunks that the system has given, empty ones included.
   [[nodiscard]] size_t chunk_count() const noexcept { return chunk_count_; }
 
  private:
@@ -80,7 +92,10 @@ class Slab {
 
   Chunk* take_chunk() {
     static_assert(kSlotsPerChunk >= 4 && sizeof(Chunk) <= kChunkBytes);
-    if (spare_ != nullptr) return std::exchange(spare_, nullptr);
+    if (!empty_.empty()) {
+      least_empty_ = std::min(least_empty_, --empty_count_);
+      return &empty_.pop_front();
+    }
     void* memory = ::operator new(kChunkBytes, std::align_val_t{kChunkBytes});
     Chunk* chunk = ::new (memory) Chunk;
     ++chunk_count_;
@@ -93,23 +108,18 @@ class Slab {
     return chunk;
   }
 
-  void return_chunk(Chunk& chunk) noexcept {
-    static_cast<ListNode<Chunk>&>(chunk).unlink();
-    if (spare_ == nullptr) {
-      spare_ = &chunk;
-    } else {
-      free_chunk(&chunk);
-    }
-  }
-
-  void free_chunk(Chunk* chunk) noexcept {
+  // The heap may keep the block together with others: its memory goes now.
+  void free_chunk(Chunk& chunk) noexcept {
     --chunk_count_;
-    chunk->~Chunk();
-    ::operator delete(chunk, std::align_val_t{kChunkBytes});
+    chunk.~Chunk();
+    madvise(&chunk, kChunkBytes, MADV_DONTNEED);
+    ::operator delete(&chunk, std::align_val_t{kChunkBytes});
   }
 
-  List<Chunk> available_;
-  Chunk* spare_ = nullptr;
+  List<Chunk> available_;  // with free slots and objects
+  List<Chunk> empty_;
+  size_t empty_count_ = 0;
+  size_t least_empty_ = 0;  // since the last trim()
   size_t count_ = 0;
   size_t chunk_count_ = 0;
 };

@@ -52,6 +52,24 @@ std::string_view text_of(snapshot::PathMatch::Kind kind) {
   return "unknown";
 }
 
+std::string_view text_of(snapshot::ServerKind kind) {
+  switch (kind) {
+    case snapshot::ServerKind::http: return "http";
+    case snapshot::ServerKind::tcp: return "tcp";
+    case snapshot::ServerKind::passthrough: return "passthrough";
+  }
+  return "unknown";
+}
+
+std::string_view text_of(snapshot::ClientCertificates certificates) {
+  switch (certificates) {
+    case snapshot::ClientCertificates::none: return "none";
+    case snapshot::ClientCertificates::optional: return "optional";
+    case snapshot::ClientCertificates::required: return "required";
+  }
+  return "unknown";
+}
+
 Json certificate_json(const snapshot::CertificateSummary& certificate) {
   return {{"secret", certificate.secret_name},
           {"subject", certificate.subject},
@@ -71,9 +89,28 @@ Json certificates_of(const snapshot::Snapshot& snapshot) {
   return list;
 }
 
+Json digests_json(const std::vector<snapshot::Sha256Digest>& digests) {
+  Json list = Json::array();
+  for (const snapshot::Sha256Digest& digest : digests) list.push_back(fmt::format("{:02x}", fmt::join(digest, "")));
+  return list;
+}
+
+Json verification_json(const snapshot::PeerVerification& verification) {
+  return {{"caCertificates", verification.source_name.empty() ? "system" : verification.source_name},
+          {"hasRevocationList", !verification.crl_pem.empty()},
+          {"subjectAltNames", verification.subject_alt_names},
+          {"publicKeySha256", digests_json(verification.public_key_hashes)},
+          {"certificateSha256", digests_json(verification.certificate_hashes)}};
+}
+
 Json tls_server_json(const snapshot::TlsServer& server, const snapshot::Snapshot& snapshot) {
+  const auto& verification = server.settings.client_verification;
   return {{"name", server.name},
           {"hosts", server.hosts},
+          {"kind", text_of(server.kind)},
+          {"clientCertificates", text_of(server.settings.client_certificates)},
+          {"clientVerification", verification ? verification_json(*verification) : Json(nullptr)},
+          {"ticketKeySecret", server.ticket_keys == nullptr ? Json(nullptr) : Json(server.ticket_keys->secret_name)},
           {"minProtocolVersion", text_of(server.settings.min_version)},
           {"maxProtocolVersion", text_of(server.settings.max_version)},
           {"cipherSuites", server.settings.cipher_suites},
@@ -84,8 +121,10 @@ Json tls_server_json(const snapshot::TlsServer& server, const snapshot::Snapshot
 }
 
 Json listener_json(const snapshot::Listener& listener, const snapshot::Snapshot& snapshot) {
-  Json json = {
-      {"address", listener.address.to_string()}, {"servicePort", listener.service_port}, {"isTls", listener.is_tls}};
+  Json json = {{"address", listener.address.to_string()},
+               {"servicePort", listener.service_port},
+               {"isTls", listener.is_tls},
+               {"isTcp", listener.is_tcp}};
   if (!listener.is_tls) {
     json["routeTable"] = snapshot.route_tables.at(listener.route_table).name;
     return json;
@@ -97,19 +136,44 @@ Json listener_json(const snapshot::Listener& listener, const snapshot::Snapshot&
   return json;
 }
 
+Json fields_json(const std::vector<snapshot::FieldOperation>& fields) {
+  Json json = Json::object();
+  for (const snapshot::FieldOperation& field : fields) json[field.name] = field.value.source;
+  return json;
+}
+
+Json operations_json(const snapshot::FieldOperations& operations) {
+  return {{"set", fields_json(operations.set)}, {"add", fields_json(operations.add)}, {"remove", operations.remove}};
+}
+
+Json operations_json(std::optional<uint32_t> index, const snapshot::Snapshot& snapshot) {
+  if (!index) return nullptr;
+  const snapshot::HeaderOperations& operations = snapshot.header_operations.at(*index);
+  return {{"request", operations_json(operations.request)},
+          {"response", operations_json(operations.response)},
+          {"authority", operations.authority}};
+}
+
+Json destinations_json(const std::vector<snapshot::WeightedDestination>& destinations,
+                       const snapshot::Snapshot& snapshot) {
+  Json list = Json::array();
+  for (const snapshot::WeightedDestination& destination : destinations) {
+    list.push_back({{"cluster", snapshot.clusters.at(destination.cluster).name},
+                    {"weight", destination.weight},
+                    {"headers", operations_json(destination.header_operations, snapshot)}});
+  }
+  return list;
+}
+
 Json route_json(const snapshot::Route& route, const snapshot::Snapshot& snapshot) {
   Json matches = Json::array();
   for (const snapshot::PathMatch& match : route.matches)
     matches.push_back({{std::string(text_of(match.kind)), match.text}});
-  Json destinations = Json::array();
-  for (const snapshot::WeightedDestination& destination : route.destinations) {
-    destinations.push_back(
-        {{"cluster", snapshot.clusters.at(destination.cluster).name}, {"weight", destination.weight}});
-  }
   return {{"name", route.name},
           {"matches", std::move(matches)},
-          {"destinations", std::move(destinations)},
+          {"destinations", destinations_json(route.destinations, snapshot)},
           {"timeoutMs", to_milliseconds(route.timeout)},
+          {"headers", operations_json(route.header_operations, snapshot)},
           {"place", route.place.to_string()}};
 }
 
@@ -123,7 +187,22 @@ Json route_table_json(const snapshot::RouteTable& table, const snapshot::Snapsho
                      {"routes", std::move(routes)},
                      {"place", host.place.to_string()}});
   }
-  return {{"name", table.name}, {"virtualHosts", std::move(hosts)}};
+  Json tcp_routes = Json::array();
+  for (const snapshot::TcpRoute& route : table.tcp_routes) {
+    tcp_routes.push_back({{"serverNames", route.server_names},
+                          {"destinations", destinations_json(route.destinations, snapshot)},
+                          {"place", route.place.to_string()}});
+  }
+  return {{"name", table.name}, {"virtualHosts", std::move(hosts)}, {"tcpRoutes", std::move(tcp_routes)}};
+}
+
+Json upstream_tls_json(const snapshot::UpstreamTls& tls) {
+  return {{"name", tls.name},
+          {"sni", tls.server_name},
+          {"insecureSkipVerify", !tls.verifies},
+          {"verification", tls.verifies ? verification_json(tls.verification) : Json(nullptr)},
+          {"isUsable", tls.context != nullptr},
+          {"place", tls.place.to_string()}};
 }
 
 Json cluster_json(const snapshot::Cluster& cluster) {
@@ -139,6 +218,7 @@ Json cluster_json(const snapshot::Cluster& cluster) {
           {"connectTimeoutMs", to_milliseconds(cluster.connect_timeout)},
           {"endpoints", std::move(endpoints)},
           {"dnsNames", std::move(names)},
+          {"tls", cluster.tls ? upstream_tls_json(*cluster.tls) : Json(nullptr)},
           {"place", cluster.place.to_string()}};
 }
 

@@ -248,8 +248,8 @@ constexpr ShardMetric kShardMetrics[] = {
      &ShardCounters::spliced_bytes},
     {"sluice_tunnels_active", "gauge", "Connections that carry bytes and no HTTP: upgraded, TCP, TLS passthrough.",
      &ShardCounters::tunnels_active},
-    {"sluice_receive_buffers_exhausted_total", "counter", "Receives that found no free buffer and waited.",
-     &ShardCounters::receive_buffers_exhausted},
+    {"sluice_receive_buffers_exhausted_total", "counter",
+     "Turns of a loop that needed more receive buffers than there may be.", &ShardCounters::receive_buffers_exhausted},
     {"sluice_ring_completion_overflows_total", "counter", "Overflows of a completion queue.",
      &ShardCounters::completion_overflows},
 };

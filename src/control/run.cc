@@ -1,5 +1,6 @@
 #include "control/run.h"
 
+#include "base/heap.h"
 #include "base/log.h"
 #include "config/wording.h"
 #include "control/access_log_writer.h"
@@ -12,6 +13,7 @@
 #include "control/watchdog.h"
 #include "shard/shard_set.h"
 #include "snapshot/cell.h"
+#include "tls/private_key.h"
 #include "tls/server_context.h"
 #include "tls/ticket_keys.h"
 
@@ -88,6 +90,13 @@ void log_diagnostics(const config::Diagnostics& diagnostics) {
   }
 }
 
+Result<tls::RsaBatching> read_rsa_signing(std::string_view text) {
+  if (text == "single") return tls::RsaBatching::never;
+  if (text != "batched") return tls::RsaBatching::automatic;
+  if (tls::can_use_crypto_mb()) return tls::RsaBatching::always;
+  return failure("--rsa-signing batched: this processor cannot (AVX-512 IFMA is missing); use automatic or single");
+}
+
 std::vector<std::string> error_texts(const config::Diagnostics& diagnostics) {
   std::vector<std::string> texts;
   for (const config::Diagnostic& diagnostic : diagnostics.sorted()) {
@@ -110,7 +119,7 @@ class Process {
   ~Process();
 
  private:
-  [[nodiscard]] Status start_shards();
+  [[nodiscard]] Status start_shards(tls::RsaBatching batching);
   void reload();
   void publish(std::unique_ptr<Snapshot> snapshot);
   bool look_up_due_names(std::span<const int> more_urgent);
@@ -132,8 +141,11 @@ class Process {
 };
 
 Status Process::start() {
+  heap::configure();
   if (Status status = tls::initialize(); !status) return status;
   const uint64_t descriptors = raise_descriptor_limit();
+  const Result<tls::RsaBatching> batching = read_rsa_signing(options_.rsa_signing);
+  if (!batching) return std::unexpected(batching.error());
   if (const uint64_t needed = limits::reserved_descriptors + kDescriptorsPerShardMin * shard_count_;
       descriptors < needed) {
     return failure(
@@ -165,7 +177,7 @@ Status Process::start() {
     return failure(fmt::format("the configuration has {} (above); repair what they say, `sluice check` finds all",
                                config::counted(diagnostics.error_count(), "error")));
   }
-  if (Status status = start_shards(); !status) return status;
+  if (Status status = start_shards(*batching); !status) return status;
   if (Status status = shards_->bind_listeners(*snapshot); !status) return status;
   dns_.follow(*snapshot);
   look_up_due_names(kEndingSignals);
@@ -179,8 +191,8 @@ Status Process::start() {
   return {};
 }
 
-Status Process::start_shards() {
-  auto shards = shard::ShardSet::start(shard_count_, cell_);
+Status Process::start_shards(tls::RsaBatching batching) {
+  auto shards = shard::ShardSet::start(shard_count_, cell_, batching);
   if (!shards) return std::unexpected(shards.error());
   shards_ = std::move(*shards);
   std::vector<const observe::ShardObserver*> observers;

@@ -17,7 +17,8 @@ struct RunOptions {
   SocketAddress admin_address;
   std::string access_log = "-";  // a path, "-" (standard output) or "off"
   Duration drain_timeout = limits::drain_timeout;
-  std::string dns_servers;  // "ADDR[:PORT],..."; empty: those of /etc/resolv.conf
+  std::string rsa_signing = "automatic";  // or "batched" or "single": by crypto_mb or by wolfCrypt alone
+  std::string dns_servers;                // "ADDR[:PORT],..."; empty: those of /etc/resolv.conf
 };
 
 // Returns the exit code: 0 after an orderly end, 1 when the start failed (the log says why).

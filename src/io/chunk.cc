@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -21,7 +22,7 @@ Chunk& ChunkPool::take(size_t capacity) {
     capacity = limits::chunk_bytes;
     if (free_ != nullptr) {
       chunk = std::exchange(free_, free_->next);
-      --free_count_;
+      least_free_ = std::min(least_free_, --free_count_);
     }
   }
   if (chunk == nullptr) chunk = static_cast<Chunk*>(std::malloc(sizeof(Chunk) + capacity));
@@ -42,6 +43,11 @@ void ChunkPool::give(Chunk& chunk) noexcept {
   }
   chunk.next = std::exchange(free_, &chunk);
   ++free_count_;
+}
+
+void ChunkPool::trim() noexcept {
+  for (; least_free_ > 0; --least_free_, --free_count_) std::free(std::exchange(free_, free_->next));
+  least_free_ = free_count_;
 }
 
 }  // namespace sluice::io

@@ -37,12 +37,16 @@ class ChunkPool {
 
   [[nodiscard]] Chunk& take(size_t capacity);
   void give(Chunk& chunk) noexcept;
+  // Frees the chunks that were not needed since the last call.
+  void trim() noexcept;
 
   [[nodiscard]] size_t taken_count() const noexcept { return taken_count_; }
+  [[nodiscard]] size_t free_count() const noexcept { return free_count_; }
 
  private:
   Chunk* free_ = nullptr;
   size_t free_count_ = 0;
+  size_t least_free_ = 0;  // since the last trim()
   size_t taken_count_ = 0;
 };
 

@@ -159,6 +159,12 @@ void Loop::turn(Duration max_wait) {
   finish_turn();
 }
 
+void Loop::tidy() noexcept {
+  chunks_.trim();
+  const bool is_all_seen = io_uring_cq_ready(&ring_->ring) == 0 && !io_uring_cq_has_overflow(&ring_->ring);
+  if (is_all_seen) receive_buffers_.trim();
+}
+
 void Loop::accept(Op& op, int listener_fd, AcceptCount count) {
   io_uring_sqe& sqe = ring_->entry();
   if (count == AcceptCount::many) {
@@ -221,6 +227,13 @@ void Loop::provide_buffer(ReceiveBuffers::Id id) noexcept {
   io_uring_buf_ring_add(ring_->buffers, receive_buffers_.memory(id), limits::receive_buffer_bytes, id,
                         static_cast<int>(ring_->buffer_mask), 0);
   io_uring_buf_ring_advance(ring_->buffers, 1);
+}
+
+// The kernel takes buffers from the other end, and reads the tail each time (docs/kernel_contract.md 17).
+ReceiveBuffers::Id Loop::take_back_buffer() noexcept {
+  const unsigned last = ring_->buffers->tail - 1U;
+  io_uring_buf_ring_advance(ring_->buffers, -1);
+  return ring_->buffers->bufs[last & ring_->buffer_mask].bid;
 }
 
 }  // namespace sluice::io

@@ -62,6 +62,8 @@ class Loop {
 
   // One turn; waits at most `max_wait` for something to happen.
   void turn(Duration max_wait);
+  // Between two turns, about once a second: buffers that were not needed since the last time give their memory back.
+  void tidy() noexcept;
 
   // --- operations: each arms an idle Op, whose handler is called with every completion ---
 
@@ -104,7 +106,7 @@ class Loop {
   struct Statistics {
     uint64_t turns = 0;
     uint64_t completion_overflows = 0;
-    uint64_t buffers_exhausted = 0;
+    uint64_t buffers_exhausted = 0;  // turns in which more were needed than there may be
   };
   [[nodiscard]] const Statistics& statistics() const noexcept { return statistics_; }
 
@@ -115,6 +117,8 @@ class Loop {
   Loop(std::unique_ptr<Ring> ring, const LoopOptions& options);
 
   void provide_buffer(ReceiveBuffers::Id id) noexcept;
+  // The one that was provided last, which must not have been filled.
+  [[nodiscard]] ReceiveBuffers::Id take_back_buffer() noexcept;
   [[nodiscard]] Duration bounded_wait(Duration max_wait) const noexcept;
   void finish_turn();
   // Marks the op as in kernel and gives the value that names this arming of it.

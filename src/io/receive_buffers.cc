@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace sluice::io {
 
@@ -26,10 +27,28 @@ void ReceiveBuffers::release(Id id) noexcept {
 }
 
 bool ReceiveBuffers::grow() noexcept {
-  const unsigned target = std::min(count_max_, count_ == 0 ? limits::receive_buffers_start : count_ * 2);
+  const unsigned target = std::min(count_max_, count_ == 0 ? limits::receive_buffers_min : count_ * 2);
   if (target == count_) return false;
-  for (; count_ < target; ++count_) loop_.provide_buffer(static_cast<Id>(count_));
+  for (; count_ < target; ++count_) {
+    Id id;
+    if (taken_back_ != kNone) {
+      id = std::exchange(taken_back_, pieces_[taken_back_].next);
+    } else {
+      id = static_cast<Id>(known_count_++);
+    }
+    loop_.provide_buffer(id);
+  }
   return true;
+}
+
+void ReceiveBuffers::trim() noexcept {
+  const unsigned wanted = std::max(limits::receive_buffers_min, 2 * std::exchange(most_held_, held_count_));
+  while (count_ > wanted) {
+    const Id id = loop_.take_back_buffer();
+    --count_;
+    madvise(memory(id), limits::receive_buffer_bytes, MADV_DONTNEED);
+    pieces_[id].next = std::exchange(taken_back_, id);
+  }
 }
 
 bool ReceiveBuffers::reclaim() {

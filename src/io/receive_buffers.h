@@ -2,11 +2,12 @@
 // connections share them, so an idle connection holds none. A stream keeps what it has not consumed as
 // a chain of buffers, linked through the table here: no allocation per piece.
 //
-// Memory is mapped for the maximum and touched only as the count grows; running out is flow control
-// (-ENOBUFS), not an error: the stream waits until buffers are free. At the maximum they are made free by
-// moving what the longest holders have to the heap, so that no number of streams whose bytes nobody takes
-// can stop the others; and once buffers are scarce, a stream takes one at a time and pauses sooner
-// (limits::read_high_when_scarce_bytes), so that what is moved stays small. One owner (the Loop), one thread.
+// Memory is mapped for the maximum and touched only as far as the count goes, which follows the need, up and
+// down; running out is flow control (-ENOBUFS), not an error: the stream waits until buffers are free. At the
+// maximum they are made free by moving what the longest holders have to the heap, so that no number of streams
+// whose bytes nobody takes can stop the others; and once buffers are scarce, a stream takes one at a time and
+// pauses sooner (limits::read_high_when_scarce_bytes), so that what is moved stays small. One owner (the Loop),
+// one thread.
 #pragma once
 
 #include "base/bytes.h"
@@ -14,6 +15,7 @@
 #include "base/limits.h"
 #include "base/list.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 
@@ -38,12 +40,14 @@ class ReceiveBuffers {
   void release(Id id) noexcept;
   // Provides more buffers; false at the maximum.
   bool grow() noexcept;
+  // Takes back what was not needed since the last call, and its memory. Only while no completion waits to be seen.
+  void trim() noexcept;
   // Frees the buffers of the queue that has held some for longest; false when none does.
   bool reclaim();
 
-  [[nodiscard]] unsigned count() const noexcept { return count_; }            // provided so far
+  [[nodiscard]] unsigned count() const noexcept { return count_; }            // that there are
   [[nodiscard]] unsigned held_count() const noexcept { return held_count_; }  // filled and not released
-  void on_filled() noexcept { ++held_count_; }
+  void on_filled() noexcept { most_held_ = std::max(most_held_, ++held_count_); }
   // More than half of what there may be is in use; what was moved to the heap counts.
   [[nodiscard]] bool are_scarce() const noexcept {
     return held_count_ + moved_bytes_ / limits::receive_buffer_bytes > count_max_ / 2;
@@ -64,7 +68,10 @@ class ReceiveBuffers {
   std::unique_ptr<Piece[]> pieces_;
   List<ReceiveQueue> holders_;  // the queues that hold buffers, in the order in which they began to
   unsigned count_ = 0;
+  unsigned known_count_ = 0;  // the ids below were provided once
+  Id taken_back_ = kNone;     // the last one; a chain, as of pieces
   unsigned held_count_ = 0;
+  unsigned most_held_ = 0;  // since the last trim()
   size_t moved_bytes_ = 0;  // on the heap, of all queues
 };
 

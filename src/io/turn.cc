@@ -58,13 +58,17 @@ void Loop::run_tasks(List<Task>& tasks) {
 // A free buffer for each, in the order in which they came.
 void Loop::feed_starved() {
   if (starved_.empty()) return;
-  ++statistics_.buffers_exhausted;
+  bool are_exhausted = false;
   List<Task> fed;
   for (unsigned promised = 0; !starved_.empty(); ++promised) {
     const bool has_free = receive_buffers_.held_count() + promised < receive_buffers_.count();
-    if (!has_free && !receive_buffers_.grow() && !receive_buffers_.reclaim()) break;
+    if (!has_free && !receive_buffers_.grow()) {
+      are_exhausted = true;
+      if (!receive_buffers_.reclaim()) break;
+    }
     fed.push_back(starved_.pop_front());
   }
+  if (are_exhausted) ++statistics_.buffers_exhausted;
   run_tasks(fed);
 }
 

@@ -31,6 +31,9 @@ constexpr std::array<unsigned, 7> kNextStates = {
 
 }  // namespace
 
+// Every idle connection costs this, and with TLS its session (tests/unit/tls/session_memory_test.cc).
+static_assert(sizeof(ClientConnection) <= 640);
+
 ClientConnection::ClientConnection(Services& services, const SocketAddress& listen_address, ListenerKind kind) noexcept
     : services_(services),
       transport_(services.loop, on_stream_change, this),
@@ -107,7 +110,6 @@ void ClientConnection::on_accepted(int fd) {
   services_.open_connections.push_back(*this);
   services_.observer.counters.connections_accepted.add();
   services_.observer.counters.connections_active.add();
-  io::prepare_accepted(fd);
   peer_address_ = io::peer_address(fd);
   transport_.stream().adopt(fd);
   if (is_tls()) {

@@ -11,4 +11,13 @@ Services::Services(io::Loop& ring_loop, observe::ShardObserver& shard_observer, 
 
 Services::~Services() = default;
 
+void Services::tidy() noexcept {
+  loop.tidy();
+  handshakes.tidy();
+  upstreams.tidy();
+  client_connections.trim();
+  exchanges.trim();
+  tcp_proxies.trim();
+}
+
 }  // namespace sluice::proxy

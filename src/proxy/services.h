@@ -23,6 +23,9 @@ struct Services {
   Services(io::Loop& ring_loop, observe::ShardObserver& shard_observer, uint64_t seed) noexcept;
   ~Services();
 
+  // Between two turns, about once a second: memory that was not needed since the last time goes.
+  void tidy() noexcept;
+
   io::Loop& loop;
   observe::ShardObserver& observer;
   Random random;

@@ -1,5 +1,6 @@
 #include "shard/shard.h"
 
+#include "base/heap.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "io/socket.h"
@@ -21,6 +22,11 @@ namespace {
 
 // Also the pulse that a watchdog looks for.
 constexpr Duration kTurnWaitMax = std::chrono::milliseconds(500);
+
+constexpr Duration kTidyInterval = std::chrono::seconds(1);
+
+constexpr size_t kPeakMin = 128;          // connections; fewer leave nothing behind that is worth looking for
+constexpr unsigned kTidiesAfterPeak = 3;  // by then the pools have freed what they do not need any more
 
 constexpr int kSigningNice = 10;  // a tenth of a shard's weight (sched(7))
 
@@ -47,8 +53,13 @@ void place_thread(std::string_view name, unsigned index, std::optional<unsigned>
 
 }  // namespace
 
-Shard::Shard(unsigned index, unsigned shard_count, std::optional<unsigned> cpu, snapshot::Cell& cell)
-    : index_(index), cpu_(cpu), cell_(cell), connections_max_(connections_by_descriptors(shard_count)) {}
+Shard::Shard(unsigned index, unsigned shard_count, std::optional<unsigned> cpu, snapshot::Cell& cell,
+             tls::RsaBatching batching)
+    : index_(index),
+      cpu_(cpu),
+      cell_(cell),
+      batching_(batching),
+      connections_max_(connections_by_descriptors(shard_count)) {}
 
 Shard::~Shard() { CHECK(!thread_.joinable()); }
 
@@ -95,6 +106,7 @@ void Shard::turn_until_stopped() {
     adopt_snapshot();
     admit();
     services_->handshakes.end_turn();
+    tidy();
     publish_statistics();
   }
   stop_everything();
@@ -104,13 +116,26 @@ void Shard::turn_until_stopped() {
   while (services_->upstreams.connection_count() > 0) loop_->turn(kTurnWaitMax);
 }
 
+void Shard::tidy() noexcept {
+  if (loop_->now() - tidied_at_ < kTidyInterval) return;
+  tidied_at_ = loop_->now();
+  services_->tidy();
+
+  // Connections that have gone leave pages in the heap, which it keeps for the next ones.
+  const size_t open = services_->client_connections.count();
+  const bool is_peak_over = connections_at_peak_ >= kPeakMin && open <= connections_at_peak_ / 2;
+  tidied_since_peak_ = is_peak_over ? tidied_since_peak_ + 1 : 0;
+  if (tidied_since_peak_ < kTidiesAfterPeak) return;
+  connections_at_peak_ = open;
+  heap::give_back_spare_memory();
+}
+
 // --- signatures ------------------------------------------------------------------------------------
 
 // On the shard's own processor, so that what a shard costs stays there, but behind it in the queue for it: a batch
 // takes up to 9 ms (RSA-4096), and established connections are served in the middle of it.
 void Shard::start_signing() {
-  services_->handshakes.signing.begin_service(
-      tls::RsaBatching::automatic, [](void* self) { static_cast<Shard*>(self)->wake(); }, this);
+  services_->handshakes.signing.begin_service(batching_, [](void* self) { static_cast<Shard*>(self)->wake(); }, this);
   signing_thread_ = std::thread([this] {
     place_thread("signing", index_, cpu_);
     setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kSigningNice);  // refused: no harm but in latency
@@ -209,6 +234,7 @@ void Shard::on_accepted(void* self, accept::Listener& listener, int fd) {
 // Beyond the limits new connections wait in the kernel's backlog, where they cost no memory of ours.
 void Shard::admit() {
   const size_t open = services_->client_connections.count();
+  connections_at_peak_ = std::max(connections_at_peak_, open);
   Admission admission = open + limits::accept_burst < connections_max_ ? Admission::bursts : Admission::one_by_one;
   if (open >= connections_max_ ||
       observer_.counters.tls_handshakes_active.value() >= limits::handshakes_per_shard_max) {

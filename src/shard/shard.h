@@ -10,6 +10,7 @@
 #include "proxy/listener_kind.h"
 #include "proxy/services.h"
 #include "snapshot/cell.h"
+#include "tls/private_key.h"
 
 #include <atomic>
 #include <cstdint>
@@ -31,7 +32,8 @@ struct BoundSocket {
 
 class Shard {
  public:
-  Shard(unsigned index, unsigned shard_count, std::optional<unsigned> cpu, snapshot::Cell& cell);
+  Shard(unsigned index, unsigned shard_count, std::optional<unsigned> cpu, snapshot::Cell& cell,
+        tls::RsaBatching batching = tls::RsaBatching::automatic);
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
   ~Shard();  // joined
@@ -70,6 +72,7 @@ class Shard {
   [[nodiscard]] io::AcceptCount accept_count() const noexcept;
   void drain();
   void stop_everything();
+  void tidy() noexcept;
   void publish_statistics() noexcept;
 
   static void on_accepted(void* self, accept::Listener& listener, int fd);
@@ -78,6 +81,7 @@ class Shard {
   const unsigned index_;
   const std::optional<unsigned> cpu_;
   snapshot::Cell& cell_;
+  const tls::RsaBatching batching_;
   observe::ShardObserver observer_;
   std::thread thread_;
   std::thread signing_thread_;  // while the shard runs
@@ -95,6 +99,9 @@ class Shard {
   std::map<SocketAddress, Listening> listening_;
   std::vector<std::unique_ptr<accept::Listener>> closing_listeners_;
   uint32_t connections_max_;
+  size_t connections_at_peak_ = 0;  // since the heap was last asked to give memory back
+  unsigned tidied_since_peak_ = 0;
+  Instant tidied_at_{};
   uint64_t reported_adopted_ = 0;
   uint64_t reported_oldest_ = 0;
   Admission admission_ = Admission::one_by_one;

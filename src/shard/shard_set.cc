@@ -30,12 +30,12 @@ ShardSet::ShardSet() = default;
 
 ShardSet::~ShardSet() { stop(); }
 
-Result<std::unique_ptr<ShardSet>> ShardSet::start(unsigned count, snapshot::Cell& cell) {
+Result<std::unique_ptr<ShardSet>> ShardSet::start(unsigned count, snapshot::Cell& cell, tls::RsaBatching batching) {
   const std::vector<unsigned> cpus = usable_cpus();
   std::unique_ptr<ShardSet> set(new ShardSet);
   for (unsigned i = 0; i < count; ++i) {
     const std::optional<unsigned> cpu = count == cpus.size() ? std::optional(cpus[i]) : std::nullopt;
-    auto shard = std::make_unique<Shard>(i, count, cpu, cell);
+    auto shard = std::make_unique<Shard>(i, count, cpu, cell, batching);
     if (Status status = shard->start(); !status) return std::unexpected(status.error());
     set->shards_.push_back(std::move(shard));
   }

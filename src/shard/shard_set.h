@@ -6,6 +6,7 @@
 #include "base/result.h"
 #include "observe/shard_observer.h"
 #include "snapshot/cell.h"
+#include "tls/private_key.h"
 
 #include <cstdint>
 #include <memory>
@@ -21,8 +22,9 @@ class ShardSet {
   // Starts `count` threads, each with its ring, one per CPU of the process's affinity mask and
   // pinned to it when the counts agree. Fails with cause and remedy when a ring cannot be made (seccomp, sysctl, locked
   // memory, kernel too old) or descriptors are too few; nothing runs then. The shards idle until the
-  // first snapshot is published to `cell`, which must outlive the set.
-  [[nodiscard]] static Result<std::unique_ptr<ShardSet>> start(unsigned count, snapshot::Cell& cell);
+  // first snapshot is published to `cell`, which must outlive the set. `batching`: of their signing threads.
+  [[nodiscard]] static Result<std::unique_ptr<ShardSet>> start(unsigned count, snapshot::Cell& cell,
+                                                               tls::RsaBatching batching = tls::RsaBatching::automatic);
 
   ShardSet(const ShardSet&) = delete;
   ShardSet& operator=(const ShardSet&) = delete;

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #if defined(__has_feature)
@@ -60,6 +61,7 @@ std::byte* FiberStacks::take() noexcept {
   if (!idle_.empty()) {
     stack = idle_.back();  // the one that is still in the caches
     idle_.pop_back();
+    unneeded_count_ = std::min(unneeded_count_, idle_.size());
   } else {
     void* memory = mmap(nullptr, guard_bytes() + stack_bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
@@ -75,11 +77,17 @@ std::byte* FiberStacks::take() noexcept {
 
 void FiberStacks::give(std::byte* stack) noexcept {
   --taken_count_;
-  if (idle_.size() < limits::idle_fiber_stacks_max) {
-    idle_.push_back(stack);
-  } else {
-    unmap(stack);
+  idle_.push_back(stack);
+}
+
+void FiberStacks::trim() noexcept {
+  const size_t kept = std::max(limits::idle_fiber_stacks_kept, idle_.size() - unneeded_count_);
+  if (idle_.size() > kept) {
+    const auto end = idle_.end() - static_cast<ptrdiff_t>(kept);
+    std::for_each(idle_.begin(), end, unmap);
+    idle_.erase(idle_.begin(), end);
   }
+  unneeded_count_ = idle_.size();
 }
 
 // --- Switching -------------------------------------------------------------------------------------

@@ -8,7 +8,9 @@
 
 namespace sluice::tls {
 
-// Stacks, each with a page below it that faults. They are few: only handshakes that wait hold one.
+// Stacks, each with a page below it that faults. They are few: only handshakes that wait hold one. What a burst of
+// handshakes has needed is kept while others follow: making and freeing a stack costs as much as the rest of a
+// handshake (faults, and a flush of address translations on every processor of the process).
 class FiberStacks {
  public:
   FiberStacks() = default;
@@ -22,10 +24,15 @@ class FiberStacks {
   // The lowest usable byte; null: no memory.
   [[nodiscard]] std::byte* take() noexcept;
   void give(std::byte* stack) noexcept;
+  // Now and then: frees the stacks that were idle all the time since the last call, but for
+  // limits::idle_fiber_stacks_kept.
+  void trim() noexcept;
+  [[nodiscard]] size_t idle_count() const noexcept { return idle_.size(); }
   [[nodiscard]] size_t taken_count() const noexcept { return taken_count_; }
 
  private:
-  std::vector<std::byte*> idle_;  // at most limits::idle_fiber_stacks_max
+  std::vector<std::byte*> idle_;  // the one used last at the end
+  size_t unneeded_count_ = 0;     // the fewest that were idle at a time since the last trim()
   size_t taken_count_ = 0;
 };
 

@@ -17,6 +17,9 @@ struct HandshakePool {
     agreements.run();
     signing.publish();
   }
+
+  // About once a second: memory that the last burst of handshakes has needed goes.
+  void tidy() noexcept { stacks.trim(); }
 };
 
 // Who calls Session::handshake() again when what it waits for is there.

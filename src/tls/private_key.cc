@@ -270,7 +270,9 @@ void run_in_lanes(std::span<RsaOperation> operations, std::span<const RsaParts*>
 void PrivateKey::run_batch(std::span<RsaOperation> operations, RsaBatching batching, WC_RNG* random) noexcept {
   CHECK(operations.size() <= rsa_batch_max);
   std::array<const RsaParts*, kLanes> keys{};
-  bool can_batch = operations.size() > 1 && batching != RsaBatching::never && can_use_crypto_mb();
+  const bool is_wanted =
+      batching == RsaBatching::always || (batching == RsaBatching::automatic && operations.size() > 1);
+  bool can_batch = is_wanted && can_use_crypto_mb();
   for (size_t i = 0; i < operations.size(); ++i) {
     CHECK(operations[i].key->is_worth_queueing() && operations[i].key->size_bytes() == operations[0].key->size_bytes());
     keys[i] = operations[i].key->parts_->rsa.get();

@@ -26,7 +26,8 @@ struct RsaOperation {
 
 // How several RSA operations are done at once.
 enum class RsaBatching : uint8_t {
-  automatic,  // by crypto_mb where the processor can, else one by one
+  automatic,  // several by crypto_mb where the processor can; else one by one, by wolfCrypt
+  always,     // by crypto_mb, a single one too; only where can_use_crypto_mb()
   never,      // one by one, by wolfCrypt
 };
 

@@ -20,6 +20,9 @@ class ConnectionPool {
   [[nodiscard]] Connection& borrow(Endpoint& endpoint, Duration connect_timeout, const Connection::TlsWanted& tls,
                                    bool fresh, Connection::Borrower borrower);
 
+  // About once a second: memory of connections that are gone goes.
+  void tidy() noexcept { connections_.trim(); }
+
   [[nodiscard]] io::Loop& loop() const noexcept { return loop_; }
   [[nodiscard]] tls::HandshakePool& handshakes() const noexcept { return handshakes_; }
   [[nodiscard]] size_t connection_count() const noexcept { return connections_.count(); }

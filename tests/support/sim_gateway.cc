@@ -12,6 +12,7 @@ namespace sluice::sim {
 namespace {
 constexpr Duration kTurnWaitMax = std::chrono::seconds(1);
 constexpr unsigned kTurnsToEndMax = 100'000;
+constexpr unsigned kTurnsPerTidy = 20;
 }  // namespace
 
 SimGateway::SimGateway(World& world, const snapshot::Snapshot& snapshot, uint64_t seed, const io::LoopOptions& options)
@@ -36,6 +37,7 @@ SimGateway::~SimGateway() = default;
 void SimGateway::turn(Duration max_wait) {
   loop_->turn(max_wait);
   services_->handshakes.end_turn();
+  if (++turns_ % kTurnsPerTidy == 0) services_->tidy();
   if (world_.chance(world_.weather().delayed_completion)) return;
   tls::SigningQueue& signing = services_->handshakes.signing;
   while (signing.serve_one_batch()) {

@@ -46,6 +46,7 @@ class SimGateway {
   std::unique_ptr<io::Loop> loop_;
   std::unique_ptr<proxy::Services> services_;
   std::vector<std::unique_ptr<accept::Listener>> listeners_;
+  unsigned turns_ = 0;
 };
 
 }  // namespace sluice::sim

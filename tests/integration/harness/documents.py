@@ -1,6 +1,7 @@
 """The documents that tests write: Gateway, Service, Secret, VirtualService, ServiceEntry, as an operator has them."""
 
 import json
+import re
 
 from . import certificates, ports
 
@@ -115,6 +116,11 @@ spec:
 """
 
 
+def kyma_gateway_of_today():
+    """What Kyma's operator writes: neither a least version nor a list of suites."""
+    return re.sub(r" +minProtocolVersion: .*\n +cipherSuites:\n( +- ECDHE.*\n)+", "", kyma_gateway())
+
+
 def plain_gateway(number=8080, hosts=("*",), name="plain-gateway"):
     """An HTTP server without redirect, for everything that is said in the clear."""
     lines = "".join(f'    - "{host}"\n' for host in hosts)
@@ -190,6 +196,16 @@ spec:
   resolution: STATIC
   endpoints:{" []" if not endpoints else ""}
 {endpoints}"""
+
+
+def header_routes(name, hosts, headers, *destinations, gateways=(GATEWAY, PLAIN_GATEWAY)):
+    """A VirtualService whose one route changes fields. `destinations`: names of service_entry(), or (name, headers)."""
+    route = [
+        {"destination": {"host": f"{to}.upstream.test", "port": {"number": 80}}, "weight": 1, "headers": of_it}
+        for to, of_it in ((each, {}) if isinstance(each, str) else each for each in destinations)
+    ]
+    spec = {"hosts": list(hosts), "gateways": list(gateways), "http": [{"headers": headers, "route": route}]}
+    return document("VirtualService", name, spec)
 
 
 def destination(name, weight=None):

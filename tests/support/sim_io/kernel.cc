@@ -191,7 +191,7 @@ void Kernel::fill_buffer(Operation& operation) {
   if (std::ranges::any_of(memory, [](std::byte byte) { return byte != kPoison; })) {
     world_.fail("receive buffer {} was written to after it had been given to the kernel", id);
   }
-  is_provided_[id] = false;
+  holders_[id] = Holder::program;
   const size_t size = world_.chance(world_.weather().short_transfer) ? world_.some_of(memory.size()) : memory.size();
   const long count = operation.descriptor->socket->read(memory.first(size));
   post(operation, static_cast<int>(count),
@@ -202,7 +202,7 @@ void Kernel::fill_buffer(Operation& operation) {
 void Kernel::end_with_buffer(Operation& operation) {
   const uint16_t id = buffers_.front().id;
   buffers_.pop_front();
-  is_provided_[id] = false;
+  holders_[id] = Holder::program;
   post(operation, 0, /*more=*/false, id);
 }
 
@@ -336,11 +336,19 @@ std::optional<Kernel::Arrived> Kernel::take() {
 }
 
 void Kernel::provide(uint16_t id, MutableBytes memory) {
-  if (is_provided_.size() <= id) is_provided_.resize(id + size_t{1});
-  if (is_provided_[id]) world_.fail("receive buffer {} was given to the kernel twice", id);
-  is_provided_[id] = true;
+  if (holders_.size() <= id) holders_.resize(id + size_t{1});
+  if (holders_[id] == Holder::kernel) world_.fail("receive buffer {} was given to the kernel twice", id);
+  holders_[id] = Holder::kernel;
   std::ranges::fill(memory, kPoison);
   buffers_.push_back({.id = id, .memory = memory});
+}
+
+uint16_t Kernel::take_back() {
+  if (buffers_.empty()) world_.fail("a receive buffer was taken back that the kernel had not");
+  const uint16_t id = buffers_.back().id;
+  buffers_.pop_back();
+  holders_[id] = Holder::nobody;
+  return id;
 }
 
 std::string Kernel::describe() const {
@@ -370,7 +378,7 @@ void Kernel::check_nothing_left() {
                 : left->listener != nullptr ? "a listener"
                                             : "a pipe");
   }
-  const auto held = std::ranges::count(is_provided_, false);
+  const auto held = std::ranges::count(holders_, Holder::program);
   if (held > 0) world_.fail("{} receive buffers were not released", held);
 }
 

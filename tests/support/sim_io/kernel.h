@@ -82,11 +82,15 @@ class Kernel {
   // Submits first when the queue is full.
   void arm(Entry entry);
   void provide(uint16_t id, MutableBytes memory);
+  // The buffer that was provided last, and is not filled.
+  uint16_t take_back();
 
   // Submits; then lets time pass until there are completions, but not for longer than that.
   void enter(Duration max_wait);
   // Some of the completions that are there, in an order that may surprise: collected, then taken one by one.
   void collect();
+  // No completion waits to be collected.
+  [[nodiscard]] bool is_all_seen() const noexcept { return posted_.empty() && batch_.empty(); }
   struct Arrived {
     uint64_t name;
     io::Completion completion;
@@ -162,8 +166,9 @@ class Kernel {
   std::unordered_map<uint64_t, uint64_t> number_of_;  // by name
   uint64_t last_number_ = 0;
   uint64_t send_count_ = 0;
-  std::deque<Provided> buffers_;   // the kernel's, in the order in which they were given
-  std::vector<bool> is_provided_;  // by buffer id
+  std::deque<Provided> buffers_;  // the kernel's, in the order in which they were given
+  enum class Holder : uint8_t { nobody, kernel, program };
+  std::vector<Holder> holders_;  // by buffer id
   std::vector<Posted> posted_;
   std::unordered_map<uint64_t, Instant> last_visible_;  // by Posted::queue
   std::deque<Posted> batch_;

@@ -45,6 +45,11 @@ void Loop::turn(Duration max_wait) {
   finish_turn();
 }
 
+void Loop::tidy() noexcept {
+  chunks_.trim();
+  if (ring_->world.kernel().is_all_seen()) receive_buffers_.trim();
+}
+
 void Loop::accept(Op& op, int listener_fd, AcceptCount count) {
   ring_->arm(
       {.kind = Kernel::Kind::accept, .name = arm(op), .fd = listener_fd, .is_multishot = count == AcceptCount::many});
@@ -80,5 +85,7 @@ void Loop::cancel(Op& op) {
 void Loop::provide_buffer(ReceiveBuffers::Id id) noexcept {
   ring_->world.kernel().provide(id, {receive_buffers_.memory(id), limits::receive_buffer_bytes});
 }
+
+ReceiveBuffers::Id Loop::take_back_buffer() noexcept { return ring_->world.kernel().take_back(); }
 
 }  // namespace sluice::io

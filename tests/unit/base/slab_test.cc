@@ -111,7 +111,7 @@ struct Kilobyte {
   char bytes[1024] = {};
 };
 
-TEST(Slab, ReturnsEmptyChunksToTheSystemButKeepsOne) {
+TEST(Slab, ReturnsTheChunksToTheSystemThatWereEmptySinceItWasTrimmed) {
   Slab<Kilobyte> slab;
   EXPECT_EQ(slab.chunk_count(), 0U) << "nothing before the first object";
   std::vector<Kilobyte*> objects;
@@ -119,12 +119,18 @@ TEST(Slab, ReturnsEmptyChunksToTheSystemButKeepsOne) {
   EXPECT_GE(slab.chunk_count(), 16U);
   EXPECT_LE(slab.chunk_count(), 18U);
 
+  const size_t peak = slab.chunk_count();
   for (Kilobyte* object : objects) slab.destroy(*object);
-  EXPECT_EQ(slab.chunk_count(), 1U);
+  slab.trim();
+  EXPECT_EQ(slab.chunk_count(), peak) << "all of them were needed just now";
 
   Kilobyte& last = slab.create();
-  EXPECT_EQ(slab.chunk_count(), 1U) << "the kept chunk is used again";
+  EXPECT_EQ(slab.chunk_count(), peak) << "an empty chunk is used again";
   slab.destroy(last);
+  slab.trim();
+  EXPECT_EQ(slab.chunk_count(), 1U) << "one was needed";
+  slab.trim();
+  EXPECT_EQ(slab.chunk_count(), 0U);
 }
 
 TEST(Slab, KeepsAChunkWhileOneOfItsObjectsLives) {
@@ -136,7 +142,9 @@ TEST(Slab, KeepsAChunkWhileOneOfItsObjectsLives) {
   for (Kilobyte* object : objects) {
     if (object != survivor) slab.destroy(*object);
   }
-  EXPECT_EQ(slab.chunk_count(), 2U) << "the survivor's and the kept one";
+  slab.trim();
+  slab.trim();
+  EXPECT_EQ(slab.chunk_count(), 1U);
   EXPECT_EQ(survivor->bytes[0], 'x');
   slab.destroy(*survivor);
 }

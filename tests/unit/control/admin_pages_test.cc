@@ -30,8 +30,42 @@ TEST(AdminPages, ShowTheLiveConfiguration) {
   EXPECT_EQ(host["routes"][0]["matches"][0]["prefix"], "/");
   EXPECT_EQ(host["routes"][0]["destinations"][0]["cluster"], "outbound|8000||httpbin.default.svc.cluster.local");
   EXPECT_EQ(host["routes"][0]["timeoutMs"], 30000);
+  EXPECT_EQ(host["routes"][0]["headers"]["request"]["set"]["x-client"], "%REQ(:AUTHORITY)%");
+  EXPECT_EQ(host["routes"][0]["headers"]["response"]["remove"], Json::array({"x-internal"}));
+  EXPECT_TRUE(host["routes"][0]["destinations"][0]["headers"].is_null());
   EXPECT_EQ(snapshot["clusters"][0]["endpoints"][0]["address"], "10.0.0.7:8000");
   EXPECT_EQ(snapshot["clusters"][0]["connectTimeoutMs"], 10000);
+}
+
+TEST(AdminPages, ShowWhoIsVerifiedAndHow) {
+  SampleState state;
+  const Json snapshot = Json::parse(state->look(config_dump_json))["snapshot"];
+  const Json& server = snapshot["listeners"][0]["tlsServers"][0];
+  EXPECT_EQ(server["kind"], "http");
+  EXPECT_EQ(server["clientCertificates"], "required");
+  EXPECT_EQ(server["clientVerification"]["caCertificates"], "istio-system/kyma-gateway-certs-cacert");
+  EXPECT_EQ(server["clientVerification"]["hasRevocationList"], true);
+  std::string digest;
+  for (int i = 0; i < 32; ++i) digest += "ab";
+  EXPECT_EQ(server["clientVerification"]["certificateSha256"], Json::array({digest}));
+  EXPECT_TRUE(server["ticketKeySecret"].is_null());
+
+  const Json& tls = snapshot["clusters"][0]["tls"];
+  EXPECT_EQ(tls["name"], "DestinationRule default/httpbin");
+  EXPECT_EQ(tls["sni"], "httpbin.test");
+  EXPECT_EQ(tls["insecureSkipVerify"], false);
+  EXPECT_EQ(tls["verification"]["caCertificates"], "system");
+  EXPECT_EQ(tls["verification"]["subjectAltNames"], Json::array({"httpbin.test"}));
+  EXPECT_EQ(tls["isUsable"], false);
+}
+
+TEST(AdminPages, ShowRoutesThatAreNotHttp) {
+  SampleState state;
+  const Json snapshot = Json::parse(state->look(config_dump_json))["snapshot"];
+  EXPECT_EQ(snapshot["listeners"][0]["isTcp"], false);
+  const Json& route = snapshot["routeTables"][1]["tcpRoutes"][0];
+  EXPECT_EQ(route["serverNames"], Json::array({"*.db.local.kyma.dev"}));
+  EXPECT_EQ(route["destinations"][0]["cluster"], "outbound|8000||httpbin.default.svc.cluster.local");
 }
 
 TEST(AdminPages, ShowTheLastFailedReload) {

@@ -25,6 +25,10 @@ inline std::unique_ptr<snapshot::Snapshot> sample_snapshot() {
   cluster.connect_timeout = std::chrono::seconds(10);
   cluster.endpoints.push_back({.address = *SocketAddress::parse("10.0.0.7:8000"), .weight = 1});
   cluster.dns_names.push_back({.name = "httpbin.default.svc.cluster.local", .port = 8000, .weight = 1});
+  cluster.tls.emplace();
+  cluster.tls->name = "DestinationRule default/httpbin";
+  cluster.tls->server_name = "httpbin.test";
+  cluster.tls->verification.subject_alt_names = {"httpbin.test"};
   snapshot->clusters.push_back(cluster);
 
   snapshot::Route route;
@@ -33,6 +37,11 @@ inline std::unique_ptr<snapshot::Snapshot> sample_snapshot() {
   route.destinations.push_back({.cluster = 0, .weight = 1});
   route.total_weight = 1;
   route.timeout = std::chrono::seconds(30);
+  snapshot::HeaderOperations operations;
+  operations.request.set.push_back({.name = "x-client", .value = {.source = "%REQ(:AUTHORITY)%", .parts = {}}});
+  operations.response.remove = {"x-internal"};
+  snapshot->header_operations.push_back(operations);
+  route.header_operations = 0;
   snapshot::VirtualHost host;
   host.pattern = "httpbin.local.kyma.dev";
   host.routes.push_back(route);
@@ -41,11 +50,23 @@ inline std::unique_ptr<snapshot::Snapshot> sample_snapshot() {
   table.name = "https.443.https.kyma-gateway.kyma-system";
   table.virtual_hosts.push_back(host);
   snapshot->route_tables.push_back(table);
+  snapshot::TcpRoute tcp_route;
+  tcp_route.server_names = {"*.db.local.kyma.dev"};
+  tcp_route.destinations.push_back({.cluster = 0, .weight = 1});
+  snapshot::RouteTable tcp_table;
+  tcp_table.name = "tcp.443";
+  tcp_table.tcp_routes.push_back(tcp_route);
+  snapshot->route_tables.push_back(tcp_table);
 
   snapshot::TlsServer server;
   server.name = "https/kyma-system/kyma-gateway";
   server.hosts = {"*.local.kyma.dev"};
   server.settings.cipher_suites = {"ECDHE-RSA-AES128-GCM-SHA256"};
+  server.settings.client_certificates = snapshot::ClientCertificates::required;
+  server.settings.client_verification.emplace();
+  server.settings.client_verification->source_name = "istio-system/kyma-gateway-certs-cacert";
+  server.settings.client_verification->crl_pem = "a list";
+  server.settings.client_verification->certificate_hashes.emplace_back().fill(0xab);
   snapshot::Listener listener;
   listener.address = *SocketAddress::parse("0.0.0.0:8443");
   listener.service_port = 443;

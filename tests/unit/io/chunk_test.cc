@@ -39,6 +39,31 @@ TEST(ChunkPool, KeepsABoundedNumber) {
   for (int i = 0; i < 1000; ++i) chunks.push_back(&pool.take(1));
   for (Chunk* chunk : chunks) pool.give(*chunk);
   EXPECT_EQ(pool.taken_count(), 0U);
+  EXPECT_LT(pool.free_count(), 1000U);
+}
+
+TEST(ChunkPool, KeepsWhatWasNeededSinceItWasTrimmedAndNothingElse) {
+  ChunkPool pool;
+  const auto use = [&pool](size_t count) {
+    std::vector<Chunk*> chunks;
+    for (size_t i = 0; i < count; ++i) chunks.push_back(&pool.take(1));
+    for (Chunk* chunk : chunks) pool.give(*chunk);
+  };
+  use(20);
+  pool.trim();
+  EXPECT_EQ(pool.free_count(), 20U);
+  use(3);
+  use(5);
+  pool.trim();
+  EXPECT_EQ(pool.free_count(), 5U);
+  Chunk& taken = pool.take(1);
+  pool.trim();
+  EXPECT_EQ(pool.free_count(), 0U);
+  pool.give(taken);
+  pool.trim();
+  EXPECT_EQ(pool.free_count(), 1U) << "it was in use since then";
+  pool.trim();
+  EXPECT_EQ(pool.free_count(), 0U);
 }
 
 }  // namespace

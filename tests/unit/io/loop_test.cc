@@ -187,7 +187,10 @@ TEST(Loop, AMultishotReceiveMayEndWithASuccess) {
 
 // Trap 7.
 TEST(Loop, RunningOutOfBuffersIsFlowControl) {
-  const auto loop = small_loop(/*completion_entries=*/4096);
+  const auto created =
+      Loop::create({.ring_entries = 8, .completion_entries = 4096, .receive_buffers_max = limits::receive_buffers_min});
+  ASSERT_TRUE(created.has_value()) << created.error().message;
+  Loop* const loop = created->get();
   std::array<TcpPair, 16> pairs;  // a socket's own buffer is too small for all of them
   std::array<RecordedOp, 16> receives;
   const auto held_back = [&] {
@@ -233,6 +236,60 @@ TEST(Loop, RunningOutOfBuffersIsFlowControl) {
     EXPECT_TRUE(turn_until(*loop, [&] { return receive.is_idle(); }));
     receive.release_buffers(*loop);
   }
+}
+
+// 23: the kernel fills those that were provided first, and no more than are left.
+TEST(Loop, ReceivesGoOnAfterBuffersWereTakenBack) {
+  constexpr size_t kBuffers = 4 * limits::receive_buffers_min;
+  const auto loop = small_loop();
+  ReceiveBuffers& buffers = loop->receive_buffers();
+  while (buffers.count() < kBuffers) ASSERT_TRUE(buffers.grow());
+  TcpPair pair;
+  RecordedOp receive;
+  const auto hear_all = [&](size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      if (receive.is_idle()) loop->receive(receive.op, pair.ours.get());
+      const std::string text = "text " + std::to_string(i);
+      say(pair.theirs.get(), text);
+      const size_t before = receive.completions.size();
+      ASSERT_TRUE(turn_until(*loop, [&] { return receive.completions.size() > before; }));
+      const Completion& completion = receive.completions.back();
+      ASSERT_TRUE(completion.has_buffer);
+      ASSERT_EQ(as_text({buffers.memory(completion.buffer), static_cast<size_t>(completion.result)}), text);
+      if (i % 2 == 0) receive.release_buffers(*loop);
+    }
+    receive.release_buffers(*loop);
+  };
+  hear_all(kBuffers);
+  loop->tidy();
+  loop->tidy();
+  EXPECT_EQ(buffers.count(), limits::receive_buffers_min);
+  hear_all(kBuffers);
+
+  // Those that are left, to the last; then there are none.
+  std::vector<TcpPair> pairs(limits::receive_buffers_min + 1);
+  std::deque<RecordedOp> receives(pairs.size());
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    loop->receive(receives[i].op, pairs[i].ours.get());
+    say(pairs[i].theirs.get(), "x");
+  }
+  ASSERT_TRUE(turn_until(*loop, [&] {
+    return std::ranges::all_of(receives, [](const RecordedOp& each) { return !each.completions.empty(); });
+  }));
+  EXPECT_EQ(std::ranges::count_if(receives, [](const RecordedOp& each) { return each.completions[0].result == 1; }),
+            limits::receive_buffers_min);
+  EXPECT_EQ(
+      std::ranges::count_if(receives, [](const RecordedOp& each) { return each.completions[0].result == -ENOBUFS; }),
+      1);
+  ASSERT_TRUE(buffers.grow());
+  hear_all(kBuffers);
+  const auto end = [&](RecordedOp& each) {
+    if (!each.is_idle()) loop->cancel(each.op);
+    EXPECT_TRUE(turn_until(*loop, [&] { return each.is_idle(); }));
+    each.release_buffers(*loop);
+  };
+  std::ranges::for_each(receives, end);
+  end(receive);
 }
 
 // Whoever waits for buffers gets as many as are free, in the order of coming; the others go on waiting, and

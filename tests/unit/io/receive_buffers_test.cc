@@ -3,9 +3,14 @@
 
 #include "real_ring.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <string>
+#include <vector>
 
 namespace sluice::io {
 namespace {
@@ -21,6 +26,7 @@ class ReceiveQueueTest : public testing::Test {
   ReceiveBuffers& buffers() { return loop_->receive_buffers(); }
 
   static constexpr size_t kWhole = limits::receive_buffer_bytes;
+  static inline const size_t kPage = static_cast<size_t>(sysconf(_SC_PAGESIZE));
 
   std::unique_ptr<Loop> loop_ = test::small_loop();
 };
@@ -154,10 +160,41 @@ TEST_F(ReceiveQueueTest, BuffersAreScarceWhenMoreThanHalfAreInUseOrOnTheHeap) {
 }
 
 TEST_F(ReceiveQueueTest, BuffersGrowToTheMaximumAndNoFurther) {
-  EXPECT_EQ(buffers().count(), limits::receive_buffers_start);
+  EXPECT_EQ(buffers().count(), limits::receive_buffers_min);
   while (buffers().grow()) EXPECT_LE(buffers().count(), limits::receive_buffers_max);
   EXPECT_EQ(buffers().count(), limits::receive_buffers_max);
   EXPECT_FALSE(buffers().grow());
+}
+
+TEST_F(ReceiveQueueTest, AreTrimmedToTwiceWhatWasHeldAtOnce) {
+  while (buffers().grow()) continue;
+  {
+    ReceiveQueue queue(buffers());
+    for (ReceiveBuffers::Id id = 0; id < 100; ++id) arrive(queue, id, std::string(kWhole, 'a'));
+    queue.consume(70 * kWhole);
+    buffers().trim();
+    EXPECT_EQ(buffers().count(), 200U);
+    buffers().trim();
+    EXPECT_EQ(buffers().count(), 60U) << "those that are still held count";
+    queue.clear();
+  }
+  buffers().trim();
+  buffers().trim();
+  EXPECT_EQ(buffers().count(), limits::receive_buffers_min);
+}
+
+TEST_F(ReceiveQueueTest, MemoryOfBuffersThatAreTakenBackReturnsToTheSystem) {
+  const auto count_resident = [this] {
+    std::vector<unsigned char> pages(limits::receive_buffers_max * kWhole / kPage);
+    EXPECT_EQ(mincore(buffers().memory(0), pages.size() * kPage, pages.data()), 0);
+    return std::ranges::count_if(pages, [](unsigned char page) { return (page & 1) != 0; });
+  };
+  while (buffers().grow()) continue;
+  for (unsigned id = 0; id < buffers().count(); ++id)
+    *buffers().memory(static_cast<ReceiveBuffers::Id>(id)) = std::byte{1};
+  EXPECT_GE(count_resident(), limits::receive_buffers_max);
+  buffers().trim();
+  EXPECT_LE(count_resident(), limits::receive_buffers_min);
 }
 
 }  // namespace

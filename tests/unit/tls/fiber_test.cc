@@ -68,6 +68,27 @@ TEST(Fiber, GivesItsStackBackAtItsEnd) {
   stacks.give(again);
 }
 
+TEST(FiberStacks, KeepWhatABurstHasNeededUntilTheNextTrim) {
+  FiberStacks stacks;
+  const size_t burst = 4 * limits::idle_fiber_stacks_kept;
+  std::vector<std::byte*> taken;
+  const auto run_burst = [&] {
+    while (taken.size() < burst) taken.push_back(stacks.take());
+    for (; !taken.empty(); taken.pop_back()) stacks.give(taken.back());
+  };
+  run_burst();
+  EXPECT_EQ(stacks.idle_count(), burst);
+
+  run_burst();
+  stacks.trim();
+  EXPECT_EQ(stacks.idle_count(), burst) << "all of them were needed just now";
+
+  std::byte* const needed = stacks.take();
+  stacks.give(needed);
+  stacks.trim();
+  EXPECT_EQ(stacks.idle_count(), limits::idle_fiber_stacks_kept);
+}
+
 // A body that uses much of its stack, which must all be there.
 void use_much_stack(void* sum) {
   std::vector<int>* result = static_cast<std::vector<int>*>(sum);

@@ -104,7 +104,7 @@ TEST_P(Batch, SignsEveryNumberOfBlocks) {
 }
 
 TEST(PrivateKey, SharesABatchWithTheKeysOfOtherServers) {
-  for (const RsaBatching batching : {RsaBatching::automatic, RsaBatching::never})
+  for (const RsaBatching batching : {RsaBatching::automatic, RsaBatching::always, RsaBatching::never})
     expect_signed({&test::rsa_2048(), &test::other_rsa_2048()}, 8, batching);
 }
 
@@ -131,7 +131,8 @@ TEST_P(Batch, FailsOnlyWhatCannotBeSigned) {
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryWay, Batch,
-                         testing::Combine(testing::Values(RsaBatching::automatic, RsaBatching::never),
+                         testing::Combine(testing::Values(RsaBatching::automatic, RsaBatching::always,
+                                                          RsaBatching::never),
                                           testing::Values(256U, 384U, 512U)));
 
 // The same key on several threads, as shards use it.

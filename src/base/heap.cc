@@ -1,0 +1,35 @@
+#include "base/heap.h"
+
+#ifdef SLUICE_HAS_MIMALLOC
+#include <mimalloc.h>
+#endif
+
+namespace sluice::heap {
+
+#ifdef SLUICE_HAS_MIMALLOC
+
+namespace {
+constexpr long kDelayMs = 2000;  // of pages that became free
+}
+
+void configure() noexcept {
+  mi_option_set(mi_option_decommit_delay, kDelayMs);
+  mi_option_enable(mi_option_abandoned_page_decommit);
+}
+
+// mimalloc 2.0 gives free pages back, after the delay, only when pages beside them are taken or freed; and at once when
+// a thread ends. So this one ends, as far as the heap knows: its next allocation begins anew and takes up what was
+// left.
+void give_back_spare_memory() noexcept {
+  mi_thread_done();
+  mi_collect(/*force=*/true);  // whole segments that are free
+}
+
+#else
+
+void configure() noexcept {}
+void give_back_spare_memory() noexcept {}
+
+#endif
+
+}  // namespace sluice::heap
