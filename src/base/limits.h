@@ -43,6 +43,9 @@ inline constexpr uint32_t reserved_descriptors = 64;  // of RLIMIT_NOFILE, for e
 // --- TLS -------------------------------------------------------------------------------------------
 inline constexpr size_t client_hello_bytes_max = 16 * 1024;
 inline constexpr size_t tls_plaintext_bytes = 16 * 1024;              // RFC 8446 5.1
+inline constexpr size_t tls_small_record_bytes = 4 * 1024;            // three segments: usable when these have arrived
+inline constexpr uint8_t tls_small_records = 16;                      // at the start and after silence; then full ones
+inline constexpr Duration tls_small_records_after = 1s;               // of writing nothing
 inline constexpr size_t tls_unsent_bytes_max = 2 * write_high_bytes;  // beyond it, reading stops: it may write
 inline constexpr size_t tls_silent_bytes_max =
     64 * 1024;  // ciphertext in a row that brings no plaintext: handshake, key updates, empty records
@@ -54,13 +57,16 @@ inline constexpr Duration session_lifetime = 2h;           // that a session can
 inline constexpr Duration ticket_key_lifetime = 1h;        // that a key of our own seals tickets, and then opens them
 
 // --- HTTP heads ------------------------------------------------------------------------------------
-inline constexpr size_t head_bytes_max = 60 * 1024;                       // request line and fields; beyond: 431
-inline constexpr size_t target_bytes_max = 16 * 1024;                     // beyond: 414
-inline constexpr unsigned header_count_max = 100;                         // beyond: 431
-inline constexpr unsigned header_list_count_max = header_count_max + 16;  // what was read and what a proxy adds
-inline constexpr size_t host_bytes_max = 255;           // without port; a DNS name has 253 (RFC 1035 2.3.4)
-inline constexpr unsigned connection_options_max = 32;  // in the Connection fields of one head
-inline constexpr unsigned blank_lines_max = 16;         // before a request line (RFC 9112 2.2)
+inline constexpr size_t head_bytes_max = 60 * 1024;    // request line and fields; beyond: 431
+inline constexpr size_t target_bytes_max = 16 * 1024;  // beyond: 414
+inline constexpr unsigned header_count_max = 100;      // beyond: 431
+inline constexpr unsigned header_operations_max = 32;  // of one kind, of a route or a destination
+inline constexpr unsigned header_list_count_max =
+    header_count_max + 16 + 4 * header_operations_max;          // what was read and what a proxy adds
+inline constexpr size_t generated_value_bytes_max = 32 * 1024;  // of a field whose value a format makes
+inline constexpr size_t host_bytes_max = 255;                   // without port; a DNS name has 253 (RFC 1035 2.3.4)
+inline constexpr unsigned connection_options_max = 32;          // in the Connection fields of one head
+inline constexpr unsigned blank_lines_max = 16;                 // before a request line (RFC 9112 2.2)
 inline constexpr size_t trailer_bytes_max = 8 * 1024;
 inline constexpr unsigned informational_responses_max = 16;  // 1xx before a final response
 inline constexpr size_t chunk_extension_bytes_max = 1024;    // per message
@@ -106,6 +112,8 @@ inline constexpr size_t config_diagnostics_max = 1000;       // kept of each sev
 inline constexpr size_t config_host_pairs_max = 10'000'000;  // comparisons of a VirtualService's host with a server's
 inline constexpr size_t config_virtual_hosts_max = 500'000;  // over all route tables
 inline constexpr size_t config_routes_max = 1'000'000;       // over all virtual hosts
+inline constexpr size_t format_bytes_max = 16 * 1024;        // of a format string
+inline constexpr size_t format_operators_max = 256;          // in one
 inline constexpr size_t config_endpoints_max = 1'000'000;    // over all clusters
 inline constexpr size_t credential_file_bytes_max = 1024 * 1024;  // certificates and keys that documents name by path
 inline constexpr size_t revocation_list_bytes_max = 16 * 1024 * 1024;

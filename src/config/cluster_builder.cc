@@ -78,7 +78,7 @@ WeightedClusters ClusterBuilder::split(const std::vector<Share>& shares, std::st
   for (const auto& [share, cluster] : chosen) {
     const uint32_t index = cluster ? *cluster : empty_cluster_of(share->destination, name_space);
     const uint32_t weight = is_single ? 1 : share->weight;
-    result.destinations.push_back({index, weight});
+    result.destinations.push_back({index, weight, share->header_operations});
     result.total_weight += weight;
   }
   return result;

@@ -25,6 +25,7 @@ enum class Traffic : uint8_t { http, tcp, passed_tls };
 struct Share {
   const Destination& destination;
   uint32_t weight;  // counts where there are several
+  std::optional<uint32_t> header_operations{};
 };
 
 // What routes of the snapshot have; no destinations: none is known.

@@ -132,10 +132,21 @@ constexpr FieldSchema destination_fields[] = {
     planned("subset", "a subset of a DestinationRule"),
 };
 
+constexpr FieldSchema header_operations_fields[] = {
+    field<&HeaderOperations::set>("set", "fields that replace those of the same name; Host rewrites the host"),
+    field<&HeaderOperations::add>("add", "fields that are added"),
+    field<&HeaderOperations::remove>("remove", "names of fields that are removed"),
+};
+
+constexpr FieldSchema headers_fields[] = {
+    field<&Headers::request>("request", "before a request is forwarded"),
+    field<&Headers::response>("response", "before a response is returned"),
+};
+
 constexpr FieldSchema route_destination_fields[] = {
     field<&RouteDestination::destination>("destination", "where requests go", required),
     number<&RouteDestination::weight>("weight", 0, int32_max, "the share of the requests, in relation to the sum"),
-    planned("headers", "changes of header fields"),
+    field<&RouteDestination::headers>("headers", "changes of header fields, where requests go there"),
 };
 
 constexpr FieldSchema http_route_fields[] = {
@@ -154,7 +165,7 @@ constexpr FieldSchema http_route_fields[] = {
     planned("mirrorPercent", "the share of requests that are copied (deprecated)"),
     planned("mirrorPercentage", "the share of requests that are copied"),
     planned("corsPolicy", "cross-origin requests"),
-    planned("headers", "changes of header fields"),
+    field<&HttpRoute::headers>("headers", "changes of header fields"),
 };
 
 constexpr FieldSchema connection_destination_fields[] = {
@@ -372,6 +383,8 @@ constinit const ObjectSchema StringMatch::schema{"StringMatch", string_match_fie
 constinit const ObjectSchema HttpMatch::schema{"HTTPMatchRequest", http_match_fields};
 constinit const ObjectSchema PortSelector::schema{"PortSelector", port_selector_fields};
 constinit const ObjectSchema Destination::schema{"Destination", destination_fields};
+constinit const ObjectSchema HeaderOperations::schema{"HeaderOperations", header_operations_fields};
+constinit const ObjectSchema Headers::schema{"Headers", headers_fields};
 constinit const ObjectSchema RouteDestination::schema{"HTTPRouteDestination", route_destination_fields};
 constinit const ObjectSchema HttpRoute::schema{"HTTPRoute", http_route_fields};
 constinit const ObjectSchema ConnectionDestination::schema{"RouteDestination", connection_destination_fields};

@@ -129,10 +129,26 @@ struct Destination {
   static const ObjectSchema schema;
 };
 
+struct HeaderOperations {
+  const Node* node = nullptr;
+  TextMap set;
+  TextMap add;
+  std::vector<Text> remove;
+  static const ObjectSchema schema;
+};
+
+struct Headers {
+  const Node* node = nullptr;
+  HeaderOperations request;
+  HeaderOperations response;
+  static const ObjectSchema schema;
+};
+
 struct RouteDestination {
   const Node* node = nullptr;
   Destination destination;
   Number weight;
+  Headers headers;
   static const ObjectSchema schema;
 };
 
@@ -142,6 +158,7 @@ struct HttpRoute {
   std::vector<HttpMatch> match;
   std::vector<RouteDestination> route;
   TimeSpan timeout;
+  Headers headers;
   static const ObjectSchema schema;
 };
 

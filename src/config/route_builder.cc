@@ -1,6 +1,7 @@
 #include "config/route_builder.h"
 
 #include "base/limits.h"
+#include "config/header_operations.h"
 #include "config/host_name.h"
 #include "config/visibility.h"
 #include "config/wording.h"
@@ -232,8 +233,18 @@ void RouteBuilder::compile_route(const HttpRoute& written, std::string_view name
   route.name = written.name.value;
   route.place = written.node->place();
   route.timeout = written.timeout.value;
+  snapshot::HeaderOperations operations = compile_header_operations(written.headers, diagnostics_);
   std::vector<Share> shares;
-  for (const RouteDestination& to : written.route) shares.push_back({to.destination, to.weight.value});
+  for (const RouteDestination& to : written.route) {
+    snapshot::HeaderOperations of_destination = compile_header_operations(to.headers, diagnostics_);
+    shares.push_back({to.destination, to.weight.value, {}});
+    if (written.route.size() == 1) {
+      append(operations, std::move(of_destination));
+    } else {
+      shares.back().header_operations = add_operations(std::move(of_destination));
+    }
+  }
+  route.header_operations = add_operations(std::move(operations));
   WeightedClusters clusters = clusters_.split(shares, name_space, Traffic::http, *written.node);
   route.destinations = std::move(clusters.destinations);
   route.total_weight = clusters.total_weight;
@@ -252,6 +263,12 @@ void RouteBuilder::compile_route(const HttpRoute& written, std::string_view name
   }
   if (!route.matches.empty()) routes.push_back({std::move(route), false});
   if (has_catch_all) routes.push_back(std::move(catch_all));
+}
+
+std::optional<uint32_t> RouteBuilder::add_operations(snapshot::HeaderOperations operations) {
+  if (operations.empty()) return std::nullopt;
+  snapshot_.header_operations.push_back(std::move(operations));
+  return static_cast<uint32_t>(snapshot_.header_operations.size() - 1);
 }
 
 // Once for each VirtualService: prefixes are not of whole segments, which surprises.

@@ -58,6 +58,7 @@ class RouteBuilder {
 
   [[nodiscard]] CompiledRoutes compile_routes(const VirtualService& service);
   void compile_route(const HttpRoute& written, std::string_view name_space, CompiledRoutes& routes);
+  [[nodiscard]] std::optional<uint32_t> add_operations(snapshot::HeaderOperations operations);
   void warn_of_prefixes(const VirtualService& service);
 
   // Nothing beyond limits::config_virtual_hosts_max.

@@ -8,6 +8,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -107,32 +108,62 @@ Digest digest_of(const snapshot::Cluster& cluster) {
   return hasher.digest();
 }
 
-void add_destinations(Hasher& hasher, const std::vector<snapshot::WeightedDestination>& destinations,
-                      const std::vector<Digest>& clusters) {
-  hasher.add(destinations.size());
-  for (const snapshot::WeightedDestination& to : destinations) hasher.add(clusters[to.cluster]).add(to.weight);
+void add_operations(Hasher& hasher, const snapshot::FieldOperations& operations) {
+  add_texts(hasher, operations.remove);
+  for (const auto* fields : {&operations.set, &operations.add}) {
+    hasher.add(fields->size());
+    for (const snapshot::FieldOperation& field : *fields) hasher.add(field.name).add(field.value.source);
+  }
 }
 
-void add_route(Hasher& hasher, const snapshot::Route& route, const std::vector<Digest>& clusters) {
+Digest digest_of(const snapshot::HeaderOperations& operations) {
+  Hasher hasher;
+  add_operations(hasher, operations.request);
+  add_operations(hasher, operations.response);
+  return hasher.add(operations.authority).digest();
+}
+
+// Of the tables that routes refer to by index.
+struct Referred {
+  std::vector<Digest> clusters;
+  std::vector<Digest> header_operations;
+};
+
+void add_operations(Hasher& hasher, std::optional<uint32_t> index, const Referred& referred) {
+  hasher.add(index.has_value());
+  if (index) hasher.add(referred.header_operations[*index]);
+}
+
+void add_destinations(Hasher& hasher, const std::vector<snapshot::WeightedDestination>& destinations,
+                      const Referred& referred) {
+  hasher.add(destinations.size());
+  for (const snapshot::WeightedDestination& to : destinations) {
+    hasher.add(referred.clusters[to.cluster]).add(to.weight);
+    add_operations(hasher, to.header_operations, referred);
+  }
+}
+
+void add_route(Hasher& hasher, const snapshot::Route& route, const Referred& referred) {
   hasher.add(route.name).add(route.matches.size());
   for (const snapshot::PathMatch& match : route.matches) hasher.add(static_cast<unsigned>(match.kind)).add(match.text);
-  add_destinations(hasher, route.destinations, clusters);
+  add_destinations(hasher, route.destinations, referred);
   hasher.add(route.timeout.count());
+  add_operations(hasher, route.header_operations, referred);
 }
 
-Digest digest_of(const snapshot::RouteTable& table, const std::vector<Digest>& clusters) {
+Digest digest_of(const snapshot::RouteTable& table, const Referred& referred) {
   Hasher hasher;
   hasher.add(table.name);
   hasher.add_set(digests_of(table.virtual_hosts, [&](const snapshot::VirtualHost& virtual_host) {
     Hasher host;
     host.add(virtual_host.pattern).add(virtual_host.https_redirect).add(virtual_host.routes.size());
-    for (const snapshot::Route& route : virtual_host.routes) add_route(host, route, clusters);
+    for (const snapshot::Route& route : virtual_host.routes) add_route(host, route, referred);
     return host.digest();
   }));
   hasher.add(table.tcp_routes.size());
   for (const snapshot::TcpRoute& route : table.tcp_routes) {
     add_texts(hasher, route.server_names);
-    add_destinations(hasher, route.destinations, clusters);
+    add_destinations(hasher, route.destinations, referred);
   }
   return hasher.digest();
 }
@@ -167,10 +198,13 @@ std::string tls_identity(const snapshot::UpstreamTls& tls) {
 }
 
 std::string snapshot_hash(const snapshot::Snapshot& snapshot) {
-  const std::vector<Digest> clusters =
-      digests_of(snapshot.clusters, [](const snapshot::Cluster& cluster) { return digest_of(cluster); });
+  const Referred referred{
+      .clusters = digests_of(snapshot.clusters, [](const snapshot::Cluster& cluster) { return digest_of(cluster); }),
+      .header_operations = digests_of(snapshot.header_operations, [](const snapshot::HeaderOperations& operations) {
+        return digest_of(operations);
+      })};
   const std::vector<Digest> tables =
-      digests_of(snapshot.route_tables, [&](const snapshot::RouteTable& table) { return digest_of(table, clusters); });
+      digests_of(snapshot.route_tables, [&](const snapshot::RouteTable& table) { return digest_of(table, referred); });
   const auto digest_of_listener = [&](const snapshot::Listener& listener) {
     Hasher hasher;
     hasher.add(listener.address.to_string()).add(listener.service_port).add(listener.is_tls).add(listener.is_tcp);
@@ -179,7 +213,8 @@ std::string snapshot_hash(const snapshot::Snapshot& snapshot) {
         digests_of(listener.tls_servers, [&](const snapshot::TlsServer& server) { return digest_of(server, tables); }));
     return hasher.digest();
   };
-  const Digest digest = Hasher().add_set(digests_of(snapshot.listeners, digest_of_listener)).add_set(clusters).digest();
+  const Digest digest =
+      Hasher().add_set(digests_of(snapshot.listeners, digest_of_listener)).add_set(referred.clusters).digest();
   return to_text(digest);
 }
 

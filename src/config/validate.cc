@@ -2,6 +2,7 @@
 
 #include "base/address.h"
 #include "config/base64.h"
+#include "config/header_operations.h"
 #include "config/host_name.h"
 #include "config/validate_tls.h"
 #include "config/wording.h"
@@ -128,8 +129,10 @@ void check_route(const HttpRoute& route, Diagnostics& diagnostics) {
   if (route.node->kind == Node::Kind::mapping && !has_route && std::ranges::none_of(actions, has_action)) {
     diagnostics.error(route.node->place(), "HTTP route, redirect or direct_response is required");
   }
+  static_cast<void>(compile_header_operations(route.headers, diagnostics));
   for (const RouteDestination& to : route.route) {
     check_host(to.destination.host, to.destination.host.value, diagnostics);
+    static_cast<void>(compile_header_operations(to.headers, diagnostics));
   }
 }
 

@@ -136,11 +136,32 @@ Json listener_json(const snapshot::Listener& listener, const snapshot::Snapshot&
   return json;
 }
 
+Json fields_json(const std::vector<snapshot::FieldOperation>& fields) {
+  Json json = Json::object();
+  for (const snapshot::FieldOperation& field : fields) json[field.name] = field.value.source;
+  return json;
+}
+
+Json operations_json(const snapshot::FieldOperations& operations) {
+  return {{"set", fields_json(operations.set)}, {"add", fields_json(operations.add)}, {"remove", operations.remove}};
+}
+
+Json operations_json(std::optional<uint32_t> index, const snapshot::Snapshot& snapshot) {
+  if (!index) return nullptr;
+  const snapshot::HeaderOperations& operations = snapshot.header_operations.at(*index);
+  return {{"request", operations_json(operations.request)},
+          {"response", operations_json(operations.response)},
+          {"authority", operations.authority}};
+}
+
 Json destinations_json(const std::vector<snapshot::WeightedDestination>& destinations,
                        const snapshot::Snapshot& snapshot) {
   Json list = Json::array();
-  for (const snapshot::WeightedDestination& destination : destinations)
-    list.push_back({{"cluster", snapshot.clusters.at(destination.cluster).name}, {"weight", destination.weight}});
+  for (const snapshot::WeightedDestination& destination : destinations) {
+    list.push_back({{"cluster", snapshot.clusters.at(destination.cluster).name},
+                    {"weight", destination.weight},
+                    {"headers", operations_json(destination.header_operations, snapshot)}});
+  }
   return list;
 }
 
@@ -152,6 +173,7 @@ Json route_json(const snapshot::Route& route, const snapshot::Snapshot& snapshot
           {"matches", std::move(matches)},
           {"destinations", destinations_json(route.destinations, snapshot)},
           {"timeoutMs", to_milliseconds(route.timeout)},
+          {"headers", operations_json(route.header_operations, snapshot)},
           {"place", route.place.to_string()}};
 }
 

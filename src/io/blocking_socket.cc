@@ -38,8 +38,11 @@ bool wait_for(int fd, short events, Deadline deadline) {
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
 int new_socket(SocketAddress::Family family) {
-  return socket(family == SocketAddress::Family::ipv4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                0);
+  const int fd =
+      socket(family == SocketAddress::Family::ipv4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int on = 1;  // what a listener accepts inherits it
+  if (fd >= 0) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return fd;
 }
 
 std::string listen_failure(const SocketAddress& address, int error) {
@@ -101,17 +104,13 @@ Result<BlockingSocket> BlockingSocket::connect(const SocketAddress& address, Dea
     getsockopt(connection.fd_, SOL_SOCKET, SO_ERROR, &error, &size);
     if (error != 0) return connect_failure(error);
   }
-  prepare_accepted(connection.fd_);
   return connection;
 }
 
 Result<std::optional<BlockingSocket>> BlockingSocket::accept(Deadline deadline) const {
   if (!wait_for(fd_, POLLIN, deadline)) return std::nullopt;
   const int fd = accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-  if (fd >= 0) {
-    prepare_accepted(fd);
-    return BlockingSocket(fd);
-  }
+  if (fd >= 0) return BlockingSocket(fd);
   switch (errno) {
     case EMFILE:
     case ENFILE:

@@ -91,6 +91,7 @@ Result<int> open_listener(const SocketAddress& address) {
   if (fd < 0) return failure(listen_failure(address, errno));
   set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   if (address.family == SocketAddress::Family::ipv6)
     set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, address.is_any() ? 0 : 1);
 
@@ -103,8 +104,6 @@ Result<int> open_listener(const SocketAddress& address) {
   }
   return fd;
 }
-
-void prepare_accepted(int fd) noexcept { set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); }
 
 SocketAddress local_address(int fd) noexcept {
   sockaddr_storage storage{};

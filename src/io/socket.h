@@ -21,11 +21,9 @@ unsigned to_sockaddr(const SocketAddress& address, sockaddr_storage& storage) no
 // the thread). Negative errno on failure.
 [[nodiscard]] int open_tcp_socket(SocketAddress::Family family) noexcept;
 
-// A bound and listening SO_REUSEPORT socket. Fails with the address, the cause and the remedy.
+// A bound and listening SO_REUSEPORT socket, whose connections inherit TCP_NODELAY. Fails with the address, the
+// cause and the remedy.
 [[nodiscard]] Result<int> open_listener(const SocketAddress& address);
-
-// TCP_NODELAY for an accepted socket.
-void prepare_accepted(int fd) noexcept;
 
 [[nodiscard]] SocketAddress local_address(int fd) noexcept;
 [[nodiscard]] SocketAddress peer_address(int fd) noexcept;  // port 0: the peer is gone

@@ -285,7 +285,7 @@ void Stream::terminate(Ending ending) {
   task_.unlink_if_linked();
   if (fd_ >= 0 && ending == Ending::reset) {
     reset_on_close(fd_);
-  } else if (fd_ >= 0) {
+  } else if (fd_ >= 0 && !std::exchange(finish_sent_, true)) {
     // Of writing only: what is read after the other half was shut down widens no window, and a peer that is
     // blocked in its own writing would stay so for a minute (docs/kernel_contract.md 22).
     shutdown_socket(fd_, ShutdownHow::write);

@@ -3,12 +3,12 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "observe/address_text.h"
+#include "observe/format_value.h"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
-#include <ctime>
 #include <new>
 #include <string_view>
 
@@ -57,6 +57,7 @@ class LineWriter {
     std::memcpy(at_, text.data(), text.size());
     at_ += text.size();
   }
+  void put_time(WallTime time) noexcept { at_ = write_time(time, at_); }
   void put_number(uint64_t value) noexcept { at_ = std::to_chars(at_, at_ + 20, value).ptr; }
   void put_address(const SocketAddress& address) noexcept { at_ = write_address(address, at_); }
   void put_address(const SocketAddress* address) noexcept { address == nullptr ? put('-') : put_address(*address); }
@@ -108,27 +109,6 @@ class LineWriter {
   char* at_;
 };
 
-// "2026-11-25T10:15:04.123Z". The part up to the second is made once per second and thread.
-void put_time(LineWriter& line, WallTime time) noexcept {
-  constexpr size_t kSecondBytes = 19;
-  thread_local int64_t cached_second = -1;
-  thread_local char cached[32];
-
-  const int64_t milliseconds = std::max<int64_t>(0, to_milliseconds(time.time_since_epoch()));
-  const time_t second = milliseconds / 1000;
-  if (second != cached_second) {
-    tm utc{};
-    gmtime_r(&second, &utc);
-    if (std::strftime(cached, sizeof cached, "%Y-%m-%dT%H:%M:%S", &utc) != kSecondBytes) return line.put('-');
-    cached_second = second;
-  }
-  line.put({cached, kSecondBytes});
-  const auto rest = static_cast<unsigned>(milliseconds % 1000);
-  const char fraction[] = {'.', static_cast<char>('0' + rest / 100), static_cast<char>('0' + rest / 10 % 10),
-                           static_cast<char>('0' + rest % 10), 'Z'};
-  line.put({fraction, sizeof fraction});
-}
-
 void put_response(LineWriter& line, const RequestRecord& record) noexcept {
   char flags[response_flags_text_max];
   line.put_number(record.status);
@@ -167,7 +147,7 @@ void put_upstream(LineWriter& line, const RequestRecord& record) noexcept {
 char* write_default_line(const RequestRecord& record, char* at) noexcept {
   LineWriter line(at);
   line.put('[');
-  put_time(line, record.start);
+  line.put_time(record.start);
   line.put("] \"");
   line.put_escaped(record.method);
   line.put(' ');

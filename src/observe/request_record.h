@@ -59,7 +59,9 @@ struct RequestRecord {
   std::string_view authority;
   std::string_view user_agent;
   std::string_view request_id;
-  std::string_view forwarded_for;  // as sent upstream
+  std::string_view forwarded_for;                     // as sent upstream
+  const http::HeaderList* request_fields = nullptr;   // as they are at the time; null: none were understood
+  const http::HeaderList* response_fields = nullptr;  // likewise
 
   uint16_t status = 0;  // 0: the client left before a response
   ResponseFlags flags;

@@ -110,7 +110,6 @@ void ClientConnection::on_accepted(int fd) {
   services_.open_connections.push_back(*this);
   services_.observer.counters.connections_accepted.add();
   services_.observer.counters.connections_active.add();
-  io::prepare_accepted(fd);
   peer_address_ = io::peer_address(fd);
   transport_.stream().adopt(fd);
   if (is_tls()) {

@@ -3,6 +3,7 @@
 #include "http/http1_writer.h"
 #include "http/hygiene.h"
 #include "proxy/client_connection.h"
+#include "proxy/header_operations.h"
 
 #include <utility>
 
@@ -91,14 +92,52 @@ Exchange::Outcome Exchange::on_request_head() {
       return reply_locally(503, "cluster_not_found");
     case route::Outcome::forward: break;
   }
+  if (!apply_request_operations()) return reply_locally(431, "request_headers_too_large");
   return borrow_upstream(BorrowedUpstream::Wanted::any);
+}
+
+// Those of the destination, then those of the route, as in Envoy.
+std::array<const snapshot::HeaderOperations*, 2> Exchange::header_operations() const noexcept {
+  const auto at = [this](std::optional<uint32_t> index) {
+    return index ? &snapshot_->tables.header_operations[*index] : nullptr;
+  };
+  return {decision_.destination == nullptr ? nullptr : at(decision_.destination->header_operations),
+          decision_.route == nullptr ? nullptr : at(decision_.route->header_operations)};
+}
+
+// False: the head becomes too large.
+bool Exchange::apply_request_operations() {
+  for (const snapshot::HeaderOperations* operations : header_operations()) {
+    if (operations == nullptr) continue;
+    if (!operations->request.empty()) {
+      observe::RequestRecord record = make_record(operations->request.needs_local_address);
+      record.path = http::upstream_target(request_);  // normalised: somebody may decide by it
+      if (!apply_operations(operations->request, request_.headers, record)) return false;
+    }
+    if (operations->authority.empty()) continue;
+    request_.authority = operations->authority;
+    request_.host = operations->host;
+    if (!request_.headers.set("host", request_.authority)) return false;
+  }
+  return true;
+}
+
+// `fields` are those of the response. False: there are too many, or one is too long.
+bool Exchange::apply_response_operations(http::HeaderList& fields) {
+  for (const snapshot::HeaderOperations* operations : header_operations()) {
+    if (operations == nullptr || operations->response.empty()) continue;
+    observe::RequestRecord record = make_record(operations->response.needs_local_address);
+    record.response_fields = &fields;
+    if (!apply_operations(operations->response, fields, record)) return false;
+  }
+  return true;
 }
 
 // --- 5. An upstream connection ---------------------------------------------------------------------
 
 Exchange::Outcome Exchange::borrow_upstream(BorrowedUpstream::Wanted wanted) {
   state_ = State::connecting;
-  return on_borrowed(upstream_.borrow(*snapshot_, decision_.cluster, request_.host, wanted));
+  return on_borrowed(upstream_.borrow(*snapshot_, decision_.destination->cluster, request_.host, wanted));
 }
 
 Exchange::Outcome Exchange::on_borrowed(BorrowedUpstream::Status status) {
@@ -220,7 +259,9 @@ Exchange::Outcome Exchange::on_response_head() {
   upstream_service_ms_ = to_milliseconds(upstream_time);
   status_ = response_.status;
   details_ = "via_upstream";
-  if (!http::prepare_response(response_, upstream_time, services_.loop.wall_now())) return on_bad_response();
+  if (!http::prepare_response(response_, upstream_time, services_.loop.wall_now()) ||
+      !apply_response_operations(response_.headers))
+    return on_bad_response();
 
   // A body whose length is not known is chunked for an HTTP/1.1 client; for an older one its end is
   // the connection's.
@@ -362,7 +403,9 @@ Exchange::Outcome Exchange::start_tunnel() {
   status_ = 101;
   details_ = "via_upstream";
   const std::string_view upgrade = response_.headers.find("upgrade").value_or(request_.upgrade);
-  if (!http::prepare_response(response_, upstream_time, services_.loop.wall_now())) return on_bad_response();
+  if (!http::prepare_response(response_, upstream_time, services_.loop.wall_now()) ||
+      !apply_response_operations(response_.headers))
+    return on_bad_response();
   http::write_response_head(client_.transport().sink(), 101, response_.reason, response_.headers, {.upgrade = upgrade});
   response_started_ = true;
   timer_.cancel();
@@ -534,8 +577,13 @@ Duration Exchange::progress_timeout() const noexcept {
 }
 
 void Exchange::write_record() {
+  services_.observer.on_request_end(make_record(services_.observer.access_log.is_enabled()));
+}
+
+// What is known so far.
+observe::RequestRecord Exchange::make_record(bool with_local_address) const noexcept {
   const Duration duration = services_.loop.now() - started_at_;
-  observe::RequestRecord record{
+  return {
       .start = services_.loop.wall_now() - duration,
       .duration = duration,
       .upstream_service_ms = upstream_service_ms_,
@@ -546,6 +594,8 @@ void Exchange::write_record() {
       .user_agent = request_.headers.find("user-agent").value_or(std::string_view{}),
       .request_id = http::request_id(request_),
       .forwarded_for = request_.headers.find("x-forwarded-for").value_or(std::string_view{}),
+      .request_fields = &request_.headers,
+      .response_fields = &response_.headers,
       .status = status_,
       .flags = flags_,
       .details = details_,
@@ -554,18 +604,16 @@ void Exchange::write_record() {
       .bytes_received = request_bytes_,
       .bytes_sent = response_bytes_,
       .cluster = decision_.outcome == route::Outcome::forward && snapshot_ != nullptr
-                     ? &snapshot_->tables.clusters[decision_.cluster]
+                     ? &snapshot_->tables.clusters[decision_.destination->cluster]
                      : nullptr,
       .route = decision_.route,
       .upstream_host = upstream_.address(),
       .upstream_local = upstream_.local_address(),
-      .downstream_local = {},
+      .downstream_local = with_local_address ? client_.local_address() : SocketAddress{},
       .downstream_remote = client_.peer_address(),
       .requested_server_name = client_.server_name(),
       .is_tls = client_.is_tls(),
   };
-  if (services_.observer.access_log.is_enabled()) record.downstream_local = client_.local_address();
-  services_.observer.on_request_end(record);
 }
 
 }  // namespace sluice::proxy

@@ -79,6 +79,9 @@ class Exchange {
 
   // In the order of the way of a request.
   Outcome on_request_head();
+  [[nodiscard]] std::array<const snapshot::HeaderOperations*, 2> header_operations() const noexcept;
+  [[nodiscard]] bool apply_request_operations();
+  [[nodiscard]] bool apply_response_operations(http::HeaderList& fields);
   Outcome borrow_upstream(BorrowedUpstream::Wanted wanted);
   Outcome on_borrowed(BorrowedUpstream::Status status);
   Outcome on_upstream_ready();
@@ -116,6 +119,7 @@ class Exchange {
   [[nodiscard]] bool may_keep_client() const noexcept;
   [[nodiscard]] bool drain_buffered_request_body();
   void write_record();
+  [[nodiscard]] observe::RequestRecord make_record(bool with_local_address) const noexcept;
   static void on_upstream_change(void* self);
   static void on_timeout(void* self);
 

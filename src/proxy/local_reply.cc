@@ -21,13 +21,15 @@ Exchange::Outcome Exchange::reply_locally(uint16_t status, std::string_view deta
   const bool keep = head_understood && may_keep_client() && request_reader_.error() == http::ReadError::none &&
                     drain_buffered_request_body();
 
-  http::HeaderList headers(arena_);
+  response_ = http::ResponseHead(arena_);
+  http::HeaderList& headers = response_.headers;
   bool fits = true;
   if (!location.empty()) fits &= headers.add("location", location);
   if (!body.empty()) fits &= headers.add("content-type", "text/plain");
   fits &= headers.add("date", http::http_date(services_.loop.wall_now()));
   fits &= headers.add("server", "istio-envoy");
-  if (!fits) return end(Outcome::abort_client);  // the request has filled the arena to the last byte
+  fits = fits && apply_response_operations(headers);  // of the route, if one was chosen
+  if (!fits) return end(Outcome::abort_client);       // the request has filled the arena to the last byte
 
   const bool is_head = request_.method == "HEAD";
   http::MessageFraming framing{.body = is_head ? BodyFraming::none : BodyFraming::content_length,

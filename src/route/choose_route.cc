@@ -44,7 +44,7 @@ Decision choose_route(const snapshot::RouteTable& table, const http::RequestHead
     return decision;
   }
   decision.outcome = Outcome::forward;
-  decision.cluster = choose_cluster(route->destinations, route->total_weight, random);
+  decision.destination = &choose_destination(route->destinations, route->total_weight, random);
   return decision;
 }
 

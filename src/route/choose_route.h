@@ -9,7 +9,7 @@
 namespace sluice::route {
 
 enum class Outcome : uint8_t {
-  forward,         // to `cluster`
+  forward,         // to `destination`
   https_redirect,  // 301, http::https_location()
   not_found,       // no virtual host or no route: 404 NR
   no_cluster,      // the route's destination is not known: 503 NC
@@ -17,9 +17,9 @@ enum class Outcome : uint8_t {
 
 struct Decision {
   Outcome outcome = Outcome::not_found;
-  uint32_t cluster = 0;                                 // forward: index into Snapshot::clusters
-  const snapshot::Route* route = nullptr;               // forward, no_cluster
-  const snapshot::VirtualHost* virtual_host = nullptr;  // null: the host is not known
+  const snapshot::WeightedDestination* destination = nullptr;  // exactly when forward
+  const snapshot::Route* route = nullptr;                      // forward, no_cluster
+  const snapshot::VirtualHost* virtual_host = nullptr;         // null: the host is not known
 };
 
 // `random` (any 64 bits) chooses among weighted destinations. Uses head.host and head.path.

@@ -31,7 +31,8 @@ TcpDecision choose_tcp_route(const snapshot::RouteTable& table, std::string_view
       table.tcp_routes, [server_name](const snapshot::TcpRoute& each) { return matches(each, server_name); });
   if (route == table.tcp_routes.end()) return {};
   TcpDecision decision{.route = &*route, .cluster = {}};
-  if (!route->destinations.empty()) decision.cluster = choose_cluster(route->destinations, route->total_weight, random);
+  if (!route->destinations.empty())
+    decision.cluster = choose_destination(route->destinations, route->total_weight, random).cluster;
   return decision;
 }
 

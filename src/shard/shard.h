@@ -33,7 +33,7 @@ struct BoundSocket {
 class Shard {
  public:
   Shard(unsigned index, unsigned shard_count, std::optional<unsigned> cpu, snapshot::Cell& cell,
-        tls::RsaBatching batching);
+        tls::RsaBatching batching = tls::RsaBatching::automatic);
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
   ~Shard();  // joined

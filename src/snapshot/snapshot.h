@@ -6,6 +6,7 @@
 #include "base/address.h"
 #include "base/durations.h"
 #include "base/source_place.h"
+#include "snapshot/header_operations.h"
 #include "snapshot/host_map.h"
 
 #include <array>
@@ -51,8 +52,8 @@ struct PeerVerification {
   std::string ca_pem;                          // PEM; empty: the system's trust store (upstreams), or missing (servers)
   std::string crl_pem;                         // PEM, several may follow each other; empty: revocation is not checked
   std::vector<std::string> subject_alt_names;  // exactly one of these: DNS names, URIs, IP addresses; empty: any
-  std::vector<Sha256Digest> public_key_hashes;       // of the SubjectPublicKeyInfo
-  std::vector<Sha256Digest> certificate_hashes;      // of the whole certificate
+  std::vector<Sha256Digest> public_key_hashes;   // of the SubjectPublicKeyInfo
+  std::vector<Sha256Digest> certificate_hashes;  // of the whole certificate
   std::string source_name;  // "istio-system/kyma-gateway-certs-cacert", for messages; empty: the system's
   SourcePlace place;
 };
@@ -111,6 +112,7 @@ struct PathMatch {
 struct WeightedDestination {
   uint32_t cluster = 0;  // index into Snapshot::clusters
   uint32_t weight = 1;
+  std::optional<uint32_t> header_operations;  // index into Snapshot::header_operations; before those of the route
 };
 
 struct Route {
@@ -119,6 +121,7 @@ struct Route {
   std::vector<WeightedDestination> destinations;  // empty: a destination that is not known, 503 NC
   uint64_t total_weight = 0;                      // sum over destinations
   Duration timeout{};                             // of the whole response, 504 UT beyond it; zero: none
+  std::optional<uint32_t> header_operations;      // index into Snapshot::header_operations
   SourcePlace place;
 };
 
@@ -225,6 +228,7 @@ struct Snapshot {
   std::vector<Listener> listeners;
   std::vector<RouteTable> route_tables;
   std::vector<Cluster> clusters;
+  std::vector<HeaderOperations> header_operations;
   std::vector<CertificateSummary> certificates;
 };
 

@@ -135,9 +135,15 @@ int on_crypto_operation(int /*device*/, wc_CryptoInfo* info, void* /*unused*/) {
   }
 }
 
+// Everything else - hashes, above all, a hundred times in a handshake - is wolfCrypt's without asking.
+int find_device(int device, int algorithm) {
+  return algorithm == WC_ALGO_TYPE_PK || algorithm == WC_ALGO_TYPE_CIPHER ? device : INVALID_DEVID;
+}
+
 }  // namespace
 
 Status register_crypto_device() {
+  wc_CryptoCb_SetDeviceFindCb(find_device);
   if (wc_CryptoCb_RegisterDevice(kDeviceId, on_crypto_operation, nullptr) != 0)
     return failure("the TLS library refuses sluice's cryptography: it was built without crypto callbacks");
   return {};

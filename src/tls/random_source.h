@@ -12,6 +12,9 @@ class RandomSource {
   RandomSource& operator=(const RandomSource&) = delete;
   ~RandomSource();
 
+  // The calling thread's, made at its first call; as long as the thread.
+  [[nodiscard]] static WC_RNG* of_thread() noexcept;
+
   // Null: the operating system gave no seed.
   [[nodiscard]] WC_RNG* get() const noexcept { return random_; }
 

@@ -6,6 +6,7 @@
 #include "tls/crypto_device.h"
 #include "tls/key_pair.h"
 #include "tls/parsed_certificate.h"
+#include "tls/random_source.h"
 #include "tls/session.h"
 #include "tls/ticket_binding.h"
 
@@ -227,6 +228,7 @@ Status initialize() {
   if (wolfSSL_Init() != WOLFSSL_SUCCESS)
     return failure("initialising the TLS library failed: has the process random numbers (/dev/urandom)?");
   if (Status status = register_crypto_device(); !status) return status;
+  wolfSSL_ThreadRng = RandomSource::of_thread;  // of all sessions
   initialized = true;
   return {};
 }

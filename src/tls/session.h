@@ -4,6 +4,9 @@
 // The server's side is created when the ClientHello is complete (tls/client_hello.h chooses the ServerContext
 // first), so a connection that never says anything costs no TLS memory. One owner, one thread.
 //
+// session.cc has the calls, session_handshake.cc how a handshake waits, session_callbacks.cc what wolfSSL asks in
+// the middle of a call.
+//
 // Every call takes the received ciphertext by reference and drops what it consumed from its front; the
 // ciphertext it produces goes to `output`, which must accept it (the caller checks for room before).
 #pragma once
@@ -144,9 +147,11 @@ class Session {
 
   bool verify_peer(const WOLFSSL_X509_STORE_CTX& store);
   bool refuse_peer(const Failure& failure);
+  [[nodiscard]] bool use_alpn(const std::string& name) noexcept;
   SessionStatus on_result(int result, size_t consumed);
   SessionStatus fail(int error);
   SessionStatus fail(const Failure& failure);
+  void send_alert(Alert alert);
 
   Side peer_;  // which one the other side is
   WOLFSSL* ssl_ = nullptr;

@@ -1,6 +1,6 @@
 // Session tickets (RFC 5077, RFC 8446 4.6.1): the state of a session, sealed by us and kept by the client,
 // which saves both a signature and a certificate when it comes back. Here are the keys and the sealing;
-// which state that is, is wolfSSL's business (tls/session.cc has the callback).
+// which state that is, is wolfSSL's business (tls/session_callbacks.cc asks for it).
 //
 // A ticket on the wire (RFC 5077 4): key name 16, IV 16, length 2, encrypted state, HMAC-SHA256 32. The
 // encryption is AES-CBC with a random IV; the HMAC is over the binding (below), name, IV, length and what is

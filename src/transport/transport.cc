@@ -144,9 +144,27 @@ void Transport::write(ConstBytes bytes) {
   }
 }
 
+// Records that are not full do not count: what is written in such pieces does not make the window grow either.
+size_t Transport::next_record_bytes(size_t at_hand) noexcept {
+  const auto now_ms = static_cast<uint32_t>(to_milliseconds(stream_.loop().now().time_since_epoch()));
+  if (now_ms - std::exchange(last_record_ms_, now_ms) > to_milliseconds(limits::tls_small_records_after))
+    small_records_left_ = limits::tls_small_records;
+  if (small_records_left_ == 0) return std::min(at_hand, limits::tls_plaintext_bytes);
+  if (at_hand < limits::tls_small_record_bytes) return at_hand;
+  --small_records_left_;
+  return limits::tls_small_record_bytes;
+}
+
+void Transport::encrypt(ConstBytes plaintext) {
+  while (!plaintext.empty() && !write_failed_) {
+    const ConstBytes record = plaintext.first(next_record_bytes(plaintext.size()));
+    write_failed_ = !session_->write(record, stream_.sink());
+    plaintext = plaintext.subspan(record.size());
+  }
+}
+
 void Transport::encrypt_gathered() {
-  if (!write_failed_ && gathered_->end > 0 && !session_->write({gathered_->bytes(), gathered_->end}, stream_.sink()))
-    write_failed_ = true;
+  encrypt({gathered_->bytes(), gathered_->end});
   release(gathered_);
 }
 

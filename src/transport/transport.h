@@ -4,7 +4,11 @@
 // Plain: readable() is the stream's own receive buffer, write() the stream's own send queue, no copies.
 // TLS: records are decrypted on demand into one chunk, which is held only while it has bytes; what is
 // written gathers in one chunk and is encrypted at flush(), so that a head and a small body make one
-// record. One owner, the thread of its loop.
+// record; all records of a turn go out with one send.
+//
+// A record can be used when its last byte has come. On a connection that is new, or has been silent for so long
+// that the kernel begins anew to find out what the network carries (RFC 5681 4.1), the first records are small
+// (limits::tls_small_record_bytes); a stream has full ones. One owner, the thread of its loop.
 #pragma once
 
 #include "base/byte_sink.h"
@@ -32,7 +36,8 @@ class Transport {
   // From now on the stream's bytes are records of `session`.
   void start_tls(std::unique_ptr<tls::Session> session) noexcept;
   // The session's handshake, as far as the received bytes go; sends its answers. need_input: call again
-  // when more arrived; waiting: when the session's waiter was told. failed: the alert is on its way, session()->error_text() says why.
+  // when more arrived; waiting: when the session's waiter was told. failed: the alert is on its way,
+  // session()->error_text() says why.
   [[nodiscard]] tls::SessionStatus drive_handshake();
   [[nodiscard]] tls::Session* session() const noexcept { return session_.get(); }
   [[nodiscard]] bool is_tls() const noexcept { return session_ != nullptr; }
@@ -62,7 +67,10 @@ class Transport {
  private:
   MutableBytes reserve(size_t at_least);
   void commit(size_t used);
+  void encrypt(ConstBytes plaintext);
   void encrypt_gathered();
+  // What the next record takes of that many bytes.
+  [[nodiscard]] size_t next_record_bytes(size_t at_hand) noexcept;
   void fill_decrypted();
   void release(io::Chunk*& chunk) noexcept;
 
@@ -70,9 +78,11 @@ class Transport {
   std::unique_ptr<tls::Session> session_;
   io::Chunk* decrypted_ = nullptr;  // exactly while it holds plaintext that was not consumed
   io::Chunk* gathered_ = nullptr;   // exactly while it holds plaintext that was not encrypted
-  bool read_closed_ = false;        // close_notify was received
-  bool read_failed_ = false;        // a record was bad
-  bool write_failed_ = false;       // the session cannot encrypt any more
+  uint32_t last_record_ms_ = 0;  // when it was written; wraps after 49 days, and then nothing worse than a full record
+  uint8_t small_records_left_ = limits::tls_small_records;
+  bool read_closed_ = false;   // close_notify was received
+  bool read_failed_ = false;   // a record was bad
+  bool write_failed_ = false;  // the session cannot encrypt any more
 };
 
 }  // namespace sluice::transport

@@ -1,12 +1,17 @@
 // Any text at all as a file of documents. Besides not crashing: a snapshot exactly when nothing is an
 // error, tables whose indices hold, messages that are safe to print, and the same answer every time.
 #include "base/check.h"
+#include "base/limits.h"
 #include "config/load.h"
+#include "http/authority.h"
+#include "http/chars.h"
+#include "http/known_field.h"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <optional>
 #include <string_view>
 
 using namespace sluice;
@@ -15,6 +20,27 @@ namespace {
 
 bool is_control_character(char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; }
 
+// A head that a field cannot break out of, whatever the documents say.
+void check_operations(const snapshot::FieldOperations& operations) {
+  for (const auto* fields : {&operations.set, &operations.add}) {
+    CHECK(fields->size() <= size_t{2} * limits::header_operations_max);  // of a route and its only destination
+    for (const snapshot::FieldOperation& field : *fields) {
+      CHECK(http::is_token(field.name) && !http::is_hop_by_hop(http::known_field(field.name)) && field.name != "host");
+      CHECK(http::consists_of(field.value.source, http::char_class::value));
+    }
+  }
+}
+
+void check_operations(const snapshot::Snapshot& snapshot, std::optional<uint32_t> index) {
+  if (!index) return;
+  CHECK(*index < snapshot.header_operations.size());
+  const snapshot::HeaderOperations& operations = snapshot.header_operations[*index];
+  check_operations(operations.request);
+  check_operations(operations.response);
+  CHECK(operations.authority.empty() == operations.host.empty());
+  CHECK(http::parse_authority(operations.authority).has_value());
+}
+
 template <typename Route>
 void check_destinations(const snapshot::Snapshot& snapshot, const Route& route) {
   const auto add = [](uint64_t sum, const snapshot::WeightedDestination& to) { return sum + to.weight; };
@@ -22,6 +48,7 @@ void check_destinations(const snapshot::Snapshot& snapshot, const Route& route) 
   for (const snapshot::WeightedDestination& to : route.destinations) {
     CHECK(to.cluster < snapshot.clusters.size());
     CHECK(to.weight > 0);
+    check_operations(snapshot, to.header_operations);
   }
 }
 
@@ -30,6 +57,7 @@ void check_table(const snapshot::Snapshot& snapshot, const snapshot::RouteTable&
     CHECK(table.hosts.find_pattern(host.pattern).has_value());
     for (const snapshot::Route& route : host.routes) {
       CHECK(!route.matches.empty());
+      check_operations(snapshot, route.header_operations);
       check_destinations(snapshot, route);
     }
   }

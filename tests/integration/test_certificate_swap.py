@@ -1,6 +1,6 @@
 """Certificates are changed while everybody goes on: no connection notices, and every new handshake is up to date.
 
-20 swaps under 50 connections; 100 under 200 and under 1000 with SLUICE_FULL=1.
+20 swaps under 50 connections and 4 WebSockets; 100 under 200 and under 1000, with 100 WebSockets, by SLUICE_FULL=1.
 """
 
 import ssl
@@ -19,7 +19,8 @@ from harness.websocket import WebSocket
 APP = f"app.{DOMAIN}"
 SWAPS = 100 if FULL else 20
 CONNECTIONS = (50, 200, 1000) if FULL else (50,)
-THREADS, SOCKETS = 4, 4
+THREADS = 4
+SOCKETS = 100 if FULL else 4
 VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
 
 
@@ -94,8 +95,9 @@ def test_no_connection_notices(own_gateway, own_upstream, count):
     sockets = [gateway.connect(APP, tls=index % 2 == 0) for index in range(SOCKETS)]
     for index in range(THREADS):
         load.start(keep_asking, clients[index::THREADS])
-    for client in sockets:
-        load.start(load.keep_echoing, WebSocket(client))
+    websockets = [WebSocket(client) for client in sockets]
+    for index in range(THREADS):
+        load.start(load.keep_echoing, websockets[index::THREADS])
     for version in VERSIONS:
         load.start(keep_shaking_hands, version)
     try:

@@ -66,7 +66,7 @@ def test_no_error_under_reloads(own_gateway, own_upstream):
     for index in range(0, CLIENTS, 16):
         load.start(keep_asking, clients[index : index + 16])
     for client in sockets:
-        load.start(load.keep_echoing, WebSocket(client))
+        load.start(load.keep_echoing, [WebSocket(client)])
     load.start(keep_shaking_hands)
 
     before, (_, failures_before) = gateway.reload_counts()[0], gateway.reload_counts()

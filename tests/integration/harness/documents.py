@@ -192,6 +192,16 @@ spec:
 {endpoints}"""
 
 
+def header_routes(name, hosts, headers, *destinations, gateways=(GATEWAY, PLAIN_GATEWAY)):
+    """A VirtualService whose one route changes fields. `destinations`: names of service_entry(), or (name, headers)."""
+    route = [
+        {"destination": {"host": f"{to}.upstream.test", "port": {"number": 80}}, "weight": 1, "headers": of_it}
+        for to, of_it in ((each, {}) if isinstance(each, str) else each for each in destinations)
+    ]
+    spec = {"hosts": list(hosts), "gateways": list(gateways), "http": [{"headers": headers, "route": route}]}
+    return document("VirtualService", name, spec)
+
+
 def destination(name, weight=None):
     text = f"    - destination:\n        host: {name}.upstream.test\n        port:\n          number: 80\n"
     return text + (f"      weight: {weight}\n" if weight is not None else "")

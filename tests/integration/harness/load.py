@@ -23,11 +23,12 @@ class Load:
         self._threads.append(threading.Thread(target=run, daemon=True))
         self._threads[-1].start()
 
-    def keep_echoing(self, websocket):
-        """Work for start(): what a WebSocket says comes back, until the end."""
+    def keep_echoing(self, websockets):
+        """Work for start(): what each WebSocket says comes back, until the end."""
         while not self.stopping.is_set():
-            websocket.echo(b"still there?" * 100)
-            self.count += 1
+            for websocket in websockets:
+                websocket.echo(b"still there?" * 100)
+                self.count += 1
             time.sleep(0.01)
 
     def stop(self):

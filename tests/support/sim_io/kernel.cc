@@ -67,7 +67,10 @@ void Kernel::submit(Entry entry) {
   const uint64_t number = ++last_number_;
   if (!number_of_.emplace(entry.name, number).second)
     world_.fail("two operations have the same name: an op was armed twice");
-  if (entry.kind == Kind::send) entry.vectors = vectors_of(*entry.message);
+  if (entry.kind == Kind::send) {
+    ++send_count_;
+    entry.vectors = vectors_of(*entry.message);
+  }
   Descriptor& target = descriptor(entry.fd, name_of(entry.kind));
   operations_.emplace(number, Operation{.number = number,
                                         .entry = std::move(entry),

@@ -102,6 +102,8 @@ class Kernel {
   [[nodiscard]] std::string describe() const;
   // Operations that owe a completion.
   [[nodiscard]] size_t operation_count() const noexcept { return operations_.size() + queue_.size(); }
+  // Send operations that were submitted.
+  [[nodiscard]] uint64_t send_count() const noexcept { return send_count_; }
   [[nodiscard]] size_t open_descriptor_count() const noexcept { return table_.size(); }
 
  private:
@@ -163,6 +165,7 @@ class Kernel {
   std::map<uint64_t, Operation> operations_;
   std::unordered_map<uint64_t, uint64_t> number_of_;  // by name
   uint64_t last_number_ = 0;
+  uint64_t send_count_ = 0;
   std::deque<Provided> buffers_;  // the kernel's, in the order in which they were given
   enum class Holder : uint8_t { nobody, kernel, program };
   std::vector<Holder> holders_;  // by buffer id

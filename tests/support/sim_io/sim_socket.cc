@@ -39,8 +39,6 @@ int open_tcp_socket(SocketAddress::Family) noexcept { return kernel().open_socke
 
 Result<int> open_listener(const SocketAddress& address) { return kernel().open_listener(address); }
 
-void prepare_accepted(int fd) noexcept { static_cast<void>(kernel().socket(fd, "setsockopt")); }
-
 SocketAddress local_address(int fd) noexcept { return kernel().socket(fd, "getsockname").local(); }
 
 SocketAddress peer_address(int fd) noexcept { return kernel().socket(fd, "getpeername").remote(); }

@@ -19,11 +19,13 @@ const std::vector<std::string>& documents() {
               "[{port: {number: 80, name: http, protocol: HTTP}, hosts: [a.example.com, b.example.com]}, {port: "
               "{number: 81, name: other, protocol: HTTP}, hosts: ['*']}]"),
       virtual_service("a",
-                      "hosts: [a.example.com], gateways: [one, two], http: [{match: [{uri: {prefix: /a/}}], route: "
-                      "[{destination: {host: app.example}}]}]"),
-      virtual_service("b",
-                      "hosts: [b.example.com], gateways: [two], http: [{route: [{destination: {host: other.example}, "
-                      "weight: 1}, {destination: {host: app.example}, weight: 2}]}]"),
+                      "hosts: [a.example.com], gateways: [one, two], http: [{match: [{uri: {prefix: /a/}}], headers: "
+                      "{request: {set: {x-set: '%PROTOCOL%', Host: to.example}, remove: [x-gone]}, response: {add: "
+                      "{x-added: one}}}, route: [{destination: {host: app.example}}]}]"),
+      virtual_service(
+          "b",
+          "hosts: [b.example.com], gateways: [two], http: [{route: [{destination: {host: other.example}, "
+          "weight: 1}, {destination: {host: app.example}, weight: 2, headers: {request: {set: {x-to: app}}}}]}]"),
       std::string(app_entry),
       "apiVersion: v1\nkind: Secret\nmetadata: {name: certs, namespace: istio-system}\nstringData: {tls.crt: chain, "
       "tls.key: key}\n---\n",
@@ -101,6 +103,13 @@ TEST(SnapshotHash, ChangesWithEveryChangeOfMeaning) {
       {"prefix: /a/", "prefix: /b/"},
       {"prefix: /a/", "exact: /a/"},
       {"weight: 2", "weight: 3"},
+      {"'%PROTOCOL%'", "'%DURATION%'"},
+      {"set: {x-set: '%PROTOCOL%', Host: to.example}", "add: {x-set: '%PROTOCOL%'}, set: {Host: to.example}"},
+      {"x-set:", "y-set:"},
+      {"to.example", "from.example"},
+      {"[x-gone]", "[]"},
+      {"x-added: one", "x-added: two"},
+      {"x-to: app", "x-to: other"},
       {"127.0.0.1", "127.0.0.2"},
       {"tls.crt: chain", "tls.crt: other"},
       {"mode: SIMPLE", "mode: SIMPLE, minProtocolVersion: TLSV1_3"},

@@ -30,6 +30,9 @@ TEST(AdminPages, ShowTheLiveConfiguration) {
   EXPECT_EQ(host["routes"][0]["matches"][0]["prefix"], "/");
   EXPECT_EQ(host["routes"][0]["destinations"][0]["cluster"], "outbound|8000||httpbin.default.svc.cluster.local");
   EXPECT_EQ(host["routes"][0]["timeoutMs"], 30000);
+  EXPECT_EQ(host["routes"][0]["headers"]["request"]["set"]["x-client"], "%REQ(:AUTHORITY)%");
+  EXPECT_EQ(host["routes"][0]["headers"]["response"]["remove"], Json::array({"x-internal"}));
+  EXPECT_TRUE(host["routes"][0]["destinations"][0]["headers"].is_null());
   EXPECT_EQ(snapshot["clusters"][0]["endpoints"][0]["address"], "10.0.0.7:8000");
   EXPECT_EQ(snapshot["clusters"][0]["connectTimeoutMs"], 10000);
 }

@@ -37,6 +37,11 @@ inline std::unique_ptr<snapshot::Snapshot> sample_snapshot() {
   route.destinations.push_back({.cluster = 0, .weight = 1});
   route.total_weight = 1;
   route.timeout = std::chrono::seconds(30);
+  snapshot::HeaderOperations operations;
+  operations.request.set.push_back({.name = "x-client", .value = {.source = "%REQ(:AUTHORITY)%", .parts = {}}});
+  operations.response.remove = {"x-internal"};
+  snapshot->header_operations.push_back(operations);
+  route.header_operations = 0;
   snapshot::VirtualHost host;
   host.pattern = "httpbin.local.kyma.dev";
   host.routes.push_back(route);

@@ -3,6 +3,9 @@
 #include "base/limits.h"
 #include "real_ring.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
 #include <array>
 
 namespace sluice::io {
@@ -27,6 +30,21 @@ TEST(Socket, ListenersShareAPort) {
   const auto second = open_listener(address);
   ASSERT_TRUE(second.has_value()) << second.error().message;
   close_descriptor(*second);
+}
+
+TEST(Socket, WhatAListenerAcceptsSendsWithoutDelay) {
+  const auto listener = open_listener(*SocketAddress::parse("127.0.0.1:0"));
+  ASSERT_TRUE(listener.has_value()) << listener.error().message;
+  const test::OwnedFd listening(*listener);
+  sockaddr_storage storage;
+  const unsigned length = to_sockaddr(local_address(listening.get()), storage);
+  const test::OwnedFd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(connect(client.get(), reinterpret_cast<const sockaddr*>(&storage), length), 0);
+  const test::OwnedFd accepted(accept(listening.get(), nullptr, nullptr));
+  int on = 0;
+  socklen_t size = sizeof on;
+  ASSERT_EQ(getsockopt(accepted.get(), IPPROTO_TCP, TCP_NODELAY, &on, &size), 0);
+  EXPECT_NE(on, 0);
 }
 
 TEST(Socket, APortThatIsTakenIsToldWithTheRemedy) {

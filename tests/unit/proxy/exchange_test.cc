@@ -486,5 +486,119 @@ TEST(Exchange, LeavesItsUpstreamWhenTheClientHasGone) {
   ASSERT_TRUE(dialogue.until([&] { return dialogue.upstream().has_ended(); }));
 }
 
+// --- What a VirtualService does to fields -----------------------------------------------------------
+
+snapshot::Format text_format(std::string_view text) {
+  return {.source = std::string(text), .parts = {{.op = snapshot::Operator::literal, .text = std::string(text)}}};
+}
+
+snapshot::Format operator_format(snapshot::Operator op) { return {.source = {}, .parts = {{.op = op}}}; }
+
+std::unique_ptr<snapshot::Snapshot> snapshot_with(snapshot::HeaderOperations of_route,
+                                                  snapshot::HeaderOperations of_destination = {}) {
+  auto made = sim::one_upstream_snapshot();
+  made->header_operations = {std::move(of_destination), std::move(of_route)};
+  snapshot::Route& route = made->route_tables[0].virtual_hosts[0].routes[0];
+  route.name = "main";
+  route.destinations[0].header_operations = 0;
+  route.header_operations = 1;
+  return made;
+}
+
+TEST(ExchangeHeaderOperations, ChangeARequestFirstForItsDestinationThenForItsRoute) {
+  snapshot::HeaderOperations of_route;
+  of_route.request.remove = {"x-secret"};
+  of_route.request.set = {{"x-both", text_format("route")},
+                          {"x-host-before",
+                           {.source = {},
+                            .parts = {{.op = snapshot::Operator::request_field,
+                                       .field = {.kind = snapshot::FieldReference::Kind::authority, .name = {}}}}}}};
+  of_route.authority = "Route.test:8080";
+  of_route.host = "route.test";
+  snapshot::HeaderOperations of_destination;
+  of_destination.request.set = {{"x-both", text_format("destination")}, {"x-one", text_format("destination")}};
+  of_destination.request.add = {{"x-client", operator_format(snapshot::Operator::downstream_remote_ip)},
+                                {"x-cluster", operator_format(snapshot::Operator::upstream_cluster)},
+                                {"x-upstream", operator_format(snapshot::Operator::upstream_host)}};
+  of_destination.authority = "destination.test";
+  of_destination.host = "destination.test";
+  Dialogue dialogue(1, sim::fine_weather(), {}, snapshot_with(std::move(of_route), std::move(of_destination)));
+  dialogue.connect().say("GET /%61/./b?c HTTP/1.1\r\nHost: x.test\r\nX-Secret: 1\r\nX-Both: client\r\n\r\n");
+  dialogue.settle();
+  const std::string& heard = dialogue.upstream().heard();
+  EXPECT_EQ(heard.find("x-secret"), std::string::npos) << heard;
+  EXPECT_NE(heard.find("\r\nx-both: route\r\n"), std::string::npos) << heard;
+  EXPECT_NE(heard.find("\r\nx-one: destination\r\n"), std::string::npos) << heard;
+  EXPECT_NE(heard.find("\r\nhost: Route.test:8080\r\n"), std::string::npos) << heard;
+  EXPECT_NE(heard.find("\r\nx-host-before: destination.test\r\n"), std::string::npos) << heard;
+  EXPECT_NE(heard.find("\r\nx-cluster: outbound|8000||one\r\n"), std::string::npos) << heard;
+  EXPECT_NE(heard.find("\r\nx-client: "), std::string::npos) << heard;
+  EXPECT_EQ(heard.find("x-upstream"), std::string::npos) << "none is chosen yet, as in Envoy";
+  dialogue.upstream().say(ok(""));
+  dialogue.settle();
+}
+
+// A path that is not normal would say one thing to who decides by the field and another to who serves the request.
+TEST(ExchangeHeaderOperations, TellThePathAsItIsForwarded) {
+  snapshot::HeaderOperations operations;
+  operations.request.set = {{"x-path",
+                             {.source = {},
+                              .parts = {{.op = snapshot::Operator::request_field,
+                                         .field = {.kind = snapshot::FieldReference::Kind::path, .name = {}}}}}}};
+  Dialogue dialogue(1, sim::fine_weather(), {}, snapshot_with(std::move(operations)));
+  dialogue.connect().say("GET http://x.test/public/../%61dmin?c HTTP/1.1\r\nHost: x.test\r\n\r\n");
+  dialogue.settle();
+  const std::string& heard = dialogue.upstream().heard();
+  EXPECT_TRUE(heard.starts_with("GET /admin?c HTTP/1.1\r\n")) << heard;
+  EXPECT_NE(heard.find("\r\nx-path: /admin?c\r\n"), std::string::npos) << heard;
+  dialogue.upstream().say(ok(""));
+  dialogue.settle();
+}
+
+TEST(ExchangeHeaderOperations, ChangeAResponse) {
+  snapshot::HeaderOperations operations;
+  operations.response.remove = {"x-internal"};
+  operations.response.set = {{"server", text_format("mine")},
+                             {"x-code", operator_format(snapshot::Operator::response_code)}};
+  operations.response.add = {{"x-route", operator_format(snapshot::Operator::route_name)}};
+  Dialogue dialogue(1, sim::fine_weather(), {}, snapshot_with(std::move(operations)));
+  Speaker& client = dialogue.connect();
+  client.say(get);
+  dialogue.settle();
+  dialogue.upstream().say("HTTP/1.1 404 No\r\nContent-Length: 0\r\nX-Internal: 1\r\nServer: other\r\n\r\n");
+  dialogue.settle();
+  EXPECT_EQ(client.heard().find("x-internal"), std::string::npos) << client.heard();
+  EXPECT_NE(client.heard().find("\r\nserver: mine\r\n"), std::string::npos) << client.heard();
+  EXPECT_NE(client.heard().find("\r\nx-code: 404\r\n"), std::string::npos) << client.heard();
+  EXPECT_NE(client.heard().find("\r\nx-route: main\r\n"), std::string::npos) << client.heard();
+}
+
+TEST(ExchangeHeaderOperations, ChangeAnAnswerOfOurOwnOnceARouteIsChosen) {
+  snapshot::HeaderOperations operations;
+  operations.response.set = {{"strict-transport-security", text_format("max-age=1")}};
+  Dialogue dialogue(1, sim::fine_weather(), {}, snapshot_with(std::move(operations)));
+  dialogue.connect_error = ECONNREFUSED;
+  Speaker& client = dialogue.connect();
+  client.say(get);
+  ASSERT_TRUE(dialogue.until([&] { return !client.heard().empty(); }));
+  EXPECT_TRUE(client.heard().starts_with("HTTP/1.1 503 ")) << client.heard();
+  EXPECT_NE(client.heard().find("\r\nstrict-transport-security: max-age=1\r\n"), std::string::npos) << client.heard();
+}
+
+TEST(ExchangeHeaderOperations, RefuseARequestThatTheyMakeTooLarge) {
+  snapshot::HeaderOperations operations;
+  operations.request.set = {
+      {"x-copy",
+       {.source = {},
+        .parts = {{.op = snapshot::Operator::request_field,
+                   .field = {.kind = snapshot::FieldReference::Kind::field, .name = "x-long"}}}}}};
+  Dialogue dialogue(1, sim::fine_weather(), {}, snapshot_with(std::move(operations)));
+  Speaker& client = dialogue.connect();
+  client.say("GET / HTTP/1.1\r\nHost: x.test\r\nX-Long: " + std::string(40'000, 'a') + "\r\n\r\n");
+  dialogue.settle();
+  EXPECT_TRUE(client.heard().starts_with("HTTP/1.1 431 ")) << client.heard();
+  EXPECT_EQ(dialogue.upstream_count(), 0U);
+}
+
 }  // namespace
 }  // namespace sluice::proxy

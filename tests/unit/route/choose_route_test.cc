@@ -117,15 +117,15 @@ TEST(ChooseRoute, RedirectsEveryPathOfAHostThatWantsHttps) {
 TEST(ChooseRoute, SharesByWeight) {
   snapshot::RouteTable table;
   add_host(table, "h", {route_of("r", {any}, {{10, 1}, {11, 0}, {12, 3}, {13, 6}})});
-  EXPECT_EQ(decide(table, "h", "/", 0).cluster, 10U);
-  EXPECT_EQ(decide(table, "h", "/", UINT64_MAX).cluster, 13U);
-  EXPECT_EQ(decide(table, "h", "/", UINT64_MAX / 10 - 1).cluster, 10U);
-  EXPECT_EQ(decide(table, "h", "/", UINT64_MAX / 10 + 2).cluster, 12U);
+  EXPECT_EQ(decide(table, "h", "/", 0).destination->cluster, 10U);
+  EXPECT_EQ(decide(table, "h", "/", UINT64_MAX).destination->cluster, 13U);
+  EXPECT_EQ(decide(table, "h", "/", UINT64_MAX / 10 - 1).destination->cluster, 10U);
+  EXPECT_EQ(decide(table, "h", "/", UINT64_MAX / 10 + 2).destination->cluster, 12U);
 
   std::vector<unsigned> counts(14);
   Random random(1);
   constexpr unsigned rounds = 100'000;
-  for (unsigned i = 0; i < rounds; ++i) ++counts[decide(table, "h", "/", random.next()).cluster];
+  for (unsigned i = 0; i < rounds; ++i) ++counts[decide(table, "h", "/", random.next()).destination->cluster];
   EXPECT_EQ(counts[11], 0U);
   EXPECT_NEAR(counts[10], rounds * 0.1, rounds * 0.01);
   EXPECT_NEAR(counts[12], rounds * 0.3, rounds * 0.01);
@@ -135,19 +135,19 @@ TEST(ChooseRoute, SharesByWeight) {
 TEST(ChooseRoute, GivesEverythingToASingleDestinationWhateverItsWeight) {
   snapshot::RouteTable table;
   add_host(table, "h", {route_of("r", {any}, {{7, 0}})});
-  EXPECT_EQ(decide(table, "h", "/", 0).cluster, 7U);
-  EXPECT_EQ(decide(table, "h", "/", UINT64_MAX).cluster, 7U);
+  EXPECT_EQ(decide(table, "h", "/", 0).destination->cluster, 7U);
+  EXPECT_EQ(decide(table, "h", "/", UINT64_MAX).destination->cluster, 7U);
   snapshot::RouteTable none;
   add_host(none, "h", {route_of("r", {any}, {{8, 0}, {9, 0}})});
-  EXPECT_EQ(decide(none, "h", "/", 5).cluster, 8U);
+  EXPECT_EQ(decide(none, "h", "/", 5).destination->cluster, 8U);
 }
 
 TEST(ChooseRoute, SharesByWeightsWhoseSumIsLarge) {
   snapshot::RouteTable table;
   add_host(table, "h", {route_of("r", {any}, {{1, UINT32_MAX}, {2, UINT32_MAX}, {3, UINT32_MAX}})});
-  EXPECT_EQ(decide(table, "h", "/", 0).cluster, 1U);
-  EXPECT_EQ(decide(table, "h", "/", UINT64_MAX / 2).cluster, 2U);
-  EXPECT_EQ(decide(table, "h", "/", UINT64_MAX).cluster, 3U);
+  EXPECT_EQ(decide(table, "h", "/", 0).destination->cluster, 1U);
+  EXPECT_EQ(decide(table, "h", "/", UINT64_MAX / 2).destination->cluster, 2U);
+  EXPECT_EQ(decide(table, "h", "/", UINT64_MAX).destination->cluster, 3U);
 }
 
 }  // namespace

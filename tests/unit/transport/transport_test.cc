@@ -178,6 +178,20 @@ class TransportInWorld {
     static_cast<void>(peer_->take_records());
     return status;
   }
+  void send(size_t size) {
+    transport_->write(as_bytes(std::string(size, 'x')));
+    transport_->flush();
+    EXPECT_TRUE(turn_until([&] { return peer_->heard().size() == size; }));
+    static_cast<void>(peer_->take_heard());
+  }
+  void stream_until_records_are_full() {
+    send(size_t{limits::tls_small_records} * limits::tls_small_record_bytes);
+    static_cast<void>(peer_->take_records());
+  }
+  // Nothing happens for that long.
+  void pass(Duration time) {
+    for (const Instant end = loop_->now() + time; loop_->now() < end;) loop_->turn(end - loop_->now());
+  }
   // Everything that is readable now.
   std::string read_all() {
     std::string text;
@@ -191,6 +205,8 @@ class TransportInWorld {
   Transport& transport() { return *transport_; }
   Peer& peer() { return *peer_; }
   io::Loop& loop() { return *loop_; }
+  // Send operations so far.
+  [[nodiscard]] uint64_t sends() { return world_.kernel().send_count(); }
 
   std::function<void()> act;  // what the owner does when it is told of a change
   unsigned changes = 0;
@@ -451,6 +467,7 @@ TEST(TlsTransport, GathersWhatIsWrittenIntoOneRecordPerFlush) {
 TEST(TlsTransport, FillsARecordBeforeItBeginsTheNext) {
   TransportInWorld world;
   ASSERT_EQ(world.shake_hands(), SessionStatus::ok);
+  world.stream_until_records_are_full();
   const std::string text = random_text(2 * limits::tls_plaintext_bytes + 7232, 1);
   for (size_t at = 0; at < text.size(); at += 1000) world.transport().write(as_bytes(text.substr(at, 1000)));
   world.transport().flush();
@@ -461,10 +478,74 @@ TEST(TlsTransport, FillsARecordBeforeItBeginsTheNext) {
                                  limits::tls_plaintext_bytes + kRecordOverhead, 7232 + kRecordOverhead}));
 }
 
+// What is inside of the records in which that much plaintext comes.
+std::vector<size_t> records_of(TransportInWorld& world, size_t size) {
+  world.send(size);
+  std::vector<size_t> sizes = world.peer().take_records();
+  for (size_t& record : sizes) record -= kRecordOverhead;
+  return sizes;
+}
+
+TEST(TlsTransport, BeginsWithSmallRecordsAndStreamsFullOnes) {
+  TransportInWorld world;
+  ASSERT_EQ(world.shake_hands(), SessionStatus::ok);
+  constexpr size_t kSmall = limits::tls_small_record_bytes;
+  constexpr size_t kFull = limits::tls_plaintext_bytes;
+  EXPECT_EQ(records_of(world, 1000), std::vector{size_t{1000}}) << "a short response is one record";
+  EXPECT_EQ(records_of(world, kSmall), std::vector{kSmall});
+  EXPECT_EQ(records_of(world, 10'000), (std::vector{kSmall, kSmall, 10'000 - 2 * kSmall}));
+
+  std::vector<size_t> expected(limits::tls_small_records - 3, kSmall);
+  const size_t small_ones = expected.size() * kSmall;
+  expected.insert(expected.end(), {kFull - small_ones % kFull, kFull, kFull, 4321});
+  EXPECT_EQ(records_of(world, small_ones + (kFull - small_ones % kFull) + 2 * kFull + 4321), expected);
+  EXPECT_EQ(records_of(world, kFull), std::vector{kFull});
+}
+
+TEST(TlsTransport, HasSmallRecordsAgainAfterItWasSilent) {
+  TransportInWorld world;
+  ASSERT_EQ(world.shake_hands(), SessionStatus::ok);
+  world.stream_until_records_are_full();
+  const std::vector full{limits::tls_plaintext_bytes};
+  for (int i = 0; i < 3; ++i) {
+    world.pass(limits::tls_small_records_after - 100ms);
+    EXPECT_EQ(records_of(world, limits::tls_plaintext_bytes), full) << "it has not been silent for long";
+  }
+  world.pass(limits::tls_small_records_after + 2ms);
+  EXPECT_EQ(records_of(world, limits::tls_plaintext_bytes), std::vector<size_t>(4, limits::tls_small_record_bytes));
+}
+
+TEST(TlsTransport, SendsAllRecordsOfAFlushAtOnce) {
+  sim::Weather weather = sim::fine_weather();
+  weather.socket_buffer_max = 1024 * 1024;
+  TransportInWorld world(1, weather);
+  ASSERT_EQ(world.shake_hands(), SessionStatus::ok);
+  uint64_t before = world.sends();
+  world.send(16'000);
+  EXPECT_EQ(world.sends() - before, 1U) << "4 small records";
+
+  // As much as a stream takes at a time, in pieces as they are received, and again when that has gone.
+  before = world.sends();
+  const std::string piece(limits::receive_buffer_bytes, 'x');
+  size_t left = 256 * 1024;
+  world.act = [&] {
+    while (left > 0 && world.transport().writable_bytes() > 0) {
+      const size_t size = std::min({left, piece.size(), world.transport().writable_bytes()});
+      world.transport().write(as_bytes(piece).first(size));
+      left -= size;
+    }
+    world.transport().flush();
+  };
+  world.act();
+  ASSERT_TRUE(world.turn_until([&] { return world.peer().heard().size() == 256 * 1024; }));
+  EXPECT_EQ(world.sends() - before, 256 * 1024 / limits::write_high_bytes + 1) << "the last one for the overhead";
+}
+
 // Contiguous room is what a writer of heads needs, and a head may be larger than a record.
 TEST(TlsTransport, CutsALargeHeadIntoRecordsAndKeepsItsPlace) {
   TransportInWorld world;
   ASSERT_EQ(world.shake_hands(), SessionStatus::ok);
+  world.stream_until_records_are_full();
   Transport& transport = world.transport();
   const std::string before(100, 'b');
   const std::string head = random_text(50'000, 1);
@@ -489,6 +570,7 @@ TEST(TlsTransport, CutsALargeHeadIntoRecordsAndKeepsItsPlace) {
 TEST(TlsTransport, UsesWhatIsLeftOfARecordToItsLastByte) {
   TransportInWorld world;
   ASSERT_EQ(world.shake_hands(), SessionStatus::ok);
+  world.stream_until_records_are_full();
   const size_t whole = limits::tls_plaintext_bytes;
   for (const size_t size : {whole - 100, whole - 99}) {
     world.transport().write(as_bytes(std::string(100, 'a')));
