@@ -13,6 +13,7 @@
 #include "control/watchdog.h"
 #include "shard/shard_set.h"
 #include "snapshot/cell.h"
+#include "tls/key_log.h"
 #include "tls/private_key.h"
 #include "tls/server_context.h"
 #include "tls/ticket_keys.h"
@@ -21,6 +22,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <span>
@@ -75,6 +77,19 @@ bool is_pending(std::span<const int> signals) {
   sigset_t pending;
   sigpending(&pending);
   return std::ranges::any_of(signals, [&pending](int signal) { return sigismember(&pending, signal) == 1; });
+}
+
+// SSLKEYLOGFILE, as browsers and curl know it.
+Status open_key_log() {
+  const char* path = std::getenv("SSLKEYLOGFILE");
+  if (path == nullptr || *path == '\0') return {};
+#ifdef NDEBUG
+  log::warning("SSLKEYLOGFILE is ignored: only debug builds write the secrets of TLS connections");
+  return {};
+#else
+  log::warning("SSLKEYLOGFILE: whoever can read {} can read the traffic of all TLS connections", path);
+  return tls::open_key_log(path);
+#endif
 }
 
 void log_diagnostics(const config::Diagnostics& diagnostics) {
@@ -143,6 +158,7 @@ class Process {
 Status Process::start() {
   heap::configure();
   if (Status status = tls::initialize(); !status) return status;
+  if (Status status = open_key_log(); !status) return status;
   const uint64_t descriptors = raise_descriptor_limit();
   const Result<tls::RsaBatching> batching = read_rsa_signing(options_.rsa_signing);
   if (!batching) return std::unexpected(batching.error());

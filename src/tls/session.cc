@@ -3,6 +3,7 @@
 #include "base/address.h"
 #include "base/check.h"
 #include "base/limits.h"
+#include "tls/key_log.h"
 #include "tls/session_handshake.h"
 
 #include <wolfssl/options.h>  // before any other header of wolfSSL
@@ -137,6 +138,9 @@ bool Session::start(WOLFSSL_CTX* context, HandshakePool* pool, HandshakeWaiter w
   wolfSSL_SetIOReadCtx(ssl_, this);
   wolfSSL_SetIOWriteCtx(ssl_, this);
   wolfSSL_SetCertCbCtx(ssl_, this);
+#ifndef NDEBUG
+  log_keys_of(ssl_);
+#endif
   if (pool != nullptr && pool->signing.is_served()) handshake_->pool = pool;
   handshake_->waiter = waiter;
   return true;
@@ -159,6 +163,7 @@ Session::~Session() {
 SessionStatus Session::handshake(ConstBytes& input, ByteSink output) {
   CHECK(!handshake_done_);
   if (failed_) return SessionStatus::failed;
+  if (peer_has_closed_) return SessionStatus::closed;
   if (handshake_->is_waiting) return SessionStatus::waiting;
   const Call call(*this, &input, output);
   const size_t available = input.size();
@@ -181,6 +186,7 @@ SessionStatus Session::handshake(ConstBytes& input, ByteSink output) {
 Session::ReadResult Session::read(ConstBytes& input, MutableBytes plaintext, ByteSink output) {
   CHECK(handshake_done_ && !plaintext.empty());
   if (failed_) return {SessionStatus::failed};
+  if (peer_has_closed_) return {SessionStatus::closed};  // wolfSSL has forgotten it when we have closed, too
   const Call call(*this, &input, output);
   const size_t available = input.size();
   const int size = static_cast<int>(std::min<size_t>(plaintext.size(), INT_MAX));
@@ -227,7 +233,7 @@ SessionStatus Session::on_result(int result, size_t consumed) {
       // A flood of key updates or empty records costs the other side nothing and us a key derivation each.
       return fail({fmt::format("the {} sent too many TLS records without any content", noun(peer_)),
                    Alert::unexpected_message});
-    case WOLFSSL_ERROR_ZERO_RETURN: return SessionStatus::closed;
+    case WOLFSSL_ERROR_ZERO_RETURN: peer_has_closed_ = true; return SessionStatus::closed;
     default: return fail(error);  // describe_failure() lists what is expected
   }
 }

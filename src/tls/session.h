@@ -169,6 +169,7 @@ class Session {
   bool resumable_taken_ = false;
   bool refused_ = false;  // the peer's certificate was; the alert has been written and is the last that is
   bool close_sent_ = false;
+  bool peer_has_closed_ = false;
 };
 
 }  // namespace sluice::tls

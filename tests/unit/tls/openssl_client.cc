@@ -35,6 +35,9 @@ void OpensslPeer::make_ssl() {
   SSL_set_bio(ssl_.get(), input_, output_);
   SSL_set_app_data(ssl_.get(), this);
   SSL_set_info_callback(ssl_.get(), on_info);
+  SSL_CTX_set_keylog_callback(context_.get(), [](const SSL* ssl, const char* line) {
+    static_cast<OpensslPeer*>(SSL_get_app_data(ssl))->key_log_.emplace_back(line);
+  });
 }
 
 void OpensslPeer::on_info(const SSL* ssl, int where, int value) {

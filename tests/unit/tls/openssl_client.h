@@ -63,7 +63,11 @@ class OpensslPeer {
   [[nodiscard]] std::vector<OpensslSession> sessions() const;
   // The stapled response; empty: none came.
   [[nodiscard]] std::string ocsp_response() const;
+  // What it would write to SSLKEYLOGFILE.
+  [[nodiscard]] const std::vector<std::string>& key_log() const { return key_log_; }
   [[nodiscard]] int group() const { return static_cast<int>(SSL_get_negotiated_group(ssl_.get())); }
+  // For what there is no function of ours.
+  [[nodiscard]] SSL* get() const { return ssl_.get(); }
 
  protected:
   struct Free {
@@ -88,6 +92,7 @@ class OpensslPeer {
   BIO* output_ = nullptr;
   int received_alert_ = -1;
   std::vector<OpensslSession> sessions_;
+  std::vector<std::string> key_log_;
 };
 
 class OpensslClient : public OpensslPeer {

@@ -360,6 +360,8 @@ TEST(Session, StillWritesAfterTheClientHasClosedItsHalf) {
     connection.client.feed(as_bytes(connection.output.take()));
     EXPECT_EQ(connection.client.read(), "goodbye");
     EXPECT_TRUE(connection.client.got_close_notify());
+    EXPECT_EQ(connection.read_all(), "");
+    EXPECT_EQ(connection.last_status, SessionStatus::closed);  // also when both have closed
   }
 }
 
