@@ -27,15 +27,15 @@ using snapshot::TimePart;
 
 enum class Argument : uint8_t { none, field, time, flag };
 
-// What an operator needs besides the record of the request.
-enum class Needs : uint8_t { nothing, local_address };
-
 struct OperatorSchema {
   std::string_view name;
   Operator op;
   Argument argument = Argument::none;
-  Needs needs = Needs::nothing;
+  snapshot::FormatNeeds needs{};
 };
+
+constexpr snapshot::FormatNeeds local_address{.local_address = true};
+constexpr snapshot::FormatNeeds client_tls{.client_tls = true};
 
 constexpr OperatorSchema operators[] = {
     {"REQ", Operator::request_field, Argument::field},
@@ -61,9 +61,27 @@ constexpr OperatorSchema operators[] = {
     {"DOWNSTREAM_REMOTE_ADDRESS", Operator::downstream_remote_address},
     {"DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", Operator::downstream_remote_ip},
     {"DOWNSTREAM_REMOTE_PORT", Operator::downstream_remote_port},
-    {"DOWNSTREAM_LOCAL_ADDRESS", Operator::downstream_local_address, Argument::none, Needs::local_address},
-    {"DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", Operator::downstream_local_ip, Argument::none, Needs::local_address},
-    {"DOWNSTREAM_LOCAL_PORT", Operator::downstream_local_port, Argument::none, Needs::local_address},
+    {"DOWNSTREAM_LOCAL_ADDRESS", Operator::downstream_local_address, Argument::none, local_address},
+    {"DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", Operator::downstream_local_ip, Argument::none, local_address},
+    {"DOWNSTREAM_LOCAL_PORT", Operator::downstream_local_port, Argument::none, local_address},
+    {"DOWNSTREAM_LOCAL_SUBJECT", Operator::downstream_local_subject, Argument::none, client_tls},
+    {"DOWNSTREAM_LOCAL_URI_SAN", Operator::downstream_local_uri_san, Argument::none, client_tls},
+    {"DOWNSTREAM_LOCAL_DNS_SAN", Operator::downstream_local_dns_san, Argument::none, client_tls},
+    {"DOWNSTREAM_TLS_VERSION", Operator::downstream_tls_version, Argument::none, client_tls},
+    {"DOWNSTREAM_TLS_CIPHER", Operator::downstream_tls_cipher, Argument::none, client_tls},
+    {"DOWNSTREAM_TLS_SESSION_ID", Operator::downstream_tls_session_id},
+    {"DOWNSTREAM_PEER_SUBJECT", Operator::downstream_peer_subject, Argument::none, client_tls},
+    {"DOWNSTREAM_PEER_ISSUER", Operator::downstream_peer_issuer, Argument::none, client_tls},
+    {"DOWNSTREAM_PEER_SERIAL", Operator::downstream_peer_serial, Argument::none, client_tls},
+    {"DOWNSTREAM_PEER_FINGERPRINT_256", Operator::downstream_peer_fingerprint_256, Argument::none, client_tls},
+    {"DOWNSTREAM_PEER_FINGERPRINT_1", Operator::downstream_peer_fingerprint_1, Argument::none, client_tls},
+    {"DOWNSTREAM_PEER_URI_SAN", Operator::downstream_peer_uri_san, Argument::none, client_tls},
+    {"DOWNSTREAM_PEER_DNS_SAN", Operator::downstream_peer_dns_san, Argument::none, client_tls},
+    {"DOWNSTREAM_PEER_IP_SAN", Operator::downstream_peer_ip_san, Argument::none, client_tls},
+    {"DOWNSTREAM_PEER_EMAIL_SAN", Operator::downstream_peer_email_san, Argument::none, client_tls},
+    {"DOWNSTREAM_PEER_CERT", Operator::downstream_peer_cert, Argument::none, client_tls},
+    {"DOWNSTREAM_PEER_CERT_V_START", Operator::downstream_peer_cert_v_start, Argument::time, client_tls},
+    {"DOWNSTREAM_PEER_CERT_V_END", Operator::downstream_peer_cert_v_end, Argument::time, client_tls},
 };
 
 // Of Envoy, and not built.
@@ -83,15 +101,11 @@ constexpr std::string_view planned_operators[] = {
     "DOWNSTREAM_HANDSHAKE_DURATION",
     "DOWNSTREAM_HEADER_BYTES_RECEIVED",
     "DOWNSTREAM_HEADER_BYTES_SENT",
-    "DOWNSTREAM_LOCAL_DNS_SAN",
     "DOWNSTREAM_LOCAL_EMAIL_SAN",
     "DOWNSTREAM_LOCAL_IP_SAN",
     "DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_1",
     "DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_256",
     "DOWNSTREAM_PEER_CHAIN_SERIALS",
-    "DOWNSTREAM_PEER_EMAIL_SAN",
-    "DOWNSTREAM_PEER_FINGERPRINT_1",
-    "DOWNSTREAM_PEER_IP_SAN",
     "DOWNSTREAM_TRANSPORT_FAILURE_REASON",
     "DOWNSTREAM_WIRE_BYTES_RECEIVED",
     "DOWNSTREAM_WIRE_BYTES_SENT",
@@ -357,7 +371,7 @@ bool Compiler::add_operator(std::string_view name, size_t at, std::optional<std:
     return fail(at, fmt::format("%{}% takes no length; REQ and RESP do, as in Envoy", name));
   part.op = schema->op;
   if (!read_argument(*schema, at, argument, part)) return false;
-  format_.needs_local_address = format_.needs_local_address || schema->needs == Needs::local_address;
+  format_.needs |= schema->needs;
   format_.parts.push_back(std::move(part));
   return true;
 }

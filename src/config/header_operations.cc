@@ -109,7 +109,7 @@ std::vector<FieldOperation> FieldCompiler::compile_map(const HeaderOperations& w
       diagnostics_.error(place_in(*value.node, format.error().offset), format.error().message);
       continue;
     }
-    operations_.needs_local_address = operations_.needs_local_address || format->needs_local_address;
+    operations_.needs |= format->needs;
     operations.push_back({lower, std::move(*format)});
   }
   // The order in which fields of different names are set says nothing.
@@ -148,7 +148,7 @@ void append(FieldOperations& first, FieldOperations second) {
   std::ranges::move(second.remove, std::back_inserter(first.remove));
   std::ranges::move(second.set, std::back_inserter(first.set));
   std::ranges::move(second.add, std::back_inserter(first.add));
-  first.needs_local_address = first.needs_local_address || second.needs_local_address;
+  first.needs |= second.needs;
 }
 
 }  // namespace

@@ -121,6 +121,29 @@ FormatValue field_value(const FormatPart& part, const http::HeaderList* fields, 
   return value;
 }
 
+// --- The client's TLS ------------------------------------------------------------------------------
+
+using PeerCertificate = ClientTls::PeerCertificate;
+
+FormatValue tls_value(const RequestRecord& record, Kind kind, const std::string ClientTls::* text) noexcept {
+  return record.client_tls == nullptr ? FormatValue{} : as(kind, record.client_tls->*text);
+}
+
+const PeerCertificate* peer_of(const RequestRecord& record) noexcept {
+  return record.client_tls != nullptr && record.client_tls->peer ? &*record.client_tls->peer : nullptr;
+}
+
+FormatValue peer_value(const RequestRecord& record, Kind kind, const std::string PeerCertificate::* text) noexcept {
+  const PeerCertificate* peer = peer_of(record);
+  return peer == nullptr ? FormatValue{} : as(kind, peer->*text);
+}
+
+FormatValue peer_time(const FormatPart& part, const RequestRecord& record, WallTime PeerCertificate::* time,
+                      FormatRoom room) noexcept {
+  const PeerCertificate* peer = peer_of(record);
+  return peer == nullptr ? FormatValue{} : time_value(part, peer->*time, room);
+}
+
 }  // namespace
 
 // The part up to the second is made once per second and thread.
@@ -179,6 +202,26 @@ FormatValue value_of(const FormatPart& part, const RequestRecord& record, Format
     case Operator::downstream_local_address: return with_port(&record.downstream_local, room);
     case Operator::downstream_local_ip: return without_port(record.downstream_local, room);
     case Operator::downstream_local_port: return number(record.downstream_local.port, room);
+    case Operator::downstream_local_subject: return tls_value(record, Kind::text, &ClientTls::local_subject);
+    case Operator::downstream_local_uri_san: return tls_value(record, Kind::text, &ClientTls::local_uri_sans);
+    case Operator::downstream_local_dns_san: return tls_value(record, Kind::text, &ClientTls::local_dns_sans);
+    case Operator::downstream_tls_version: return tls_value(record, Kind::word, &ClientTls::version);
+    case Operator::downstream_tls_cipher: return tls_value(record, Kind::word, &ClientTls::cipher);
+    case Operator::downstream_tls_session_id: return {};  // sessions are resumed by tickets, which are no IDs
+    case Operator::downstream_peer_subject: return peer_value(record, Kind::text, &PeerCertificate::subject);
+    case Operator::downstream_peer_issuer: return peer_value(record, Kind::text, &PeerCertificate::issuer);
+    case Operator::downstream_peer_serial: return peer_value(record, Kind::word, &PeerCertificate::serial);
+    case Operator::downstream_peer_fingerprint_256:
+      return peer_value(record, Kind::word, &PeerCertificate::fingerprint_256);
+    case Operator::downstream_peer_fingerprint_1:
+      return peer_value(record, Kind::word, &PeerCertificate::fingerprint_1);
+    case Operator::downstream_peer_uri_san: return peer_value(record, Kind::text, &PeerCertificate::uri_sans);
+    case Operator::downstream_peer_dns_san: return peer_value(record, Kind::text, &PeerCertificate::dns_sans);
+    case Operator::downstream_peer_ip_san: return peer_value(record, Kind::text, &PeerCertificate::ip_sans);
+    case Operator::downstream_peer_email_san: return peer_value(record, Kind::text, &PeerCertificate::email_sans);
+    case Operator::downstream_peer_cert: return peer_value(record, Kind::word, &PeerCertificate::url_encoded_pem);
+    case Operator::downstream_peer_cert_v_start: return peer_time(part, record, &PeerCertificate::not_before, room);
+    case Operator::downstream_peer_cert_v_end: return peer_time(part, record, &PeerCertificate::not_after, room);
   }
   UNREACHABLE();
 }

@@ -6,6 +6,7 @@
 #include "base/address.h"
 #include "base/durations.h"
 #include "http/head.h"
+#include "observe/client_tls.h"
 #include "snapshot/snapshot.h"
 
 #include <cstddef>
@@ -79,6 +80,7 @@ struct RequestRecord {
   SocketAddress downstream_remote;
   std::string_view requested_server_name;
   bool is_tls = false;
+  const ClientTls* client_tls = nullptr;  // null: without TLS that we terminate, or not asked for
 };
 
 }  // namespace sluice::observe

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "io/socket.h"
+#include "proxy/client_tls.h"
 #include "proxy/exchange.h"
 #include "proxy/tcp_proxy.h"
 #include "tls/client_hello.h"
@@ -102,6 +103,13 @@ std::string_view ClientConnection::forwarded_certificate() {
         tls::forwarded_certificate(*session->peer_certificate(), session->local_certificate()));
   }
   return *forwarded_certificate_;
+}
+
+const observe::ClientTls* ClientConnection::client_tls() {
+  const tls::Session* session = transport_.session();
+  if (session == nullptr || !session->is_handshake_done()) return nullptr;
+  if (client_tls_ == nullptr) client_tls_ = std::make_unique<const observe::ClientTls>(describe_client_tls(*session));
+  return client_tls_.get();
 }
 
 // --- 1. accepted -----------------------------------------------------------------------------------

@@ -56,6 +56,8 @@ class ClientConnection : public ListNode<ClientConnection> {
   [[nodiscard]] std::string_view server_name() const noexcept { return server_name_; }
   // The element of x-forwarded-client-cert for a client that has shown a certificate; else empty. As long as this.
   [[nodiscard]] std::string_view forwarded_certificate();
+  // For formats; null without TLS that we terminate. As long as this.
+  [[nodiscard]] const observe::ClientTls* client_tls();
   [[nodiscard]] const SocketAddress& peer_address() const noexcept { return peer_address_; }
   [[nodiscard]] SocketAddress local_address() const noexcept;
   // What is known of a connection without HTTP before it has a destination.
@@ -119,7 +121,8 @@ class ClientConnection : public ListNode<ClientConnection> {
   SocketAddress peer_address_;
   std::string server_name_;  // SNI, lower case
   std::unique_ptr<const std::string>
-      forwarded_certificate_;  // from the first request of a client with a certificate on
+      forwarded_certificate_;                             // from the first request of a client with a certificate on
+  std::unique_ptr<const observe::ClientTls> client_tls_;  // from the first format on that needs it
   uint32_t lingered_bytes_ = 0;
   State state_ = State::accepted;
   ListenerKind kind_;

@@ -110,7 +110,7 @@ bool Exchange::apply_request_operations() {
   for (const snapshot::HeaderOperations* operations : header_operations()) {
     if (operations == nullptr) continue;
     if (!operations->request.empty()) {
-      observe::RequestRecord record = make_record(operations->request.needs_local_address);
+      observe::RequestRecord record = make_record(operations->request.needs);
       record.path = http::upstream_target(request_);  // normalised: somebody may decide by it
       if (!apply_operations(operations->request, request_.headers, record)) return false;
     }
@@ -126,7 +126,7 @@ bool Exchange::apply_request_operations() {
 bool Exchange::apply_response_operations(http::HeaderList& fields) {
   for (const snapshot::HeaderOperations* operations : header_operations()) {
     if (operations == nullptr || operations->response.empty()) continue;
-    observe::RequestRecord record = make_record(operations->response.needs_local_address);
+    observe::RequestRecord record = make_record(operations->response.needs);
     record.response_fields = &fields;
     if (!apply_operations(operations->response, fields, record)) return false;
   }
@@ -577,11 +577,11 @@ Duration Exchange::progress_timeout() const noexcept {
 }
 
 void Exchange::write_record() {
-  services_.observer.on_request_end(make_record(services_.observer.access_log.is_enabled()));
+  services_.observer.on_request_end(make_record({.local_address = services_.observer.access_log.is_enabled()}));
 }
 
 // What is known so far.
-observe::RequestRecord Exchange::make_record(bool with_local_address) const noexcept {
+observe::RequestRecord Exchange::make_record(snapshot::FormatNeeds needs) const noexcept {
   const Duration duration = services_.loop.now() - started_at_;
   return {
       .start = services_.loop.wall_now() - duration,
@@ -609,10 +609,11 @@ observe::RequestRecord Exchange::make_record(bool with_local_address) const noex
       .route = decision_.route,
       .upstream_host = upstream_.address(),
       .upstream_local = upstream_.local_address(),
-      .downstream_local = with_local_address ? client_.local_address() : SocketAddress{},
+      .downstream_local = needs.local_address ? client_.local_address() : SocketAddress{},
       .downstream_remote = client_.peer_address(),
       .requested_server_name = client_.server_name(),
       .is_tls = client_.is_tls(),
+      .client_tls = needs.client_tls ? client_.client_tls() : nullptr,
   };
 }
 

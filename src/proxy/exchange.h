@@ -119,7 +119,7 @@ class Exchange {
   [[nodiscard]] bool may_keep_client() const noexcept;
   [[nodiscard]] bool drain_buffered_request_body();
   void write_record();
-  [[nodiscard]] observe::RequestRecord make_record(bool with_local_address) const noexcept;
+  [[nodiscard]] observe::RequestRecord make_record(snapshot::FormatNeeds needs) const noexcept;
   static void on_upstream_change(void* self);
   static void on_timeout(void* self);
 

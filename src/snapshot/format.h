@@ -37,6 +37,24 @@ enum class Operator : uint8_t {
   downstream_local_address,
   downstream_local_ip,
   downstream_local_port,
+  downstream_local_subject,
+  downstream_local_uri_san,
+  downstream_local_dns_san,
+  downstream_tls_version,
+  downstream_tls_cipher,
+  downstream_tls_session_id,
+  downstream_peer_subject,
+  downstream_peer_issuer,
+  downstream_peer_serial,
+  downstream_peer_fingerprint_256,
+  downstream_peer_fingerprint_1,
+  downstream_peer_uri_san,
+  downstream_peer_dns_san,
+  downstream_peer_ip_san,
+  downstream_peer_email_san,
+  downstream_peer_cert,
+  downstream_peer_cert_v_start,
+  downstream_peer_cert_v_end,
 };
 
 // What REQ and RESP name: a field, or what HTTP/2 would have as a pseudo-header field.
@@ -62,10 +80,22 @@ struct FormatPart {
   std::vector<TimePart> time;  // of times; empty: 2026-11-25T10:15:04.123Z
 };
 
+// What is only looked up for formats that say it.
+struct FormatNeeds {
+  bool local_address = false;  // of the client's connection, our side's: a system call
+  bool client_tls = false;     // observe/client_tls.h: the client's certificate is parsed
+
+  FormatNeeds& operator|=(FormatNeeds other) noexcept {
+    local_address |= other.local_address;
+    client_tls |= other.client_tls;
+    return *this;
+  }
+};
+
 struct Format {
   std::string source;  // as it was written
   std::vector<FormatPart> parts;
-  bool needs_local_address = false;  // of the client's connection, our side's: a system call
+  FormatNeeds needs;
 };
 
 // No text of a time is longer; the compiler sees to it.

@@ -17,9 +17,9 @@ struct FieldOperation {
 // In the order in which they are done. All values are evaluated after the removals and before the first change.
 struct FieldOperations {
   std::vector<std::string> remove;
-  std::vector<FieldOperation> set;   // a value that comes out empty takes the field away
-  std::vector<FieldOperation> add;   // an empty one adds nothing
-  bool needs_local_address = false;  // some format does
+  std::vector<FieldOperation> set;  // a value that comes out empty takes the field away
+  std::vector<FieldOperation> add;  // an empty one adds nothing
+  FormatNeeds needs;                // of all formats
 
   [[nodiscard]] bool empty() const noexcept { return remove.empty() && set.empty() && add.empty(); }
 };

@@ -34,7 +34,7 @@ Status check_alpn_names(const std::vector<std::string>& names) {
 }
 
 LocalCertificate describe_own(const ParsedCertificate& certificate) {
-  return {.subject = certificate.subject, .uri = certificate.uris.empty() ? "" : certificate.uris.front()};
+  return {.subject = certificate.subject, .uris = certificate.uris, .dns_names = certificate.dns_names};
 }
 
 }  // namespace sluice::tls

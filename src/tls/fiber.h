@@ -9,8 +9,8 @@
 namespace sluice::tls {
 
 // Stacks, each with a page below it that faults. They are few: only handshakes that wait hold one. What a burst of
-// handshakes has needed is kept while others follow: making and freeing a stack costs as much as the rest of a
-// handshake (faults, and a flush of address translations on every processor of the process).
+// handshakes has needed is kept while others follow: making and freeing a stack costs page faults and flushes of
+// address translations on every processor of the process.
 class FiberStacks {
  public:
   FiberStacks() = default;

@@ -6,23 +6,6 @@ namespace sluice::tls {
 
 namespace {
 
-// What Base64 and the lines of PEM have and a URL has not.
-std::string url_encoded(std::string_view pem) {
-  std::string text;
-  text.reserve(pem.size() + pem.size() / 8);
-  for (const char c : pem) {
-    switch (c) {
-      case '\n': text += "%0A"; break;
-      case ' ': text += "%20"; break;
-      case '+': text += "%2B"; break;
-      case '/': text += "%2F"; break;
-      case '=': text += "%3D"; break;
-      default: text += c;
-    }
-  }
-  return text;
-}
-
 std::string quoted(std::string_view value) {
   std::string text = "\"";
   for (const char c : value) {
@@ -44,13 +27,31 @@ void add(std::string& element, std::string_view name, std::string_view value) {
 
 }  // namespace
 
+// What Base64 and the lines of PEM have and a URL has not.
+std::string url_encoded_pem(const PeerCertificate& certificate) {
+  const std::string pem = certificate.pem();
+  std::string text;
+  text.reserve(pem.size() + pem.size() / 8);
+  for (const char c : pem) {
+    switch (c) {
+      case '\n': text += "%0A"; break;
+      case ' ': text += "%20"; break;
+      case '+': text += "%2B"; break;
+      case '/': text += "%2F"; break;
+      case '=': text += "%3D"; break;
+      default: text += c;
+    }
+  }
+  return text;
+}
+
 std::string forwarded_certificate(const PeerCertificate& client, const LocalCertificate* own) {
   const Result<ParsedCertificate> certificate = client.parsed();
   if (!certificate) return {};
   std::string element;
-  if (own != nullptr && !own->uri.empty()) add(element, "By", own->uri);
+  if (own != nullptr && !own->uris.empty()) add(element, "By", own->uris.front());
   add(element, "Hash", certificate->fingerprint_sha256);
-  element += ";Cert=\"" + url_encoded(client.pem()) + "\"";
+  element += ";Cert=\"" + url_encoded_pem(client) + "\"";
   // RFC 2253 has its own backslashes, which stay as they are; a quote has one already.
   element += ";Subject=\"" + certificate->subject + "\"";
   if (certificate->uris.empty()) add(element, "URI", "");

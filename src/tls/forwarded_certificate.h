@@ -16,4 +16,7 @@ namespace sluice::tls {
 // meaning between elements is quoted. `own` may be null. Empty when there is no memory.
 [[nodiscard]] std::string forwarded_certificate(const PeerCertificate& client, const LocalCertificate* own);
 
+// A certificate as a header field can carry it: PEM with %0A, %20, %2B, %2F and %3D.
+[[nodiscard]] std::string url_encoded_pem(const PeerCertificate& certificate);
+
 }  // namespace sluice::tls

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace sluice::tls {
 
 struct LocalCertificate {
   std::string subject;  // RFC 2253
-  std::string uri;      // the first one of subjectAltName; empty: there is none
+  std::vector<std::string> uris;
+  std::vector<std::string> dns_names;
 };
 
 }  // namespace sluice::tls

@@ -8,6 +8,7 @@
 
 #include <wolfssl/wolfcrypt/asn_public.h>
 #include <wolfssl/wolfcrypt/rsa.h>
+#include <wolfssl/wolfcrypt/sha.h>
 #include <wolfssl/wolfcrypt/sha256.h>
 
 #include <fmt/chrono.h>
@@ -81,6 +82,13 @@ void read_key(const DecodedCert& certificate, ParsedCertificate& parsed) {
   }
 }
 
+std::string sha1_hex(ConstBytes bytes) {
+  std::array<std::byte, WC_SHA_DIGEST_SIZE> digest{};
+  const bool ok = wc_ShaHash(reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<unsigned>(bytes.size()),
+                             reinterpret_cast<unsigned char*>(digest.data())) == 0;
+  return ok ? hex(digest) : std::string();
+}
+
 // 4 or 16 bytes in network order; empty when it is neither.
 std::string ip_text(ConstBytes bytes) {
   SocketAddress address;
@@ -130,6 +138,7 @@ Result<ParsedCertificate> parse_certificate(ConstBytes der) {
   parsed.not_after = certificate->not_after;
   const auto digest = sha256(der);
   parsed.fingerprint_sha256 = hex(std::as_bytes(std::span(digest)));
+  parsed.fingerprint_sha1 = sha1_hex(der);
   return parsed;
 }
 

@@ -27,6 +27,7 @@ struct ParsedCertificate {
   WallTime not_before;
   WallTime not_after;
   std::string fingerprint_sha256;  // hexadecimal
+  std::string fingerprint_sha1;    // for %DOWNSTREAM_PEER_FINGERPRINT_1% only
 };
 
 // Of exactly one certificate. Every text of the result is printable ASCII. The error says what is wrong,

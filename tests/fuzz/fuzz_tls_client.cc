@@ -68,14 +68,6 @@ struct Client {
   }
 };
 
-CheckedSession::Feeding make_feeding(Program& program) {
-  constexpr std::array<size_t, 8> pieces{SIZE_MAX, 1, 5, 100, 1000, 16'384, 4, SIZE_MAX};
-  const uint8_t choice = program.byte();
-  return {.piece_bytes = pieces[choice & 7],
-          .room_bytes = (choice & 8) != 0 ? 10U : 16U * 1024,
-          .leaves_while_waiting = (choice & 0xf0) == 0xf0};
-}
-
 // --- The server ------------------------------------------------------------------------------------
 
 struct Server {
@@ -198,7 +190,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                       .server_name = (kind & 32) != 0   ? "wrong.test"
                                      : (kind & 64) != 0 ? "192.0.2.1"
                                                         : fuzz::kServerName};
-  const CheckedSession::Feeding feeding = make_feeding(program);
+  const CheckedSession::Feeding feeding = CheckedSession::read_feeding(program);
   if ((kind & 1) != 0)
     take_as_it_is(client, feeding, program);
   else

@@ -179,14 +179,6 @@ Client make_client(Program& program, ClientCertificates mode) {
 
 // --- Both ------------------------------------------------------------------------------------------
 
-CheckedSession::Feeding make_feeding(Program& program) {
-  constexpr std::array<size_t, 8> pieces{SIZE_MAX, 1, 5, 100, 1000, 16'384, 4, SIZE_MAX};
-  const uint8_t choice = program.byte();
-  return {.piece_bytes = pieces[choice & 7],
-          .room_bytes = (choice & 8) != 0 ? 10U : 16U * 1024,
-          .leaves_while_waiting = (choice & 0xf0) == 0xf0};
-}
-
 // With a client that nobody has seen: whatever it sends, `program` is.
 void take_as_it_is(Server& server, Program& program) {
   server.receive(program.rest());
@@ -229,7 +221,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Program program(input);
   const uint8_t kind = program.byte();
   const auto mode = static_cast<ClientCertificates>((kind >> 2) % 3);
-  const CheckedSession::Feeding feeding = make_feeding(program);
+  const CheckedSession::Feeding feeding = CheckedSession::read_feeding(program);
   Server server(mode, (kind & 2) != 0, feeding);
   if ((kind & 1) != 0)
     take_as_it_is(server, program);

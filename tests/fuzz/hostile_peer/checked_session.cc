@@ -4,6 +4,7 @@
 #include "base/limits.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 // Of AddressSanitizer; null without it.
@@ -30,6 +31,14 @@ bool is_printable(std::string_view text) {
 }
 
 }  // namespace
+
+CheckedSession::Feeding CheckedSession::read_feeding(Program& program) {
+  constexpr std::array<size_t, 8> pieces{SIZE_MAX, 1, 5, 100, 1000, 16'384, 4, SIZE_MAX};
+  const uint8_t choice = program.byte();
+  return {.piece_bytes = pieces[choice & 7],
+          .room_bytes = (choice & 8) != 0 ? 10U : 16U * 1024,
+          .leaves_while_waiting = (choice & 0xf0) == 0xf0};
+}
 
 // Counts what a call into the session costs.
 class CheckedSession::Call {

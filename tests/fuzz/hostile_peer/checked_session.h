@@ -1,6 +1,7 @@
 // A tls::Session fed as transport/ feeds it, held to what its header promises in every call, whatever it is fed.
 #pragma once
 
+#include "program.h"
 #include "unit/tls/connection.h"
 
 #include "tls/handshake_pool.h"
@@ -22,6 +23,8 @@ class CheckedSession {
     bool leaves_while_waiting = false;
     ptrdiff_t heap_bytes_max = 256 * 1024;  // that its calls may take and keep
   };
+
+  [[nodiscard]] static Feeding read_feeding(Program& program);
 
   explicit CheckedSession(const Feeding& feeding) : feeding_(feeding) {}
   CheckedSession(const CheckedSession&) = delete;

@@ -73,12 +73,33 @@ TEST(FormatCompiler, KnowsEachOperator) {
       {"%DOWNSTREAM_LOCAL_ADDRESS%", Operator::downstream_local_address},
       {"%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%", Operator::downstream_local_ip},
       {"%DOWNSTREAM_LOCAL_PORT%", Operator::downstream_local_port},
+      {"%DOWNSTREAM_LOCAL_SUBJECT%", Operator::downstream_local_subject},
+      {"%DOWNSTREAM_LOCAL_URI_SAN%", Operator::downstream_local_uri_san},
+      {"%DOWNSTREAM_LOCAL_DNS_SAN%", Operator::downstream_local_dns_san},
+      {"%DOWNSTREAM_TLS_VERSION%", Operator::downstream_tls_version},
+      {"%DOWNSTREAM_TLS_CIPHER%", Operator::downstream_tls_cipher},
+      {"%DOWNSTREAM_TLS_SESSION_ID%", Operator::downstream_tls_session_id},
+      {"%DOWNSTREAM_PEER_SUBJECT%", Operator::downstream_peer_subject},
+      {"%DOWNSTREAM_PEER_ISSUER%", Operator::downstream_peer_issuer},
+      {"%DOWNSTREAM_PEER_SERIAL%", Operator::downstream_peer_serial},
+      {"%DOWNSTREAM_PEER_FINGERPRINT_256%", Operator::downstream_peer_fingerprint_256},
+      {"%DOWNSTREAM_PEER_FINGERPRINT_1%", Operator::downstream_peer_fingerprint_1},
+      {"%DOWNSTREAM_PEER_URI_SAN%", Operator::downstream_peer_uri_san},
+      {"%DOWNSTREAM_PEER_DNS_SAN%", Operator::downstream_peer_dns_san},
+      {"%DOWNSTREAM_PEER_IP_SAN%", Operator::downstream_peer_ip_san},
+      {"%DOWNSTREAM_PEER_EMAIL_SAN%", Operator::downstream_peer_email_san},
+      {"%DOWNSTREAM_PEER_CERT%", Operator::downstream_peer_cert},
+      {"%DOWNSTREAM_PEER_CERT_V_START(%Y)%", Operator::downstream_peer_cert_v_start},
+      {"%DOWNSTREAM_PEER_CERT_V_END%", Operator::downstream_peer_cert_v_end},
   };
   for (const auto& [text, op] : known) {
     const Format format = compiled(text);
     ASSERT_EQ(format.parts.size(), 1U) << text;
     EXPECT_EQ(format.parts.front().op, op) << text;
-    EXPECT_EQ(format.needs_local_address, text.starts_with("%DOWNSTREAM_LOCAL_A") || text == "%DOWNSTREAM_LOCAL_PORT%")
+    EXPECT_EQ(format.needs.local_address, text.starts_with("%DOWNSTREAM_LOCAL_A") || text == "%DOWNSTREAM_LOCAL_PORT%")
+        << text;
+    EXPECT_EQ(format.needs.client_tls,
+              op >= Operator::downstream_local_subject && op != Operator::downstream_tls_session_id)
         << text;
   }
 }

@@ -116,6 +116,68 @@ TEST(FormatValue, IsAbsentWhereNothingIsKnown) {
   EXPECT_EQ(evaluate(Operator::protocol, tcp), absent);
 }
 
+ClientTls known_client() {
+  return {.version = "TLSv1.3",
+          .cipher = "TLS_AES_128_GCM_SHA256",
+          .local_subject = "CN=gateway",
+          .local_uri_sans = "spiffe://a/gateway",
+          .local_dns_sans = "a.example,b.example",
+          .peer = ClientTls::PeerCertificate{.subject = "O=Example,CN=client",
+                                             .issuer = "CN=ca",
+                                             .serial = "1000",
+                                             .fingerprint_256 = "ab01",
+                                             .fingerprint_1 = "cd02",
+                                             .uri_sans = "spiffe://a/b,https://c",
+                                             .dns_sans = "d.example",
+                                             .ip_sans = "192.0.2.7",
+                                             .email_sans = "e@example.com",
+                                             .url_encoded_pem = "-----BEGIN%20",
+                                             .not_before = WallTime(std::chrono::seconds(1'000'000'000)),
+                                             .not_after = WallTime(std::chrono::seconds(2'000'000'000))}};
+}
+
+constexpr std::pair<Operator, std::string_view> own_side[] = {
+    {Operator::downstream_tls_version, "TLSv1.3"},
+    {Operator::downstream_tls_cipher, "TLS_AES_128_GCM_SHA256"},
+    {Operator::downstream_local_subject, "CN=gateway"},
+    {Operator::downstream_local_uri_san, "spiffe://a/gateway"},
+    {Operator::downstream_local_dns_san, "a.example,b.example"},
+};
+
+constexpr std::pair<Operator, std::string_view> of_the_client[] = {
+    {Operator::downstream_peer_subject, "O=Example,CN=client"},
+    {Operator::downstream_peer_issuer, "CN=ca"},
+    {Operator::downstream_peer_serial, "1000"},
+    {Operator::downstream_peer_fingerprint_256, "ab01"},
+    {Operator::downstream_peer_fingerprint_1, "cd02"},
+    {Operator::downstream_peer_uri_san, "spiffe://a/b,https://c"},
+    {Operator::downstream_peer_dns_san, "d.example"},
+    {Operator::downstream_peer_ip_san, "192.0.2.7"},
+    {Operator::downstream_peer_email_san, "e@example.com"},
+    {Operator::downstream_peer_cert, "-----BEGIN%20"},
+    {Operator::downstream_peer_cert_v_start, "2001-09-09T01:46:40.000Z"},
+    {Operator::downstream_peer_cert_v_end, "2033-05-18T03:33:20.000Z"},
+};
+
+TEST(FormatValue, IsWhatTheClientsTlsSays) {
+  Sample sample;
+  ClientTls client = known_client();
+  sample.record.client_tls = &client;
+  for (const auto& [op, text] : own_side) EXPECT_EQ(evaluate(op, sample.record).text, text);
+  for (const auto& [op, text] : of_the_client) EXPECT_EQ(evaluate(op, sample.record).text, text);
+  FormatPart year{.op = Operator::downstream_peer_cert_v_end};
+  year.time.push_back({.conversion = 'Y', .digits = 0, .literal = {}});
+  EXPECT_EQ(evaluate(year, sample.record), (Value{Kind::text, "2033"}));
+  EXPECT_EQ(evaluate(Operator::downstream_tls_session_id, sample.record), absent);
+
+  client.peer.reset();
+  for (const auto& [op, text] : own_side) EXPECT_EQ(evaluate(op, sample.record).text, text);
+  for (const auto& [op, text] : of_the_client) EXPECT_EQ(evaluate(op, sample.record), absent) << text;
+  sample.record.client_tls = nullptr;
+  for (const auto& [op, text] : own_side) EXPECT_EQ(evaluate(op, sample.record), absent) << text;
+  for (const auto& [op, text] : of_the_client) EXPECT_EQ(evaluate(op, sample.record), absent) << text;
+}
+
 TEST(FormatValue, OfAFieldIsTheFirstOfThatName) {
   Sample sample;
   const auto of_request = [&](FieldReference field, FieldReference alternative = {}, uint32_t bytes_max = 0) {

@@ -37,7 +37,7 @@ TEST(ForwardedCertificate, HasEnvoysFieldsInEnvoysOrder) {
           .issue({.subject = {{"CN", "client"}, {"O", "Example"}},
                   .alternative_names = "URI:spiffe://cluster.local/a,URI:https://b.test/c,DNS:a.test,DNS:b.test"})
           .certificate;
-  const LocalCertificate own{.subject = "CN=gateway", .uri = "spiffe://cluster.local/gateway"};
+  const LocalCertificate own{.subject = "CN=gateway", .uris = {"spiffe://cluster.local/gateway"}, .dns_names = {}};
   EXPECT_EQ(without_pem(forwarded_certificate(certificate_of(pem), &own)),
             "By=spiffe://cluster.local/gateway;Hash=" + hash_of(pem) +
                 ";Cert;Subject=\"O=Example,CN=client\";URI=spiffe://cluster.local/a;URI=https://b.test/c"
@@ -48,7 +48,7 @@ TEST(ForwardedCertificate, SaysThatThereIsNoUri) {
   const std::string pem = authority().issue({}).certificate;
   const std::string expected = "Hash=" + hash_of(pem) + ";Cert;Subject=\"CN=client\";URI=";
   EXPECT_EQ(without_pem(forwarded_certificate(certificate_of(pem), nullptr)), expected);
-  const LocalCertificate own{.subject = "CN=gateway", .uri = ""};
+  const LocalCertificate own{.subject = "CN=gateway", .uris = {}, .dns_names = {}};
   EXPECT_EQ(without_pem(forwarded_certificate(certificate_of(pem), &own)), expected);
 }
 

@@ -105,6 +105,7 @@ TEST_P(ClientCertificate, OfTheRightCaIsAcceptedAndCanBeReadExactly) {
   std::string hex;
   for (const uint8_t byte : test::certificate_hash(pem.certificate)) hex += fmt::format("{:02x}", byte);
   EXPECT_EQ(parsed->fingerprint_sha256, hex);
+  EXPECT_EQ(parsed->fingerprint_sha1.size(), 40U);
   EXPECT_EQ(parsed->not_after - parsed->not_before, std::chrono::hours(25));
   expect_echo(connection);
 }
@@ -249,7 +250,7 @@ TEST(LocalCertificate, IsKnownToTheSession) {
   Connection connection(test::five_suites(), {}, pem);
   ASSERT_NE(connection.session->local_certificate(), nullptr);
   EXPECT_EQ(connection.session->local_certificate()->subject, "O=Kyma,CN=gateway");
-  EXPECT_EQ(connection.session->local_certificate()->uri, "spiffe://x/y");
+  EXPECT_EQ(connection.session->local_certificate()->uris.front(), "spiffe://x/y");
 }
 
 // --- What cannot be loaded -------------------------------------------------------------------------
