@@ -5,17 +5,13 @@
 
 #include "base/counters.h"
 #include "observe/request_record.h"
+#include "snapshot/access_log_format.h"
 
 #include <atomic>
 #include <cstddef>
 #include <string>
 
 namespace sluice::observe {
-
-// Appends Istio's default text format (Istio 1.9 and later), one line with its newline. Texts of
-// clients are escaped so that a line is always one line: quotes and backslashes as \" and \\, control
-// characters and bytes beyond ASCII as \xHH, a space outside of quotes as "_". Absent values are "-".
-void format_default_line(const RequestRecord& record, std::string& out);
 
 class AccessLogBuffer {
  public:
@@ -25,6 +21,11 @@ class AccessLogBuffer {
   // Control plane, before the shard starts or while it runs. The first time it takes the ring's memory.
   void set_enabled(bool enabled);
   [[nodiscard]] bool is_enabled() const noexcept { return enabled_.load(std::memory_order_relaxed); }
+
+  // Shard only: with each snapshot that it adopts. Null: the default. Must live until the next call.
+  void set_format(const snapshot::AccessLogFormat* format) noexcept { format_ = format; }
+  // Shard only: what a record must have for a line; nothing while it is off.
+  [[nodiscard]] snapshot::FormatNeeds needs() const noexcept;
 
   // Shard only. Drops and counts the line when the buffer is full.
   void write_line(const RequestRecord& record) noexcept;
@@ -38,8 +39,9 @@ class AccessLogBuffer {
   struct Ring;
 
   std::atomic<bool> enabled_{false};
-  std::atomic<Ring*> ring_{nullptr};  // owned; set once, by the first set_enabled(true)
-  std::string line_;                  // the shard's, kept from line to line
+  std::atomic<Ring*> ring_{nullptr};                   // owned; set once, by the first set_enabled(true)
+  const snapshot::AccessLogFormat* format_ = nullptr;  // the shard's
+  std::string line_;                                   // the shard's, kept from line to line
   Counter dropped_;
 };
 

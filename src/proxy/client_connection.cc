@@ -83,7 +83,7 @@ const snapshot::RouteTable* ClientConnection::routes_in(const AdoptedSnapshot& s
   return listener == nullptr ? nullptr : &snapshot.tables.route_tables[listener->route_table];
 }
 
-observe::RequestRecord ClientConnection::connection_record() const noexcept {
+observe::RequestRecord ClientConnection::connection_record() {
   observe::RequestRecord record;
   record.is_tcp = true;
   record.duration = services_.loop.now() - accepted_at_;
@@ -91,7 +91,9 @@ observe::RequestRecord ClientConnection::connection_record() const noexcept {
   record.downstream_remote = peer_address_;
   record.requested_server_name = server_name_;
   record.is_tls = is_tls();
-  if (services_.observer.access_log.is_enabled()) record.downstream_local = local_address();
+  const snapshot::FormatNeeds needs = services_.observer.access_log.needs();
+  if (needs.local_address) record.downstream_local = local_address();
+  if (needs.client_tls) record.client_tls = client_tls();
   return record;
 }
 

@@ -61,7 +61,7 @@ class ClientConnection : public ListNode<ClientConnection> {
   [[nodiscard]] const SocketAddress& peer_address() const noexcept { return peer_address_; }
   [[nodiscard]] SocketAddress local_address() const noexcept;
   // What is known of a connection without HTTP before it has a destination.
-  [[nodiscard]] observe::RequestRecord connection_record() const noexcept;
+  [[nodiscard]] observe::RequestRecord connection_record();
 
  private:
   static void on_stream_change(void* self);

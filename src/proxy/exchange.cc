@@ -576,9 +576,7 @@ Duration Exchange::progress_timeout() const noexcept {
   return tunnel_ ? limits::tunnel_idle_timeout : limits::body_progress_timeout;
 }
 
-void Exchange::write_record() {
-  services_.observer.on_request_end(make_record({.local_address = services_.observer.access_log.is_enabled()}));
-}
+void Exchange::write_record() { services_.observer.on_request_end(make_record(services_.observer.access_log.needs())); }
 
 // What is known so far.
 observe::RequestRecord Exchange::make_record(snapshot::FormatNeeds needs) const noexcept {

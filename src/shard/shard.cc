@@ -112,6 +112,7 @@ void Shard::turn_until_stopped() {
   stop_everything();
   while (services_->client_connections.count() > 0 || !closing_listeners_.empty() || !mailbox_->is_idle())
     loop_->turn(kTurnWaitMax);
+  observer_.access_log.set_format(nullptr);
   services_->snapshots.clear();  // and with the tables, the idle upstream connections
   while (services_->upstreams.connection_count() > 0) loop_->turn(kTurnWaitMax);
 }
@@ -160,6 +161,7 @@ void Shard::adopt_snapshot() {
   const snapshot::Snapshot* newest = cell_.current();
   if (newest != nullptr && newest->version != services_->snapshots.current_version()) {
     services_->snapshots.adopt(*newest);
+    observer_.access_log.set_format(newest->access_log_format ? &*newest->access_log_format : nullptr);
     take_given_listeners();
     follow_listeners(*newest);
   }

@@ -6,6 +6,7 @@
 #include "base/address.h"
 #include "base/durations.h"
 #include "base/source_place.h"
+#include "snapshot/access_log_format.h"
 #include "snapshot/header_operations.h"
 #include "snapshot/host_map.h"
 
@@ -230,6 +231,7 @@ struct Snapshot {
   std::vector<Cluster> clusters;
   std::vector<HeaderOperations> header_operations;
   std::vector<CertificateSummary> certificates;
+  std::optional<AccessLogFormat> access_log_format;  // none: Istio's default text
 };
 
 }  // namespace sluice::snapshot

@@ -1,6 +1,7 @@
 #include "observe/access_log.h"
 
 #include "base/limits.h"
+#include "observe/access_log_line.h"
 
 #include <gtest/gtest.h>
 
@@ -50,128 +51,8 @@ struct Sample {
 
 std::string line_of(const RequestRecord& record) {
   std::string line;
-  format_default_line(record, line);
+  EXPECT_TRUE(write_access_log_line(nullptr, record, line));
   return line;
-}
-
-TEST(AccessLogLine, IsIstiosDefaultFormat) {
-  EXPECT_EQ(line_of(Sample().record),
-            "[2026-11-25T10:15:04.123Z] \"GET /headers?x=1 HTTP/1.1\" 200 - via_upstream - \"-\" 5 1234 12 11 "
-            "\"192.0.2.1\" \"curl/7.88.1\" \"0b3a5a52-8f5c-4f3e-9c3f-0a9a4a3d2f10\" \"httpbin.local.kyma.dev\" "
-            "\"10.0.0.7:8000\" outbound|8000||httpbin.default.svc.cluster.local 10.0.0.1:40000 [::1]:443 "
-            "192.0.2.1:55555 httpbin.local.kyma.dev default\n");
-}
-
-TEST(AccessLogLine, HasADashForWhatIsAbsent) {
-  RequestRecord record;
-  record.start = kStart;
-  record.flags.set(ResponseFlag::downstream_protocol_error);
-  record.status = 400;
-  EXPECT_EQ(line_of(record),
-            "[2026-11-25T10:15:04.123Z] \"- - HTTP/1.1\" 400 DPE - - \"-\" 0 0 0 - \"-\" \"-\" \"-\" \"-\" \"-\" - - "
-            "0.0.0.0:0 0.0.0.0:0 - -\n");
-}
-
-TEST(AccessLogLine, HasNeitherMethodNorProtocolNorCodeForAConnectionWithoutHttp) {
-  const Sample sample;
-  RequestRecord record;
-  record.is_tcp = true;
-  record.start = kStart;
-  record.duration = std::chrono::seconds(2);
-  record.flags.set(ResponseFlag::upstream_connection_failure);
-  record.flags.set(ResponseFlag::upstream_retry_limit_exceeded);
-  record.details = "upstream_connection_failure";
-  record.upstream_failure_reason = "connection_timeout";
-  record.bytes_received = 100;
-  record.bytes_sent = 2000;
-  record.cluster = &sample.cluster;
-  record.upstream_host = &sample.upstream;
-  record.downstream_local = *SocketAddress::parse("192.0.2.2:5432");
-  record.downstream_remote = *SocketAddress::parse("192.0.2.1:55555");
-  record.requested_server_name = "db.local.kyma.dev";
-  EXPECT_EQ(
-      line_of(record),
-      "[2026-11-25T10:15:04.123Z] \"- - -\" 0 UF,URX upstream_connection_failure - \"connection_timeout\" 100 2000 "
-      "2000 - \"-\" \"-\" \"-\" \"-\" \"10.0.0.7:8000\" outbound|8000||httpbin.default.svc.cluster.local - "
-      "192.0.2.2:5432 192.0.2.1:55555 db.local.kyma.dev -\n");
-}
-
-TEST(AccessLogLine, IsAppendedToWhatIsThere) {
-  std::string out = "before";
-  format_default_line(Sample().record, out);
-  EXPECT_TRUE(out.starts_with("before[2026-11-25T10:15:04.123Z] "));
-  EXPECT_TRUE(out.ends_with(" default\n"));
-}
-
-TEST(AccessLogLine, TellsTheTimeOfEveryRequestAcrossSecondsAndDays) {
-  Sample sample;
-  const auto stamp_at = [&sample](int64_t milliseconds) {
-    sample.record.start = WallTime(std::chrono::milliseconds(milliseconds));
-    return line_of(sample.record).substr(0, 26);
-  };
-  EXPECT_EQ(stamp_at(1'795'601'704'999), "[2026-11-25T10:15:04.999Z]");
-  EXPECT_EQ(stamp_at(1'795'601'705'000), "[2026-11-25T10:15:05.000Z]");
-  EXPECT_EQ(stamp_at(1'795'601'704'007), "[2026-11-25T10:15:04.007Z]") << "also back in time";
-  EXPECT_EQ(stamp_at(1'798'761'599'999), "[2026-12-31T23:59:59.999Z]");
-  EXPECT_EQ(stamp_at(0), "[1970-01-01T00:00:00.000Z]");
-  EXPECT_EQ(stamp_at(-1), "[1970-01-01T00:00:00.000Z]") << "a clock before the epoch";
-}
-
-// A client's text must neither end the line, nor close a quote, nor move a terminal's cursor.
-TEST(AccessLogLine, StaysOneLineWhateverAClientSends) {
-  Sample sample;
-  std::string every;
-  for (int c = 0; c < 256; ++c) every += static_cast<char>(c);
-  sample.record.path = sample.record.user_agent = sample.record.authority = sample.record.forwarded_for = every;
-  sample.record.method = sample.record.request_id = sample.record.details = every;
-  sample.record.requested_server_name = every;
-  const std::string line = line_of(sample.record);
-  for (const char c : line.substr(0, line.size() - 1)) ASSERT_TRUE(c >= 0x20 && c < 0x7f) << static_cast<int>(c);
-  EXPECT_EQ(line.back(), '\n');
-
-  sample.record.user_agent = "a\"b\\c\nd\x9b\xc3\xbc";
-  EXPECT_NE(line_of(sample.record).find(R"("a\"b\\c\x0ad\x9b\xc3\xbc")"), std::string::npos);
-}
-
-// Texts are looked at eight bytes at a time: every byte, in every place of such a word and after it.
-TEST(AccessLogLine, EscapesEveryByteInEveryPlace) {
-  Sample sample;
-  for (unsigned c = 0; c < 256; ++c) {
-    for (size_t place = 0; place < 12; ++place) {
-      std::string text = "abcdefgh~ !}";
-      text[place] = static_cast<char>(c);
-      std::string expected;
-      for (const char each : text) {
-        char escaped[8];
-        const auto byte = static_cast<unsigned char>(each);
-        std::snprintf(escaped, sizeof escaped,
-                      byte < 0x20 || byte > 0x7e    ? "\\x%02x"
-                      : each == '"' || each == '\\' ? "\\%c"
-                                                    : "%c",
-                      byte);
-        expected += escaped;
-      }
-      sample.record.user_agent = text;
-      ASSERT_NE(line_of(sample.record).find(" \"" + expected + "\" "), std::string::npos) << c << " at " << place;
-    }
-  }
-}
-
-TEST(AccessLogLine, KeepsItsColumnsWhenAWordHasSpaces) {
-  Sample sample;
-  sample.record.details = "upstream reset before headers";
-  sample.record.requested_server_name = "a b";
-  EXPECT_NE(line_of(sample.record).find(" upstream_reset_before_headers - "), std::string::npos);
-  EXPECT_TRUE(line_of(sample.record).ends_with(" a_b default\n"));
-}
-
-TEST(AccessLogLine, HoldsTheLongestTexts) {
-  Sample sample;
-  const std::string path(limits::target_bytes_max, '\x01');
-  const std::string agent(limits::head_bytes_max, '\xff');
-  sample.record.path = path;
-  sample.record.user_agent = agent;
-  EXPECT_GT(line_of(sample.record).size(), 4 * (path.size() + agent.size()));
 }
 
 TEST(AccessLogBuffer, KeepsNothingUntilItIsEnabled) {
@@ -248,6 +129,32 @@ TEST(AccessLogBuffer, LosesNoByteBetweenTwoThreads) {
   }
   EXPECT_EQ(lines + buffer.dropped_count(), static_cast<uint64_t>(kLines));
   EXPECT_GT(lines, 0U);
+}
+
+TEST(AccessLogBuffer, WritesTheFormatThatItWasGiven) {
+  AccessLogBuffer buffer;
+  EXPECT_FALSE(buffer.needs().local_address) << "off";
+  buffer.set_enabled(true);
+  EXPECT_TRUE(buffer.needs().local_address) << "the default";
+  snapshot::AccessLogFormat format;
+  format.values.push_back({.before = {}, .format = {}});
+  format.values.back().format.parts.push_back({.op = snapshot::Operator::request_field,
+                                               .text = {},
+                                               .field = {snapshot::FieldReference::Kind::method, {}},
+                                               .alternative = {},
+                                               .bytes_max = 0,
+                                               .time = {}});
+  format.end = "\n";
+  format.needs.client_tls = true;
+  buffer.set_format(&format);
+  EXPECT_TRUE(buffer.needs().client_tls && !buffer.needs().local_address);
+  const Sample sample;
+  buffer.write_line(sample.record);
+  buffer.set_format(nullptr);
+  buffer.write_line(sample.record);
+  std::string out;
+  buffer.drain(out);
+  EXPECT_EQ(out, "GET\n" + line_of(sample.record));
 }
 
 }  // namespace
