@@ -135,7 +135,8 @@ class Upstream:
         except (OSError, message.Truncated):
             pass  # the gateway may end a connection at any time; tests that mind look at what arrived
         except Exception as failure:  # pylint: disable=broad-except
-            self.failures.append(failure)
+            if not self._stopping:  # stop() takes sockets away under the scripts
+                self.failures.append(failure)
         finally:
             if not peer.closed:
                 peer.close()
