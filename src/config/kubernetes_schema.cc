@@ -94,7 +94,7 @@ constexpr std::string_view core_versions[] = {"v1"};
 constexpr KindSchema kinds[] = {
     document_kind<&Model::services>("Service", "", core_versions, "a service of the cluster"),
     document_kind<&Model::secrets>("Secret", "", core_versions, "certificates and keys"),
-    document_kind<&Model::config_maps>("ConfigMap", "", core_versions, "CA certificates"),
+    document_kind<&Model::config_maps>("ConfigMap", "", core_versions, "CA certificates, and MeshConfig"),
 };
 
 }  // namespace

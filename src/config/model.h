@@ -1,12 +1,13 @@
 // The documents as typed values: what was written, not yet what it means. Texts and places point into the
 // nodes that were read (Documents owns them), which outlive the model. Which field of a document goes to
-// which member, and what the field means, stands in istio_schema.cc and kubernetes_schema.cc.
+// which member, and what the field means, stands in istio_schema.cc, kubernetes_schema.cc and mesh_schema.cc.
 #pragma once
 
 #include "config/schema.h"
 
 #include <cstddef>
 #include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -347,10 +348,58 @@ struct Secret : Document {
   static const ObjectSchema schema;
 };
 
-// Read for CA certificates only.
+// Read for CA certificates, and for MeshConfig.
 struct ConfigMap : Document {
   TextMap data;
   TextMap binary_data;  // base64
+  static const ObjectSchema schema;
+};
+
+// --- MeshConfig, which is inside of a ConfigMap ------------------------------------------------------
+
+struct Topology {
+  const Node* node = nullptr;
+  Number num_trusted_proxies;
+  Text forward_client_cert_details;
+  static const ObjectSchema schema;
+};
+
+struct ZipkinTracer {
+  const Node* node = nullptr;
+  static const ObjectSchema schema;
+};
+
+struct Tracing {
+  const Node* node = nullptr;
+  ZipkinTracer zipkin;
+  static const ObjectSchema schema;
+};
+
+struct ProxyConfig {
+  const Node* node = nullptr;
+  Topology gateway_topology;
+  Tracing tracing;
+  static const ObjectSchema schema;
+};
+
+struct DefaultProviders {
+  const Node* node = nullptr;
+  static const ObjectSchema schema;
+};
+
+struct PathNormalization {
+  const Node* node = nullptr;
+  Text normalization;
+  static const ObjectSchema schema;
+};
+
+struct MeshConfig {
+  const Node* node = nullptr;  // null: there is none
+  ProxyConfig default_config;
+  DefaultProviders default_providers;
+  PathNormalization path_normalization;
+  Text access_log_format;
+  Text access_log_encoding;
   static const ObjectSchema schema;
 };
 
@@ -365,7 +414,9 @@ struct Model {
   std::deque<Service> services;
   std::deque<Secret> secrets;
   std::deque<ConfigMap> config_maps;
-  bool is_complete = true;  // false: something could not be read, so nothing can be called missing
+  MeshConfig mesh;
+  std::unique_ptr<const Node> mesh_document;  // what the texts and places of `mesh` point into
+  bool is_complete = true;                    // false: something could not be read, so nothing can be called missing
 };
 
 // --- Lines of the tables of kinds -------------------------------------------------------------------

@@ -1,6 +1,7 @@
 #include "config/read_model.h"
 
 #include "config/host_name.h"
+#include "config/mesh_config.h"
 #include "config/schema.h"
 #include "config/wording.h"
 
@@ -203,7 +204,9 @@ Model read_model(const std::deque<Node>& documents, Diagnostics& diagnostics) {
   ModelReader reader(diagnostics);
   for (const Node& document : documents) reader.read_document(document);
   reader.report_skipped();
-  return reader.take_model();
+  Model model = reader.take_model();
+  read_mesh_config(model, diagnostics);
+  return model;
 }
 
 }  // namespace sluice::config

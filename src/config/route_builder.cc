@@ -175,11 +175,14 @@ void RouteBuilder::add_redirects() {
   }
 }
 
+// A host that redirects has routes for what came over https to a proxy in front that is believed.
 void RouteBuilder::finish_tables() {
+  const bool trusts_proxies = snapshot_.topology.num_trusted_proxies > 0;
   for (size_t table = 0; table < snapshot_.route_tables.size(); ++table) {
     std::vector<snapshot::VirtualHost>& virtual_hosts = snapshot_.route_tables[table].virtual_hosts;
     for (size_t i = 0; i < virtual_hosts.size(); ++i) {
-      if (!virtual_hosts[i].https_redirect) finish_virtual_host(virtual_hosts[i], host_routes_[table][i]);
+      if (!virtual_hosts[i].https_redirect || trusts_proxies)
+        finish_virtual_host(virtual_hosts[i], host_routes_[table][i]);
     }
   }
 }

@@ -50,6 +50,14 @@ std::string not_this(const Node& node) {
   return node.kind == Node::Kind::scalar ? "not " + in_quotes(node.text) : fmt::format("not {}", what_it_is(node));
 }
 
+// A value of a planned field that changes nothing.
+bool is_accepted(const Node& value, const FieldSchema& field) {
+  if (value.kind == Node::Kind::list)
+    return std::ranges::all_of(value.items, [&](const Node& item) { return is_accepted(item, field); });
+  return value.kind == Node::Kind::scalar &&
+         std::ranges::find(field.accepted, std::string_view(value.text)) != field.accepted.end();
+}
+
 std::vector<std::string_view> names_of(std::span<const FieldSchema> fields) {
   std::vector<std::string_view> names;
   for (const FieldSchema& field : fields) names.push_back(field.name);
@@ -106,7 +114,7 @@ void Reader::read_field(const Node& node, size_t index, void* object, const Obje
   }
   if (value.is_null()) return;  // as in Kubernetes: not given
   enter(field->name);
-  if (field->support == Support::planned) {
+  if (field->support == Support::planned && !is_accepted(value, *field)) {
     diagnostics_.error(node.place_of_key(index),
                        fmt::format("{} is not supported yet by this version of sluice ({})", path(), field->doc));
   }

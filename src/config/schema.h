@@ -2,9 +2,9 @@
 // whether this version of sluice acts on it, and into which member of the model it is read; reading,
 // validation and documentation all come from it.
 //
-// A model object (model.h) has a member `static const ObjectSchema schema`; istio_schema.cc and
-// kubernetes_schema.cc hold the tables, made with field(), choice(), protocol(), number(), no_effect() and
-// planned().
+// A model object (model.h) has a member `static const ObjectSchema schema`; istio_schema.cc,
+// kubernetes_schema.cc and mesh_schema.cc hold the tables, made with field(), choice(), protocol(), number(),
+// no_effect() and planned().
 #pragma once
 
 #include "base/durations.h"
@@ -85,11 +85,12 @@ struct FieldSchema {
   Support support = Support::built;
   bool is_required = false;
   Shape shape = Shape::single;
-  std::string_view type;                 // "string", "Server"; empty exactly when `read` is null
-  const ObjectSchema* object = nullptr;  // of a field whose type is an object
-  std::span<const Choice> choices;       // not empty: the values that a string may have
-  bool ignores_case = false;             // of the choices
-  uint32_t min = 0;                      // of a number
+  std::string_view type;                       // "string", "Server"; empty exactly when `read` is null
+  const ObjectSchema* object = nullptr;        // of a field whose type is an object
+  std::span<const Choice> choices;             // not empty: the values that a string may have
+  bool ignores_case = false;                   // of the choices
+  std::span<const std::string_view> accepted;  // of a planned field: what is done anyway is no error
+  uint32_t min = 0;                            // of a number
   uint32_t max = std::numeric_limits<int32_t>::max();
   void (*read)(Reader& reader, const Node& node, void* object, const FieldSchema& field) = nullptr;
 };
@@ -278,8 +279,10 @@ constexpr FieldSchema no_effect(std::string_view name, std::string_view doc) {
   return {.name = name, .doc = doc, .support = Support::no_effect};
 }
 
-constexpr FieldSchema planned(std::string_view name, std::string_view doc) {
-  return {.name = name, .doc = doc, .support = Support::planned};
+// `accepted`: values that ask for what sluice does anyway. An empty list asks for nothing, in every field.
+constexpr FieldSchema planned(std::string_view name, std::string_view doc,
+                              std::span<const std::string_view> accepted = {}) {
+  return {.name = name, .doc = doc, .support = Support::planned, .accepted = accepted};
 }
 
 }  // namespace sluice::config

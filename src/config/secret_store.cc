@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "config/base64.h"
+#include "config/mesh_config.h"
 #include "config/visibility.h"
 #include "config/wording.h"
 
@@ -169,20 +170,16 @@ void SecretStore::report_unused_config_maps() {
   const ConfigMap* first = nullptr;
   size_t count = 0;
   for (const ConfigMap& map : model_.config_maps) {
-    if (map.is_broken || used_config_maps_.contains(&map)) continue;
+    if (map.is_broken || used_config_maps_.contains(&map) || is_mesh_config_map(map)) continue;
     if (first == nullptr) first = &map;
     ++count;
-    const bool is_mesh = map.name() == "istio" && map.name_space() == gateway_namespace;
-    if (!is_mesh || !value_of(map, "mesh")) continue;
-    diagnostics_.warning(map.place(), fmt::format("the MeshConfig of {} is not supported yet by this version of "
-                                                  "sluice: it has no effect",
-                                                  map.title()));
   }
   if (first == nullptr) return;
   const std::string others = count == 1 ? "" : fmt::format(" ({} ConfigMaps, this is the first)", count);
-  diagnostics_.info(first->place(), fmt::format("{} is not used: sluice takes only CA certificates from ConfigMaps, "
-                                                "those that caCertCredentialName names{}",
-                                                first->title(), others));
+  diagnostics_.info(first->place(),
+                    fmt::format("{} is not used: sluice takes only CA certificates from ConfigMaps, "
+                                "those that caCertCredentialName names, and MeshConfig, from {}/istio{}",
+                                first->title(), gateway_namespace, others));
 }
 
 // --- Certificates ----------------------------------------------------------------------------------

@@ -213,9 +213,15 @@ std::string snapshot_hash(const snapshot::Snapshot& snapshot) {
         digests_of(listener.tls_servers, [&](const snapshot::TlsServer& server) { return digest_of(server, tables); }));
     return hasher.digest();
   };
-  const Digest digest =
-      Hasher().add_set(digests_of(snapshot.listeners, digest_of_listener)).add_set(referred.clusters).digest();
-  return to_text(digest);
+  Hasher hasher;
+  hasher.add_set(digests_of(snapshot.listeners, digest_of_listener)).add_set(referred.clusters);
+  hasher.add(snapshot.topology.num_trusted_proxies).add(static_cast<unsigned>(snapshot.topology.forward_client_cert));
+  if (snapshot.access_log_format) {
+    hasher.add(static_cast<unsigned>(snapshot.access_log_format->encoding));
+    for (const auto& [before, format] : snapshot.access_log_format->values) hasher.add(before).add(format.source);
+    hasher.add(snapshot.access_log_format->end);
+  }
+  return to_text(hasher.digest());
 }
 
 }  // namespace sluice::config

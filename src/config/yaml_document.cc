@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <memory>
 #include <numeric>
@@ -61,6 +62,20 @@ SourcePlace place_of_offset(const SourceText& source, size_t offset) {
   const size_t line = 1 + static_cast<size_t>(std::ranges::count(before, '\n'));
   const size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
   return {source.name, static_cast<unsigned>(line), static_cast<unsigned>(offset - line_start + 1)};
+}
+
+size_t spaces_before(std::string_view line) noexcept { return std::min(line.find_first_not_of(' '), line.size()); }
+
+// The columns that a block's lines have in the file and not in the text: what its first line with something
+// in it lost. `written` begins with the block's first line.
+size_t block_indent(std::string_view written, std::string_view text) noexcept {
+  while (text.starts_with('\n') && written.contains('\n')) {
+    text.remove_prefix(1);
+    written.remove_prefix(written.find('\n') + 1);
+  }
+  const size_t before_written = spaces_before(written);
+  const size_t before_text = spaces_before(text);
+  return before_written > before_text ? before_written - before_text : 0;
 }
 
 struct Extent {
@@ -231,7 +246,13 @@ bool TreeBuilder::read_scalar(Node& node) {
   const bool is_text = tag != nullptr && (tag_name == "!" || tag_name.ends_with(":str"));
   node.kind = Node::Kind::scalar;
   node.is_plain = !is_text && (token == nullptr || fy_token_scalar_style(token) == FYSS_PLAIN);
-  return read_text(token, node.text);
+  if (!read_text(token, node.text)) return false;
+  if (token != nullptr && fy_token_scalar_style(token) == FYSS_LITERAL) {
+    const size_t start = std::min(fy_token_start_mark(token)->input_pos, input_.size());
+    const size_t indent = block_indent(input_.substr(start), node.text);
+    node.block_indent = static_cast<uint16_t>(std::min(indent, size_t{std::numeric_limits<uint16_t>::max()}));
+  }
+  return true;
 }
 
 // Faults of libfyaml 0.7.12 are kept out: it misreads two escaped quotes in a row ('it''''s') and leaks

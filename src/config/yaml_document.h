@@ -28,8 +28,10 @@ struct Node {
 
   Kind kind = Kind::scalar;
   bool is_plain = false;  // a scalar without quotes: may mean a number, a boolean or null
-  uint32_t line = 0;      // from 1
-  uint32_t column = 0;    // from 1
+  // Of a literal block (|): the columns before its text, whose first line is `line`. 0: any other style.
+  uint16_t block_indent = 0;
+  uint32_t line = 0;    // from 1
+  uint32_t column = 0;  // from 1
   const std::string* file = nullptr;
   std::string text;         // scalar
   std::vector<Node> items;  // list: the items; mapping: the values

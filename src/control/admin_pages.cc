@@ -70,6 +70,22 @@ std::string_view text_of(snapshot::ClientCertificates certificates) {
   return "unknown";
 }
 
+std::string_view text_of(snapshot::ForwardClientCert details) {
+  switch (details) {
+    case snapshot::ForwardClientCert::sanitize: return "SANITIZE";
+    case snapshot::ForwardClientCert::forward_only: return "FORWARD_ONLY";
+    case snapshot::ForwardClientCert::append_forward: return "APPEND_FORWARD";
+    case snapshot::ForwardClientCert::sanitize_set: return "SANITIZE_SET";
+    case snapshot::ForwardClientCert::always_forward_only: return "ALWAYS_FORWARD_ONLY";
+  }
+  return "unknown";
+}
+
+Json topology_json(const snapshot::GatewayTopology& topology) {
+  return {{"numTrustedProxies", topology.num_trusted_proxies},
+          {"forwardClientCertDetails", text_of(topology.forward_client_cert)}};
+}
+
 Json certificate_json(const snapshot::CertificateSummary& certificate) {
   return {{"secret", certificate.secret_name},
           {"subject", certificate.subject},
@@ -229,9 +245,13 @@ Json snapshot_json(const snapshot::Snapshot& snapshot) {
   for (const snapshot::RouteTable& table : snapshot.route_tables) tables.push_back(route_table_json(table, snapshot));
   Json clusters = Json::array();
   for (const snapshot::Cluster& cluster : snapshot.clusters) clusters.push_back(cluster_json(cluster));
-  return {{"version", snapshot.version},       {"hash", snapshot.hash},
-          {"listeners", std::move(listeners)}, {"routeTables", std::move(tables)},
-          {"clusters", std::move(clusters)},   {"certificates", certificates_of(snapshot)}};
+  return {{"version", snapshot.version},
+          {"hash", snapshot.hash},
+          {"listeners", std::move(listeners)},
+          {"routeTables", std::move(tables)},
+          {"clusters", std::move(clusters)},
+          {"certificates", certificates_of(snapshot)},
+          {"gatewayTopology", topology_json(snapshot.topology)}};
 }
 
 Json reloads_json(const ReloadHistory& reloads) {

@@ -3,6 +3,7 @@
 // arena, valid until it is reset. One owner, one thread.
 #pragma once
 
+#include "base/address.h"
 #include "base/arena.h"
 
 #include <cstdint>
@@ -87,6 +88,9 @@ struct RequestHead {
   bool wants_upgrade = false;     // Connection: upgrade with an Upgrade field, HTTP/1.1, no body
   std::string_view upgrade;       // the Upgrade field: "websocket"
   std::string_view request_id;    // what hygiene set as x-request-id; empty before
+  // Whom the request is from: the peer, or what trusted proxies say; then the port is 0. Nothing before hygiene.
+  std::optional<SocketAddress> client;
+  bool is_https = false;  // so x-forwarded-proto says, which hygiene set
 };
 
 struct ResponseHead {

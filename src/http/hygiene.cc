@@ -11,7 +11,7 @@
 #include <array>
 #include <charconv>
 #include <chrono>
-#include <cstring>
+#include <optional>
 
 namespace sluice::http {
 
@@ -87,23 +87,81 @@ std::string_view write_ip(const SocketAddress& address, char (&text)[INET6_ADDRS
   return {text, size};
 }
 
-// Every x-forwarded-for of the request and the peer, joined by "," as Envoy does. .data() is nullptr when
-// the arena is full.
-std::string_view write_forwarded_for(const HeaderList& headers, std::string_view peer) noexcept {
-  size_t size = peer.size();
+struct Joined {
+  std::string_view text;
+  bool is_complete;  // false: the arena is full
+};
+
+// Every field of this kind and `last`, without empty ones, joined by "," as Envoy does.
+Joined join_fields(const HeaderList& headers, KnownField kind, std::string_view last) noexcept {
+  size_t size = 0;
   for (const auto& [name, value] : headers) {
-    if (known_field(name) == KnownField::x_forwarded_for && !value.empty()) size += value.size() + 1;
+    if (known_field(name) == kind && !value.empty()) size += value.size() + 1;
   }
+  size += last.empty() ? 0 : last.size() + 1;
+  if (size == 0) return {{}, true};
   auto* text = static_cast<char*>(headers.arena().allocate(size, 1));
-  if (text == nullptr) return {};
+  if (text == nullptr) return {{}, false};
   char* end = text;
-  for (const auto& [name, value] : headers) {
-    if (known_field(name) != KnownField::x_forwarded_for || value.empty()) continue;
+  const auto append = [&end](std::string_view value) {
     end = std::ranges::copy(value, end).out;
     *end++ = ',';
+  };
+  for (const auto& [name, value] : headers) {
+    if (known_field(name) == kind && !value.empty()) append(value);
   }
-  std::memcpy(end, peer.data(), peer.size());
-  return {text, size};
+  if (!last.empty()) append(last);
+  return {{text, size - 1}, true};
+}
+
+std::string_view without_spaces(std::string_view text) noexcept {
+  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
+  while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
+  return text;
+}
+
+// An IPv4 or IPv6 literal, without port, brackets and zone, as Envoy reads the entries of x-forwarded-for.
+// Without std::string: this runs per request.
+std::optional<SocketAddress> read_ip(std::string_view text) noexcept {
+  char terminated[INET6_ADDRSTRLEN];
+  if (text.empty() || text.size() >= sizeof terminated || text.contains('\0')) return std::nullopt;
+  *std::ranges::copy(text, terminated).out = '\0';
+  SocketAddress address;
+  if (inet_pton(AF_INET, terminated, address.ip.data()) == 1) return address;
+  address = {.family = SocketAddress::Family::ipv6};
+  if (inet_pton(AF_INET6, terminated, address.ip.data()) == 1) return address;
+  return std::nullopt;
+}
+
+// The entry of `forwarded_for` with `skipped` entries behind it; empty ones count.
+std::optional<SocketAddress> entry_from_right(std::string_view forwarded_for, uint32_t skipped) noexcept {
+  for (; skipped > 0; --skipped) {
+    const size_t comma = forwarded_for.rfind(',');
+    if (comma == std::string_view::npos) return std::nullopt;
+    forwarded_for = forwarded_for.substr(0, comma);
+  }
+  return read_ip(without_spaces(forwarded_for.substr(forwarded_for.rfind(',') + 1)));  // npos + 1 is 0
+}
+
+// `forwarded_for` ends with the peer, which is the entry that nobody has to be trusted for.
+SocketAddress trusted_client(std::string_view forwarded_for, const ForwardingFacts& facts) noexcept {
+  if (facts.trusted_proxies == 0) return facts.peer;
+  return entry_from_right(forwarded_for, facts.trusted_proxies).value_or(facts.peer);
+}
+
+// What trusted proxies say of the scheme, if it is one; else whether the client's connection to us is TLS.
+bool is_https(const HeaderList& headers, const ForwardingFacts& facts) noexcept {
+  if (facts.trusted_proxies == 0 || headers.count("x-forwarded-proto") != 1) return facts.is_tls;
+  const std::string_view scheme = *headers.find("x-forwarded-proto");
+  return scheme == "https" || (scheme != "http" && facts.is_tls);
+}
+
+// The peer stands at the end of `forwarded_for` already. .data() is nullptr when the arena is full.
+std::string_view write_client(const SocketAddress& client, const SocketAddress& peer, std::string_view forwarded_for,
+                              std::string_view peer_text, Arena& arena) noexcept {
+  if (client == peer) return forwarded_for.substr(forwarded_for.size() - peer_text.size());
+  char text[INET6_ADDRSTRLEN];
+  return arena.copy(write_ip(client, text));
 }
 
 // RFC 9562 5.4: version 4, variant 10. .data() is nullptr when the arena is full.
@@ -143,17 +201,26 @@ Prepared prepare_request(RequestHead& head, const ForwardingFacts& facts) noexce
 
   char peer_text[INET6_ADDRSTRLEN];
   const std::string_view peer = write_ip(facts.peer, peer_text);
-  const std::string_view forwarded_for = write_forwarded_for(headers, peer);
+  const Joined forwarded_for = join_fields(headers, KnownField::x_forwarded_for, peer);
+  if (!forwarded_for.is_complete) return Prepared::too_large;
+  head.client = trusted_client(forwarded_for.text, facts);
+  head.is_https = is_https(headers, facts);
+  const std::string_view client_address = write_client(*head.client, facts.peer, forwarded_for.text, peer, arena);
+  const Joined client_certificates =
+      facts.keeps_client_certificates
+          ? join_fields(headers, KnownField::x_forwarded_client_cert, facts.client_certificate)
+          : Joined{facts.client_certificate, true};
   const std::string_view id = write_request_id(facts.request_id, arena);
-  if (forwarded_for.data() == nullptr || id.data() == nullptr) return Prepared::too_large;
+  if (client_address.data() == nullptr || !client_certificates.is_complete || id.data() == nullptr)
+    return Prepared::too_large;
 
   remove_request_fields(headers);
   const bool is_complete =
-      (headers.find("host") || headers.add("host", head.authority)) && headers.add("x-forwarded-for", forwarded_for) &&
-      headers.add("x-forwarded-proto", facts.is_tls ? "https" : "http") && headers.add("x-request-id", id) &&
-      headers.add("x-envoy-external-address", forwarded_for.substr(forwarded_for.size() - peer.size())) &&
-      headers.add("x-envoy-attempt-count", "1") &&
-      (facts.client_certificate.empty() || headers.add("x-forwarded-client-cert", facts.client_certificate));
+      (headers.find("host") || headers.add("host", head.authority)) &&
+      headers.add("x-forwarded-for", forwarded_for.text) &&
+      headers.add("x-forwarded-proto", head.is_https ? "https" : "http") && headers.add("x-request-id", id) &&
+      headers.add("x-envoy-external-address", client_address) && headers.add("x-envoy-attempt-count", "1") &&
+      (client_certificates.text.empty() || headers.add("x-forwarded-client-cert", client_certificates.text));
   if (!is_complete) return Prepared::too_large;
   head.request_id = id;
   return Prepared::ok;

@@ -17,8 +17,12 @@ struct ForwardingFacts {
   SocketAddress peer;        // of the client's connection
   bool is_tls = false;       // of the client's connection
   uint64_t request_id[2]{};  // 128 random bits, shaped into a version 4 UUID (RFC 9562 5.4)
-  // What x-forwarded-client-cert says of the client; empty: it has shown no certificate. Outlives the head.
+  // Our element of x-forwarded-client-cert; empty: none. Outlives the head.
   std::string_view client_certificate;
+  bool keeps_client_certificates = false;  // the elements of x-forwarded-client-cert that came
+  // Envoy's xff_num_trusted_hops: how many proxies in front are believed what they say in x-forwarded-for and
+  // x-forwarded-proto. 0: none.
+  uint32_t trusted_proxies = 0;
 };
 
 enum class Prepared : uint8_t {
@@ -29,11 +33,14 @@ enum class Prepared : uint8_t {
 
 // From the client to the upstream: removes connection, keep-alive, proxy-connection, te (but
 // "trailers"), transfer-encoding, content-length, upgrade, expect, trailer, fields named by Connection
-// (but not host), every x-envoy-* and x-forwarded-client-cert, which is set anew for a client with a
-// certificate (Istio's SANITIZE_SET); normalises the path (http/path.h) into
-// path; appends the peer to x-forwarded-for; sets x-forwarded-proto, x-request-id,
-// x-envoy-external-address; x-envoy-attempt-count: 1; host when there is none (HTTP/1.0).
+// (but not host) and every x-envoy-*; normalises the path (http/path.h) into path; appends the peer to
+// x-forwarded-for, and our element to what is kept of x-forwarded-client-cert; sets x-forwarded-proto,
+// x-request-id, x-envoy-external-address; x-envoy-attempt-count: 1; host when there is none (HTTP/1.0).
 // A malformed x-forwarded-for is kept as text.
+//
+// With N trusted proxies the client is the Nth address from the right of the x-forwarded-for that came; when there
+// are fewer, or it is no address, the client is the peer (Envoy's use_remote_address). An x-forwarded-proto that
+// came stays when it is http or https.
 [[nodiscard]] Prepared prepare_request(RequestHead& head, const ForwardingFacts& facts) noexcept;
 
 // The target that goes upstream: path and query, "*", or the authority of a CONNECT. A view of

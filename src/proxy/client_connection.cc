@@ -97,9 +97,14 @@ observe::RequestRecord ClientConnection::connection_record() {
   return record;
 }
 
-std::string_view ClientConnection::forwarded_certificate() {
+bool ClientConnection::has_certificate() const noexcept {
   const tls::Session* session = transport_.session();
-  if (session == nullptr || session->peer_certificate() == nullptr) return {};
+  return session != nullptr && session->peer_certificate() != nullptr;
+}
+
+std::string_view ClientConnection::forwarded_certificate() {
+  if (!has_certificate()) return {};
+  const tls::Session* session = transport_.session();
   if (forwarded_certificate_ == nullptr) {
     forwarded_certificate_ = std::make_unique<const std::string>(
         tls::forwarded_certificate(*session->peer_certificate(), session->local_certificate()));

@@ -54,6 +54,8 @@ class ClientConnection : public ListNode<ClientConnection> {
   // Encrypted by the client, whether we decrypt it or not.
   [[nodiscard]] bool is_tls() const noexcept { return kind_ == ListenerKind::tls; }
   [[nodiscard]] std::string_view server_name() const noexcept { return server_name_; }
+  // Whether the client has shown a certificate, which was verified.
+  [[nodiscard]] bool has_certificate() const noexcept;
   // The element of x-forwarded-client-cert for a client that has shown a certificate; else empty. As long as this.
   [[nodiscard]] std::string_view forwarded_certificate();
   // For formats; null without TLS that we terminate. As long as this.

@@ -66,10 +66,14 @@ Exchange::Outcome Exchange::on_request_head() {
     return reply_locally(405, "connect_not_enabled", "CONNECT is not enabled on this listener\n");
 
   const uint64_t random = services_.random.next();
-  const http::ForwardingFacts facts{.peer = client_.peer_address(),
-                                    .is_tls = client_.is_tls(),
-                                    .request_id = {services_.random.next(), services_.random.next()},
-                                    .client_certificate = client_.forwarded_certificate()};
+  const snapshot::GatewayTopology& topology = snapshot_->tables.topology;
+  const http::ForwardingFacts facts{
+      .peer = client_.peer_address(),
+      .is_tls = client_.is_tls(),
+      .request_id = {services_.random.next(), services_.random.next()},
+      .client_certificate = topology.tells_client_cert() ? client_.forwarded_certificate() : std::string_view{},
+      .keeps_client_certificates = topology.keeps_client_certs(client_.has_certificate()),
+      .trusted_proxies = topology.num_trusted_proxies};
   switch (http::prepare_request(request_, facts)) {
     case http::Prepared::ok: break;
     case http::Prepared::too_large:
@@ -608,7 +612,7 @@ observe::RequestRecord Exchange::make_record(snapshot::FormatNeeds needs) const 
       .upstream_host = upstream_.address(),
       .upstream_local = upstream_.local_address(),
       .downstream_local = needs.local_address ? client_.local_address() : SocketAddress{},
-      .downstream_remote = client_.peer_address(),
+      .downstream_remote = request_.client.value_or(client_.peer_address()),
       .requested_server_name = client_.server_name(),
       .is_tls = client_.is_tls(),
       .client_tls = needs.client_tls ? client_.client_tls() : nullptr,

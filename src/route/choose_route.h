@@ -22,7 +22,7 @@ struct Decision {
   const snapshot::VirtualHost* virtual_host = nullptr;         // null: the host is not known
 };
 
-// `random` (any 64 bits) chooses among weighted destinations. Uses head.host and head.path.
+// `random` (any 64 bits) chooses among weighted destinations. Uses head.host, head.path and head.is_https.
 [[nodiscard]] Decision choose_route(const snapshot::RouteTable& table, const http::RequestHead& head,
                                     uint64_t random) noexcept;
 

@@ -7,6 +7,7 @@
 #include "base/durations.h"
 #include "base/source_place.h"
 #include "snapshot/access_log_format.h"
+#include "snapshot/gateway_topology.h"
 #include "snapshot/header_operations.h"
 #include "snapshot/host_map.h"
 
@@ -135,9 +136,10 @@ struct TcpRoute {
 };
 
 struct VirtualHost {
-  std::string pattern;          // as written: "httpbin.local.kyma.dev", "*.local.kyma.dev", "*"
-  bool https_redirect = false;  // 301 to https for every path; the routes are ignored
-  std::vector<Route> routes;    // first match wins
+  std::string pattern;  // as written: "httpbin.local.kyma.dev", "*.local.kyma.dev", "*"
+  // 301 to https for every path; the routes are for what came to a trusted proxy in front by https.
+  bool https_redirect = false;
+  std::vector<Route> routes;  // first match wins
   SourcePlace place;
 };
 
@@ -232,6 +234,7 @@ struct Snapshot {
   std::vector<HeaderOperations> header_operations;
   std::vector<CertificateSummary> certificates;
   std::optional<AccessLogFormat> access_log_format;  // none: Istio's default text
+  GatewayTopology topology;
 };
 
 }  // namespace sluice::snapshot

@@ -49,9 +49,8 @@ std::string serialised(Request& request) {
   return out.text();
 }
 
-void check_that_upstream_reads_the_same(std::string_view text) {
+void check_that_upstream_reads_the_same(std::string_view text, const http::ForwardingFacts& facts) {
   Request request(text);
-  const http::ForwardingFacts facts{.peer = {.ip = {192, 0, 2, 1}}, .is_tls = true};
   if (http::prepare_request(request.head, facts) != http::Prepared::ok) return;
   Request again(serialised(request));
   switch (again.reading.error) {
@@ -82,6 +81,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   const HttpReading whole = test::read_request(text);
   CHECK(are_alike(whole, test::read_request(text, test::byte_by_byte())));
   CHECK(are_alike(whole, test::read_request(text, test::at_random(size))));
-  if (whole.is_accepted) check_that_upstream_reads_the_same(text);
+  if (!whole.is_accepted) return 0;
+  const SocketAddress peer{.ip = {192, 0, 2, 1}, .port = 1};
+  check_that_upstream_reads_the_same(text, {.peer = peer, .is_tls = true});
+  check_that_upstream_reads_the_same(
+      text, {.peer = peer, .client_certificate = "Hash=1", .keeps_client_certificates = true, .trusted_proxies = 2});
   return 0;
 }

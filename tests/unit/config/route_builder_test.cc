@@ -116,6 +116,26 @@ TEST(Redirect, TakesTheRoutesOfVirtualServicesOfItsServer) {
             "a.example.com(redirect) *.example.com(redirect)");
 }
 
+TEST(Redirect, KeepsTheRoutesForWhatTrustedProxiesCallHttps) {
+  const std::string documents = gateway("gw", http_server("[a.example.com]", ", tls: {httpsRedirect: true}")) +
+                                virtual_service("a",
+                                                "hosts: [a.example.com], gateways: [gw], http: [{route: [{destination: "
+                                                "{host: app.example}}]}]") +
+                                std::string(app_entry);
+  const auto routes_with = [&](std::string_view proxies) {
+    const Loaded loaded =
+        load_document(documents +
+                      "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata: {mesh: "
+                      "'defaultConfig: {gatewayTopology: {numTrustedProxies: " +
+                      std::string(proxies) + "}}'}\n");
+    const snapshot::VirtualHost& host = loaded.snapshot->route_tables.at(0).virtual_hosts.at(0);
+    EXPECT_TRUE(host.https_redirect);
+    return host.routes.size();
+  };
+  EXPECT_EQ(routes_with("0"), 0u);
+  EXPECT_EQ(routes_with("1"), 1u);
+}
+
 TEST(Redirect, WinsOverAServerWithoutForTheSameHost) {
   const std::string plain = gateway("plain", http_server("[a.example.com]"));
   const std::string redirecting =

@@ -49,6 +49,7 @@ TEST(Schema, EveryFieldHasADocLineATypeAndOneName) {
     EXPECT_EQ(kind.support == Support::built, kind.object != nullptr);
     if (kind.object != nullptr) check_object(*kind.object, seen);
   }
+  check_object(MeshConfig::schema, seen);
   EXPECT_GE(seen.size(), 20u) << "the walk reaches nested objects";
 }
 

@@ -1,10 +1,13 @@
 #include "http/hygiene.h"
 
 #include "base/limits.h"
+#include "snapshot/gateway_topology.h"
 #include "support/http_reading.h"
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <limits>
 #include <memory>
 #include <regex>
 
@@ -66,6 +69,147 @@ TEST(RequestHygiene, TellsOnlyOfACertificateThatWasShownToUs) {
   EXPECT_EQ(prepare_request(request.head, facts), Prepared::ok);
   EXPECT_EQ(test::fields_text(request.head.headers),
             "host: a\n" + std::string(added) + "x-forwarded-client-cert: Hash=01;Subject=\"CN=client\";URI=\n");
+}
+
+// The mode of MeshConfig, whether the client has shown a certificate, and what came: what the upstream is told.
+TEST(RequestHygiene, ForwardsClientCertificatesAsTheModeSays) {
+  using snapshot::ForwardClientCert;
+  constexpr std::string_view ours = "Hash=01;URI=", one = "X-Forwarded-Client-Cert: a\r\n",
+                             two = "X-Forwarded-Client-Cert: a\r\nAccept: x\r\nx-forwarded-client-cert: b,c\r\n",
+                             empty = "X-Forwarded-Client-Cert:\r\n";
+  struct {
+    ForwardClientCert mode;
+    bool is_mutual;
+    std::string_view without, with_empty, with_one, with_two;  // "": no field
+  } cases[] = {
+      {ForwardClientCert::sanitize, false, "", "", "", ""},
+      {ForwardClientCert::sanitize, true, "", "", "", ""},
+      {ForwardClientCert::forward_only, false, "", "", "", ""},
+      {ForwardClientCert::forward_only, true, "", "", "a", "a,b,c"},
+      {ForwardClientCert::append_forward, false, "", "", "", ""},
+      {ForwardClientCert::append_forward, true, "Hash=01;URI=", "Hash=01;URI=", "a,Hash=01;URI=", "a,b,c,Hash=01;URI="},
+      {ForwardClientCert::sanitize_set, false, "", "", "", ""},
+      {ForwardClientCert::sanitize_set, true, "Hash=01;URI=", "Hash=01;URI=", "Hash=01;URI=", "Hash=01;URI="},
+      {ForwardClientCert::always_forward_only, false, "", "", "a", "a,b,c"},
+      {ForwardClientCert::always_forward_only, true, "", "", "a", "a,b,c"},
+  };
+  for (const auto& each : cases) {
+    const snapshot::GatewayTopology topology{.forward_client_cert = each.mode};
+    ForwardingFacts facts = facts_of();
+    if (each.is_mutual && topology.tells_client_cert()) facts.client_certificate = ours;
+    facts.keeps_client_certificates = topology.keeps_client_certs(each.is_mutual);
+    const auto told = [&](std::string_view lines) {
+      Request request(with_lines(lines));
+      EXPECT_EQ(prepare_request(request.head, facts), Prepared::ok);
+      EXPECT_LE(request.head.headers.count("x-forwarded-client-cert"), 1u);
+      return std::string(request.head.headers.find("x-forwarded-client-cert").value_or(""));
+    };
+    SCOPED_TRACE(fmt::format("mode {} mutual {}", static_cast<int>(each.mode), each.is_mutual));
+    EXPECT_EQ(told(""), each.without);
+    EXPECT_EQ(told(empty), each.with_empty);
+    EXPECT_EQ(told(one), each.with_one);
+    EXPECT_EQ(told(two), each.with_two);
+  }
+}
+
+TEST(RequestHygiene, DoesNotLetConnectionRemoveWhatProxiesSay) {
+  Request request(
+      with_lines("Connection: x-forwarded-client-cert, x-forwarded-proto\r\nX-Forwarded-Client-Cert: a\r\n"
+                 "X-Forwarded-Proto: https\r\n"));
+  ForwardingFacts facts = facts_of("192.0.2.7", false);
+  facts.keeps_client_certificates = true;
+  facts.trusted_proxies = 1;
+  ASSERT_EQ(prepare_request(request.head, facts), Prepared::ok);
+  EXPECT_EQ(request.head.headers.find("x-forwarded-client-cert"), "a");
+  EXPECT_EQ(request.head.headers.find("x-forwarded-proto"), "https");
+}
+
+TEST(RequestHygiene, RefusesClientCertificatesBeyondTheBoundOfAHead) {
+  Request request(with_lines("X-Forwarded-Client-Cert: a\r\n"));
+  const std::string element(limits::exchange_arena_bytes_max, 'x');
+  ForwardingFacts facts = facts_of();
+  facts.client_certificate = element;
+  facts.keeps_client_certificates = true;
+  EXPECT_EQ(prepare_request(request.head, facts), Prepared::too_large);
+}
+
+// x-forwarded-for as it came from 192.0.2.7, and whom the request is from with 0, 1, 2 and 3 trusted proxies.
+TEST(RequestHygiene, TakesTheClientFromTrustedProxies) {
+  constexpr std::string_view peer = "192.0.2.7";
+  struct {
+    std::string_view lines;
+    std::array<std::string_view, 4> clients;
+  } cases[] = {
+      {"", {peer, peer, peer, peer}},
+      {"X-Forwarded-For: 10.0.0.1\r\n", {peer, "10.0.0.1", peer, peer}},
+      {"X-Forwarded-For: 10.0.0.3,10.0.0.2 ,\t10.0.0.1\r\n", {peer, "10.0.0.1", "10.0.0.2", "10.0.0.3"}},
+      {"X-Forwarded-For: 10.0.0.4, 10.0.0.3, 10.0.0.2, 10.0.0.1\r\n", {peer, "10.0.0.1", "10.0.0.2", "10.0.0.3"}},
+      {"X-Forwarded-For: 10.0.0.2\r\nX-Forwarded-For: 10.0.0.1\r\n", {peer, "10.0.0.1", "10.0.0.2", peer}},
+      {"X-Forwarded-For: 2001:DB8:0::1, ::1\r\n", {peer, "::1", "2001:db8::1", peer}},
+      {"X-Forwarded-For: 10.0.0.2, unknown\r\n", {peer, peer, "10.0.0.2", peer}},
+      {"X-Forwarded-For: 10.0.0.2,\r\n", {peer, peer, "10.0.0.2", peer}},
+      {"X-Forwarded-For: ,,\r\n", {peer, peer, peer, peer}},
+      {"X-Forwarded-For: 10.0.0.3:80, [::1], 10.0.0.256\r\n", {peer, peer, peer, peer}},
+      {"X-Forwarded-For: 10.1, 010.0.0.1, fe80::1%eth0\r\n", {peer, peer, peer, peer}},
+      {"X-Forwarded-For: 10.0.0.1 10.0.0.2\r\n", {peer, peer, peer, peer}},
+      {"X-Forwarded-For: 1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc:dddd\r\n",
+       {peer, peer, peer, peer}},
+  };
+  for (const auto& each : cases) {
+    for (uint32_t proxies = 0; proxies < each.clients.size(); ++proxies) {
+      SCOPED_TRACE(fmt::format("{} proxies: {}", proxies, each.lines));
+      Request request(with_lines(each.lines));
+      ForwardingFacts facts = facts_of(peer);
+      facts.trusted_proxies = proxies;
+      ASSERT_EQ(prepare_request(request.head, facts), Prepared::ok);
+      EXPECT_EQ(request.head.headers.find("x-envoy-external-address"), each.clients[proxies]);
+      EXPECT_EQ(request.head.headers.count("x-envoy-external-address"), 1u);
+      ASSERT_TRUE(request.head.client);
+      EXPECT_EQ(request.head.client->ip_text(), each.clients[proxies]);
+      EXPECT_EQ(request.head.client->port, each.clients[proxies] == peer ? 1234 : 0);
+      EXPECT_TRUE(request.head.headers.find("x-forwarded-for")->ends_with(peer)) << "the peer is appended in any case";
+    }
+  }
+}
+
+TEST(RequestHygiene, TrustsMoreProxiesThanAnyHeadCanName) {
+  Request request(with_lines("X-Forwarded-For: 10.0.0.1\r\n"));
+  ForwardingFacts facts = facts_of();
+  facts.trusted_proxies = std::numeric_limits<uint32_t>::max();
+  ASSERT_EQ(prepare_request(request.head, facts), Prepared::ok);
+  EXPECT_EQ(request.head.client, facts.peer);
+}
+
+TEST(RequestHygiene, KeepsTheSchemeThatTrustedProxiesSay) {
+  struct {
+    std::string_view lines;
+    uint32_t proxies;
+    bool is_tls;
+    std::string_view expected;
+  } cases[] = {
+      {"X-Forwarded-Proto: https\r\n", 0, false, "http"},
+      {"X-Forwarded-Proto: http\r\n", 0, true, "https"},
+      {"X-Forwarded-Proto: https\r\n", 1, false, "https"},
+      {"X-Forwarded-Proto: http\r\n", 1, true, "http"},
+      {"X-Forwarded-Proto: http\r\n", 2, false, "http"},
+      {"", 1, true, "https"},
+      {"", 1, false, "http"},
+      {"X-Forwarded-Proto:\r\n", 1, true, "https"},
+      {"X-Forwarded-Proto: ftp\r\n", 1, true, "https"},
+      {"X-Forwarded-Proto: ftp\r\n", 1, false, "http"},
+      {"X-Forwarded-Proto: HTTPS\r\n", 1, false, "http"},
+      {"X-Forwarded-Proto: https,http\r\n", 1, false, "http"},
+      {"X-Forwarded-Proto: https\r\nX-Forwarded-Proto: https\r\n", 1, false, "http"},
+  };
+  for (const auto& each : cases) {
+    Request request(with_lines(each.lines));
+    ForwardingFacts facts = facts_of("192.0.2.7", each.is_tls);
+    facts.trusted_proxies = each.proxies;
+    ASSERT_EQ(prepare_request(request.head, facts), Prepared::ok);
+    EXPECT_EQ(request.head.headers.find("x-forwarded-proto"), each.expected) << each.lines << each.proxies;
+    EXPECT_EQ(request.head.headers.count("x-forwarded-proto"), 1u);
+    EXPECT_EQ(request.head.is_https, each.expected == "https");
+  }
 }
 
 TEST(RequestHygiene, AddsWhatTheEdgeKnowsOfTheClient) {

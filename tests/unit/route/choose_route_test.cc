@@ -39,6 +39,21 @@ Decision decide(const snapshot::RouteTable& table, std::string_view host, std::s
   return choose_route(table, head, random);
 }
 
+TEST(ChooseRoute, RedirectsOnlyWhatIsNotHttpsAlready) {
+  snapshot::RouteTable table;
+  add_host(table, "a", {route_of("route", {any}, {{0}})}, /*https_redirect=*/true);
+  add_host(table, "without.routes", {}, /*https_redirect=*/true);
+  EXPECT_EQ(decide(table, "a", "/").outcome, Outcome::https_redirect);
+  Arena arena(1024);
+  http::RequestHead head(arena);
+  head.path = "/";
+  head.is_https = true;
+  head.host = "a";
+  EXPECT_EQ(choose_route(table, head, 0).outcome, Outcome::forward);
+  head.host = "without.routes";
+  EXPECT_EQ(choose_route(table, head, 0).outcome, Outcome::not_found);
+}
+
 TEST(ChooseRoute, TakesTheMostSpecificHost) {
   snapshot::RouteTable table;
   add_host(table, "*", {route_of("any", {any}, {{0}})});

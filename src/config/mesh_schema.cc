@@ -1,0 +1,184 @@
+// MeshConfig and what is in it (https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/). Much of it is for
+// sidecars, istiod or Envoy itself, and a gateway of another make has nothing to do for it (no_effect). What would
+// change traffic, logs or metrics of a gateway is built or refused; a value that asks for what sluice does anyway,
+// such as the defaults that installers write, is not.
+#include "config/model.h"
+#include "config/schema.h"
+
+namespace sluice::config {
+
+namespace {
+
+constexpr std::string_view only_false[] = {"false"};
+constexpr std::string_view only_true[] = {"true"};
+
+// --- defaultConfig ---------------------------------------------------------------------------------
+
+// UNDEFINED is SANITIZE_SET for a gateway.
+constexpr Choice forward_client_cert_details[] = {{"UNDEFINED"},      {"SANITIZE"},     {"FORWARD_ONLY"},
+                                                  {"APPEND_FORWARD"}, {"SANITIZE_SET"}, {"ALWAYS_FORWARD_ONLY"}};
+
+constexpr FieldSchema topology_fields[] = {
+    number<&Topology::num_trusted_proxies>("numTrustedProxies", 0, std::numeric_limits<uint32_t>::max(),
+                                           "how many proxies in front are believed what they say of the client"),
+    choice<&Topology::forward_client_cert_details>("forwardClientCertDetails", forward_client_cert_details,
+                                                   "what becomes of x-forwarded-client-cert; SANITIZE_SET by default"),
+    planned("proxyProtocol", "a PROXY header from the load balancer"),
+};
+
+// The address that older installers write whether anybody listens there or not.
+constexpr std::string_view installed_zipkin[] = {"zipkin.istio-system:9411"};
+
+constexpr FieldSchema zipkin_fields[] = {
+    planned("address", "where spans go", installed_zipkin),
+};
+
+constexpr FieldSchema tracing_fields[] = {
+    field<&Tracing::zipkin>("zipkin", "spans to Zipkin"),
+    planned("lightstep", "spans to Lightstep"),
+    planned("datadog", "spans to Datadog"),
+    planned("stackdriver", "spans to Stackdriver"),
+    planned("openCensusAgent", "spans to OpenCensus"),
+    planned("customTags", "further tags of spans"),
+    planned("maxPathTagLength", "limit of the path in spans"),
+    planned("sampling", "the share of requests that are traced"),
+    planned("tlsSettings", "TLS to where spans go"),
+    planned("enableIstioTags", "Istio's tags of spans"),
+};
+
+constexpr FieldSchema proxy_config_fields[] = {
+    field<&ProxyConfig::gateway_topology>("gatewayTopology", "what is in front of the gateway"),
+    field<&ProxyConfig::tracing>("tracing", "spans of requests"),
+    planned("proxyHeaders", "which fields the proxy adds"),
+    planned("connectionSettings", "limits of connections"),
+    planned("terminationDrainDuration", "limit of draining; the option --drain-timeout sets it"),
+    planned("runtimeValues", "switches inside of Envoy"),
+    planned("customConfigFile", "a configuration of Envoy"),
+    planned("proxyBootstrapTemplatePath", "a configuration of Envoy"),
+    planned("statsdUdpAddress", "metrics to statsd"),
+    planned("envoyMetricsService", "metrics to a service"),
+    planned("envoyMetricsServiceAddress", "metrics to a service (deprecated)"),
+    planned("envoyAccessLogService", "access log lines to a service"),
+    planned("zipkinAddress", "spans to Zipkin (deprecated)", installed_zipkin),
+    no_effect("configPath", "for Istio's agent"),
+    no_effect("binaryPath", "for Istio's agent"),
+    no_effect("serviceCluster", "a name of the proxy in spans"),
+    no_effect("tracingServiceName", "a name of the proxy in spans"),
+    no_effect("drainDuration", "for Envoy's hot restart"),
+    no_effect("parentShutdownDuration", "removed from the API"),
+    no_effect("discoveryAddress", "where istiod is"),
+    no_effect("discoveryRefreshDelay", "for Istio's agent"),
+    no_effect("proxyAdminPort", "Envoy's; the option --admin is sluice's"),
+    no_effect("availabilityZone", "removed from the API"),
+    no_effect("controlPlaneAuthPolicy", "for connections to istiod"),
+    no_effect("statNameLength", "for Envoy's statistics"),
+    no_effect("concurrency", "threads of Envoy; the option --concurrency is sluice's"),
+    no_effect("interceptionMode", "for sidecars"),
+    no_effect("sds", "removed from the API"),
+    no_effect("proxyMetadata", "variables of Istio's agent"),
+    no_effect("statusPort", "of Istio's agent"),
+    no_effect("extraStatTags", "for Envoy's statistics"),
+    no_effect("proxyStatsMatcher", "for Envoy's statistics"),
+    no_effect("statsCompression", "for Envoy's statistics"),
+    no_effect("meshId", "a name of the mesh in telemetry"),
+    no_effect("readinessProbe", "for virtual machines in the mesh"),
+    no_effect("holdApplicationUntilProxyStarts", "for sidecars"),
+    no_effect("caCertificatesPem", "for mutual TLS inside of the mesh"),
+    no_effect("image", "for the injector of sidecars"),
+    no_effect("privateKeyProvider", "for Envoy; sluice finds out what the processor can"),
+    no_effect("fileFlushInterval", "for Envoy's log files"),
+    no_effect("fileFlushMinSizeKb", "for Envoy's log files"),
+};
+
+// --- MeshConfig ------------------------------------------------------------------------------------
+
+constexpr FieldSchema default_providers_fields[] = {
+    no_effect("metrics", "Prometheus reads sluice's metrics from its admin port, whatever is set here"),
+    planned("tracing", "where spans go"),
+    planned("accessLogging", "where access log lines go"),
+};
+
+constexpr Choice access_log_encodings[] = {{"TEXT"}, {"JSON"}};
+
+constexpr Choice normalizations[] = {{"DEFAULT"},
+                                     {"BASE"},
+                                     {"NONE", Support::planned},
+                                     {"MERGE_SLASHES", Support::planned},
+                                     {"DECODE_AND_MERGE_SLASHES", Support::planned}};
+
+constexpr FieldSchema path_normalization_fields[] = {
+    choice<&PathNormalization::normalization>("normalization", normalizations, "how paths are normalised; as BASE"),
+};
+
+constexpr std::string_view usual_connect_timeout[] = {"10s"};
+constexpr std::string_view usual_dns_refresh_rate[] = {"60s"};
+constexpr std::string_view usual_export[] = {"*"};
+constexpr std::string_view usual_root_namespace[] = {"istio-system"};
+constexpr std::string_view no_upgrade[] = {"DO_NOT_UPGRADE"};
+
+constexpr FieldSchema mesh_config_fields[] = {
+    field<&MeshConfig::default_config>("defaultConfig", "settings of the proxies"),
+    field<&MeshConfig::default_providers>("defaultProviders", "where telemetry goes"),
+    field<&MeshConfig::path_normalization>("pathNormalization", "how paths are normalised"),
+    no_effect("accessLogFile", "--access-log says where access log lines go"),
+    field<&MeshConfig::access_log_format>("accessLogFormat", "what access log lines say"),
+    choice<&MeshConfig::access_log_encoding>("accessLogEncoding", access_log_encodings,
+                                             "whether access log lines are TEXT or JSON"),
+    planned("connectTimeout", "limit of connecting", usual_connect_timeout),
+    planned("tcpKeepalive", "keep-alive probes to destinations"),
+    planned("enableTracing", "spans of requests", only_false),
+    planned("enableEnvoyAccessLogService", "access log lines to a service", only_false),
+    planned("disableEnvoyListenerLog", "no log lines of connections without a server", only_false),
+    planned("configSources", "documents from elsewhere"),
+    planned("defaultServiceExportTo", "who sees services without exportTo", usual_export),
+    planned("defaultVirtualServiceExportTo", "who sees VirtualServices without exportTo", usual_export),
+    planned("defaultDestinationRuleExportTo", "who sees DestinationRules without exportTo", usual_export),
+    planned("rootNamespace", "the namespace of documents for everybody", usual_root_namespace),
+    planned("localityLbSetting", "preference of near endpoints"),
+    planned("zoneAwareLbSetting", "preference of near endpoints"),
+    planned("dnsRefreshRate", "how often names are resolved", usual_dns_refresh_rate),
+    planned("h2UpgradePolicy", "HTTP/2 to destinations", no_upgrade),
+    planned("verifyCertificateAtClient", "whether certificates of destinations are verified (deprecated)", only_true),
+    planned("discoverySelectors", "the namespaces whose documents are read"),
+    planned("defaultHttpRetryPolicy", "when to try again"),
+    planned("tlsDefaults", "suites and groups of TLS outside of the mesh"),
+    planned("defaultTrafficPolicy", "how destinations are called"),
+    planned("serviceEntryVisibility", "who sees ServiceEntries"),
+    no_effect("proxyListenPort", "for sidecars"),
+    no_effect("proxyInboundListenPort", "for sidecars"),
+    no_effect("proxyHttpPort", "for sidecars"),
+    no_effect("hboneIdleTimeout", "for tunnels inside of the mesh"),
+    no_effect("protocolDetectionTimeout", "for sidecars; a Gateway's servers say their protocol"),
+    no_effect("ingressClass", "for documents of kind Ingress"),
+    no_effect("ingressService", "for documents of kind Ingress"),
+    no_effect("ingressControllerMode", "for documents of kind Ingress"),
+    no_effect("ingressSelector", "for documents of kind Ingress"),
+    no_effect("outboundTrafficPolicy", "for sidecars; a gateway forwards to what its routes name"),
+    no_effect("inboundTrafficPolicy", "for sidecars"),
+    no_effect("enableAutoMtls", "for mutual TLS inside of the mesh"),
+    no_effect("trustDomain", "for mutual TLS inside of the mesh"),
+    no_effect("trustDomainAliases", "for mutual TLS inside of the mesh"),
+    no_effect("caCertificates", "for mutual TLS inside of the mesh"),
+    no_effect("meshMTLS", "for mutual TLS inside of the mesh"),
+    no_effect("ca", "for istiod"),
+    no_effect("certificates", "for istiod"),
+    no_effect("inboundClusterStatName", "for Envoy's statistics"),
+    no_effect("outboundClusterStatName", "for Envoy's statistics"),
+    no_effect("serviceSettings", "for several clusters"),
+    no_effect("serviceScopeConfigs", "for several clusters"),
+    no_effect("enablePrometheusMerge", "for sidecars"),
+    no_effect("extensionProviders", "names for other documents and for defaultProviders, which decide what is used"),
+    no_effect("thriftConfig", "removed from the API"),
+};
+
+}  // namespace
+
+constinit const ObjectSchema Topology::schema{"Topology", topology_fields};
+constinit const ObjectSchema ZipkinTracer::schema{"Zipkin", zipkin_fields};
+constinit const ObjectSchema Tracing::schema{"Tracing", tracing_fields};
+constinit const ObjectSchema ProxyConfig::schema{"ProxyConfig", proxy_config_fields};
+constinit const ObjectSchema DefaultProviders::schema{"DefaultProviders", default_providers_fields};
+constinit const ObjectSchema PathNormalization::schema{"ProxyPathNormalization", path_normalization_fields};
+constinit const ObjectSchema MeshConfig::schema{"MeshConfig", mesh_config_fields};
+
+}  // namespace sluice::config
