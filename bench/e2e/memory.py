@@ -4,15 +4,16 @@
   bench/e2e/memory.py [--sluice build/sluice] [--connections 1500] [--spike 15000] [--row NAME ...]
 
 The figure is process memory: Pss of all processes of the proxy (/proc/PID/smaps_rollup, proc(5)). Each figure has a
-fresh proxy with one worker that has served a handful of requests. Then `--connections` are opened, up to 128 at a
-time, each sends one request and stays open; what memory has grown by, pools and all, divided by their number, is the
-cost of one. In the rows "resumed" each of them resumes a TLS session.
+fresh proxy with one worker that has served a handful of requests; pages of mapped files count as they were then, since
+their share changes with what else runs on the machine. Then `--connections` are opened, up to 128 at a time, each sends
+one request and stays open; what memory has grown by 5 seconds later, pools and all, divided by their number, is the cost
+of one. In the rows "resumed" each of them resumes a TLS session.
 
 The spike opens `--spike` connections and closes them again; memory is looked at before, at its height, and when it has
 been quiet for 2 and for 10 seconds after the last one has gone.
 
 Memory of the kernel (sockets, on both sides, and rings) is in no process: the growth of its slabs is printed apart.
-Limits of descriptors bound a spike: the hard limit must be higher than it, and by as much as the proxy needs itself.
+The hard limit of descriptors bounds a spike, of all proxies alike: it is made smaller, and that is said.
 """
 
 import argparse
@@ -32,6 +33,8 @@ from proxies import NAMES, ROOT, Listener, Proxies, pids_of, require
 BODY = b"hello, world\n"
 LISTENERS = [Listener("plain"), Listener("tls1.3", ("1.3",), gives_tickets=True),
              Listener("tls1.2", ("1.2",), gives_tickets=True)]
+DESCRIPTORS_PER_CONNECTION = 3  # that sluice sets aside: the client's, the upstream's, and of pipes
+DESCRIPTORS_BESIDES = 256
 CLIENT_PROCESSES = 4
 CLIENT_THREADS = 32  # of each: so many connections are opened at a time
 IP_BIND_ADDRESS_NO_PORT = 24  # ip(7): a source port need only be free towards this destination
@@ -48,7 +51,7 @@ class Row:
 
 
 ROWS = [Row("plain"), Row("tls1.3"), Row("tls1.3", True), Row("tls1.2"), Row("tls1.2", True)]
-SPIKES = ROWS[:2]
+SPIKES = ROWS[:3]
 
 
 # --- clients ---------------------------------------------------------------------------------------------
@@ -151,12 +154,12 @@ class Crowd:
 
 # --- figures ---------------------------------------------------------------------------------------------
 
-def process_bytes(pids: list[int]) -> int:
-    """Pss of these processes."""
+def process_bytes(pids: list[int], of: str = "Pss") -> int:
+    """A figure of smaps_rollup, of these processes together."""
     total = 0
     for pid in pids:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
+            if line.startswith(of + ":"):
                 total += int(line.split()[1]) * 1024
     return total
 
@@ -172,6 +175,26 @@ def descriptor_count(pids: list[int]) -> int:
     return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pids)
 
 
+def raise_descriptor_limit(connections: int, spike: int) -> int:
+    """As far as it goes; returns the spike that there is room for."""
+    wanted = max(connections, spike) * DESCRIPTORS_PER_CONNECTION + DESCRIPTORS_BESIDES
+    hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard_limit == resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard_limit))
+        return spike
+    try:
+        higher = max(wanted, hard_limit)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (higher, higher))
+        return spike
+    except (ValueError, OSError):  # it wants privileges
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
+    possible = (hard_limit - DESCRIPTORS_BESIDES) // DESCRIPTORS_PER_CONNECTION
+    if possible < spike:
+        print(f"A spike of {possible} connections, not of {spike}: for that the hard limit of descriptors (ulimit -Hn) "
+              f"must be {wanted}, and is {hard_limit}.\n")
+    return min(possible, spike)
+
+
 class Measurement:
     """A fresh proxy, and a crowd before it, each member of which has been served once."""
 
@@ -182,6 +205,7 @@ class Measurement:
         self.pids = pids_of(self.process)
         time.sleep(2)
         self.descriptors = descriptor_count(self.pids)
+        self.file_bytes = process_bytes(self.pids, "Pss_File")
 
     def close_all(self) -> None:
         self.crowd.close()
@@ -192,7 +216,7 @@ class Measurement:
         sys.exit("the proxy still has its descriptors after 30 seconds")
 
     def memory(self) -> int:
-        return process_bytes(self.pids)
+        return process_bytes(self.pids) - process_bytes(self.pids, "Pss_File") + self.file_bytes
 
     def end(self) -> None:
         self.crowd.end()
@@ -204,7 +228,7 @@ def measure_idle(proxies: Proxies, proxy: str, row: Row, connections: int) -> tu
     measurement = Measurement(proxies, proxy, row)
     before, kernel_before = measurement.memory(), kernel_slab_bytes()
     measurement.crowd.open(connections)
-    time.sleep(2)
+    time.sleep(5)
     grown, kernel_grown = measurement.memory() - before, kernel_slab_bytes() - kernel_before
     measurement.end()
     return grown / connections, kernel_grown / connections
@@ -234,8 +258,7 @@ def main() -> None:
     options = parser.parse_args()
     require(("nginx", "nginx"), ("haproxy", "haproxy"), (options.sluice, "scripts/build"))
     wanted = options.proxy or NAMES
-    hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
+    options.spike = raise_descriptor_limit(options.connections, options.spike)
 
     with tempfile.TemporaryDirectory(prefix="sluice-bench-") as directory:
         # nginx and HAProxy take connections up to a number, and count those to the upstream too.

@@ -18,11 +18,12 @@ void configure() noexcept {
 }
 
 // mimalloc 2.0 gives free pages back, after the delay, only when pages beside them are taken or freed; and at once when
-// a thread ends. So this one ends, as far as the heap knows: its next allocation begins anew and takes up what was
-// left.
+// a thread ends. So this one ends, as far as the heap knows, and begins anew, with a heap that takes up what was left
+// when it needs some. What was left by earlier calls, and has been freed since, is only looked at by collecting.
 void give_back_spare_memory() noexcept {
   mi_thread_done();
-  mi_collect(/*force=*/true);  // whole segments that are free
+  mi_thread_init();  // without a heap of its own, the thread collects nothing
+  mi_collect(/*force=*/true);
 }
 
 #else

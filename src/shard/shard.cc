@@ -25,8 +25,11 @@ constexpr Duration kTurnWaitMax = std::chrono::milliseconds(500);
 
 constexpr Duration kTidyInterval = std::chrono::seconds(1);
 
-constexpr size_t kPeakMin = 128;          // connections; fewer leave nothing behind that is worth looking for
-constexpr unsigned kTidiesAfterPeak = 3;  // by then the pools have freed what they do not need any more
+// When the heap is asked to give memory back. Fewer connections leave nothing behind that is worth looking for.
+constexpr size_t kPeakMin = 128;             // connections
+constexpr uint64_t kChangesMin = 128;        // connections that came or went
+constexpr uint64_t kChangesWhenQuiet = 16;   // between two tidies, at most
+constexpr unsigned kTidiesBeforeGiving = 2;  // by then the pools have freed what they do not need any more
 
 constexpr int kSigningNice = 10;  // a tenth of a shard's weight (sched(7))
 
@@ -121,13 +124,26 @@ void Shard::tidy() noexcept {
   tidied_at_ = loop_->now();
   services_->tidy();
 
-  // Connections that have gone leave pages in the heap, which it keeps for the next ones.
+  // Connections that have gone leave pages in the heap, and so do the handshakes of those that stay. It keeps them for
+  // the next ones: until none come, or many fewer are left.
   const size_t open = services_->client_connections.count();
+  const uint64_t changes = connection_changes();
+  const bool is_quiet = changes - changes_at_last_tidy_ <= kChangesWhenQuiet;
+  const bool is_rush_over = is_quiet && changes - changes_at_last_giving_ >= kChangesMin;
   const bool is_peak_over = connections_at_peak_ >= kPeakMin && open <= connections_at_peak_ / 2;
-  tidied_since_peak_ = is_peak_over ? tidied_since_peak_ + 1 : 0;
-  if (tidied_since_peak_ < kTidiesAfterPeak) return;
+  changes_at_last_tidy_ = changes;
+  tidies_before_giving_ = is_rush_over || is_peak_over ? tidies_before_giving_ + 1 : 0;
+  if (tidies_before_giving_ < kTidiesBeforeGiving) return;
+  tidies_before_giving_ = 0;
   connections_at_peak_ = open;
+  changes_at_last_giving_ = changes;
   heap::give_back_spare_memory();
+}
+
+// How many connections have begun, to upstreams too, and how many of clients have ended. Never less than before.
+uint64_t Shard::connection_changes() const noexcept {
+  return 2 * observer_.counters.connections_accepted.value() - services_->client_connections.count() +
+         services_->upstreams.opened_count;
 }
 
 // --- signatures ------------------------------------------------------------------------------------

@@ -73,6 +73,7 @@ class Shard {
   void drain();
   void stop_everything();
   void tidy() noexcept;
+  [[nodiscard]] uint64_t connection_changes() const noexcept;
   void publish_statistics() noexcept;
 
   static void on_accepted(void* self, accept::Listener& listener, int fd);
@@ -100,7 +101,9 @@ class Shard {
   std::vector<std::unique_ptr<accept::Listener>> closing_listeners_;
   uint32_t connections_max_;
   size_t connections_at_peak_ = 0;  // since the heap was last asked to give memory back
-  unsigned tidied_since_peak_ = 0;
+  uint64_t changes_at_last_giving_ = 0;
+  uint64_t changes_at_last_tidy_ = 0;
+  unsigned tidies_before_giving_ = 0;  // in a row, that found that the heap should
   Instant tidied_at_{};
   uint64_t reported_adopted_ = 0;
   uint64_t reported_oldest_ = 0;
