@@ -130,9 +130,10 @@ def test_json_is_read_as_well(check):
     check({"entry.json": text, "app.yaml": documents.virtual_service("j", [f"j.{DOMAIN}"], "j")}, expect=0)
 
 
-def test_examples_pass():
+@pytest.mark.parametrize("name", ["kyma-gateway", "mesh-config"])
+def test_examples_pass(name):
     """What the project ships as an example must be right."""
-    folder = ROOT / "examples" / "kyma-gateway"
+    folder = ROOT / "examples" / name
     if not any(folder.glob("*.y*ml")):
         pytest.fail(f"no example in {folder}")
     result = run_sluice("check", "--config", folder)

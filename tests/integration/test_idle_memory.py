@@ -68,7 +68,7 @@ def test_idle_connections_cost_little_and_leave_nothing_behind(idle_gateway, man
     time.sleep(REST_SECONDS)  # in which the clients are silent: what their requests and handshakes needed goes
     each = (memory(idle_gateway) - before) / count
     close_all(clients)
-    assert each < (8 if tls else 1) * 1024, f"{each:.0f} bytes for each idle connection"
+    assert each < (6 if tls else 0.8) * 1024, f"{each:.0f} bytes for each idle connection"
     assert wait_until(lambda: is_back(idle_gateway, before), seconds=15), f"{before} before, {memory(idle_gateway)} after"
 
 
