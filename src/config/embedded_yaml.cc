@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <utility>
 
 namespace sluice::config {
@@ -15,9 +16,15 @@ namespace {
 
 bool keeps_lines(const Node& outer) noexcept { return outer.block_indent > 0; }
 
-// From a place in the text of `outer` to the place in the file.
+// What is parsed. Of a block, with empty lines for those before it in the file: every line has the number that it
+// has there, also in messages.
+std::string text_to_parse(const Node& outer) {
+  return keeps_lines(outer) ? std::string(outer.line - 1, '\n') + outer.text : outer.text;
+}
+
+// From a place in what was parsed to the place in the file.
 void move_place(const Node& outer, uint32_t& line, uint32_t& column) noexcept {
-  line = keeps_lines(outer) ? outer.line + line - 1 : outer.line;
+  line = keeps_lines(outer) ? line : outer.line;
   column = keeps_lines(outer) ? outer.block_indent + column : outer.column;
 }
 
@@ -32,15 +39,18 @@ void move_places(const Node& outer, Node& node) noexcept {
 void move_diagnostic(const Node& outer, Diagnostic inner, Diagnostics& diagnostics) {
   if (!keeps_lines(outer) && inner.place.line > 0)
     inner.message += fmt::format(" (in line {} of this text)", inner.place.line);
-  if (inner.place.line == 0) inner.place = {inner.place.file, 1, 1};
-  move_place(outer, inner.place.line, inner.place.column);
+  if (inner.place.line == 0) {
+    inner.place = outer.place();
+  } else {
+    move_place(outer, inner.place.line, inner.place.column);
+  }
   diagnostics.error(std::move(inner.place), std::move(inner.message));  // the parser knows nothing milder
 }
 
 }  // namespace
 
 std::optional<Node> parse_embedded_yaml(const Node& outer, Diagnostics& diagnostics) {
-  const SourceText source{*outer.file, outer.text};
+  const SourceText source{*outer.file, text_to_parse(outer)};
   size_t nodes_left = limits::config_embedded_nodes_max;
   Diagnostics inner;
   ParsedFile file = parse_yaml(source, nodes_left, inner);

@@ -47,6 +47,12 @@ def opaque_secret(name, data, namespace="istio-system"):
     return document("Secret", name, namespace=namespace, type="Opaque", stringData=data)
 
 
+def mesh_config(**topology):
+    """The ConfigMap with MeshConfig, of which `topology` is the gatewayTopology."""
+    mesh = json.dumps({"defaultConfig": {"gatewayTopology": topology}})
+    return document("ConfigMap", "istio", namespace="istio-system", data={"mesh": mesh})
+
+
 def tcp_service_entry(name, port, number=9000, protocol="TCP"):
     """The service `name`.upstream.test, port `number`, whose endpoint listens on `port` of the loopback interface."""
     spec = {

@@ -18,6 +18,8 @@ TEST(AdminPages, ShowTheLiveConfiguration) {
   const Json& snapshot = dump["snapshot"];
   EXPECT_EQ(snapshot["hash"], "abc123");
   EXPECT_EQ(snapshot["version"], 1);
+  EXPECT_EQ(snapshot["gatewayTopology"],
+            Json({{"numTrustedProxies", 0}, {"forwardClientCertDetails", "SANITIZE_SET"}}));
   const Json& listener = snapshot["listeners"][0];
   EXPECT_EQ(listener["address"], "0.0.0.0:8443");
   EXPECT_EQ(listener["servicePort"], 443);
