@@ -31,7 +31,7 @@ Decision choose_route(const snapshot::RouteTable& table, const http::RequestHead
   if (!index) return decision;
   const snapshot::VirtualHost& virtual_host = table.virtual_hosts[*index];
   decision.virtual_host = &virtual_host;
-  if (virtual_host.https_redirect && !head.is_https) {
+  if (virtual_host.https_redirect && (!head.is_https || virtual_host.routes.empty())) {
     decision.outcome = Outcome::https_redirect;
     return decision;
   }
