@@ -100,11 +100,12 @@ inline constexpr unsigned dns_addresses_max = 256;  // of one name; the rest is 
 // --- Process ---------------------------------------------------------------------------------------
 inline constexpr Duration drain_timeout = 45s;
 inline constexpr unsigned shards_max = 256;
-inline constexpr size_t access_log_line_bytes_max = 256 * 1024;  // beyond it a line is dropped and counted
-inline constexpr size_t access_log_values_max = 100;             // of accessLogFormat
-inline constexpr size_t access_log_depth_max = 8;                // of objects and lists in it
-inline constexpr size_t access_log_buffer_bytes = 1024 * 1024;   // per shard; lines beyond it are dropped and counted
-inline constexpr size_t metric_label_sets_max = 4096;            // per shard; others are counted together
+inline constexpr size_t access_log_line_bytes_max = 256 * 1024;   // beyond it a line is dropped and counted
+inline constexpr size_t access_log_format_bytes_max = 64 * 1024;  // of a JSON object
+inline constexpr size_t access_log_values_max = 100;              // of accessLogFormat
+inline constexpr size_t access_log_depth_max = 8;                 // of objects and lists in it
+inline constexpr size_t access_log_buffer_bytes = 1024 * 1024;    // per shard; lines beyond it are dropped and counted
+inline constexpr size_t metric_label_sets_max = 4096;             // per shard; others are counted together
 inline constexpr size_t config_file_bytes_max = 16 * 1024 * 1024;
 inline constexpr size_t config_total_bytes_max = 256 * 1024 * 1024;
 inline constexpr unsigned config_files_max = 10'000;

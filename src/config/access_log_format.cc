@@ -118,6 +118,12 @@ bool JsonCompiler::add_format(const std::string& text) {
 std::optional<AccessLogFormat> compile_json(const Text& format, Diagnostics& diagnostics) {
   JsonCompiler compiler;
   if (format.value.empty()) return compiler.compile(make_default_json());
+  // Keys are compared one by one when they are read.
+  if (format.value.size() > limits::access_log_format_bytes_max) {
+    diagnostics.error(format.node->place(),
+                      fmt::format("accessLogFormat has more than {} bytes", limits::access_log_format_bytes_max));
+    return std::nullopt;
+  }
   const Json object = Json::parse(format.value, nullptr, /*allow_exceptions=*/false);
   std::optional<AccessLogFormat> result;
   if (object.is_discarded() || !object.is_object()) {

@@ -114,33 +114,15 @@ Joined join_fields(const HeaderList& headers, KnownField kind, std::string_view 
   return {{text, size - 1}, true};
 }
 
-std::string_view without_spaces(std::string_view text) noexcept {
-  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
-  while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
-  return text;
-}
-
-// An IPv4 or IPv6 literal, without port, brackets and zone, as Envoy reads the entries of x-forwarded-for.
-// Without std::string: this runs per request.
-std::optional<SocketAddress> read_ip(std::string_view text) noexcept {
-  char terminated[INET6_ADDRSTRLEN];
-  if (text.empty() || text.size() >= sizeof terminated || text.contains('\0')) return std::nullopt;
-  *std::ranges::copy(text, terminated).out = '\0';
-  SocketAddress address;
-  if (inet_pton(AF_INET, terminated, address.ip.data()) == 1) return address;
-  address = {.family = SocketAddress::Family::ipv6};
-  if (inet_pton(AF_INET6, terminated, address.ip.data()) == 1) return address;
-  return std::nullopt;
-}
-
-// The entry of `forwarded_for` with `skipped` entries behind it; empty ones count.
+// The entry of `forwarded_for` with `skipped` entries behind it; empty ones count. Without port, brackets and zone, as
+// Envoy reads them.
 std::optional<SocketAddress> entry_from_right(std::string_view forwarded_for, uint32_t skipped) noexcept {
   for (; skipped > 0; --skipped) {
     const size_t comma = forwarded_for.rfind(',');
     if (comma == std::string_view::npos) return std::nullopt;
     forwarded_for = forwarded_for.substr(0, comma);
   }
-  return read_ip(without_spaces(forwarded_for.substr(forwarded_for.rfind(',') + 1)));  // npos + 1 is 0
+  return SocketAddress::from_ip(trim(forwarded_for.substr(forwarded_for.rfind(',') + 1)), 0);  // npos + 1 is 0
 }
 
 // `forwarded_for` ends with the peer, which is the entry that nobody has to be trusted for.

@@ -107,7 +107,7 @@ FormatValue field_value(const FieldReference& reference, const http::HeaderList*
     case FieldReference::Kind::method: return as(Kind::text, record.method);
     case FieldReference::Kind::path: return as(Kind::text, record.path);
     case FieldReference::Kind::authority: return as(Kind::text, record.authority);
-    case FieldReference::Kind::scheme: return as(Kind::text, record.is_tcp ? "" : record.is_tls ? "https" : "http");
+    case FieldReference::Kind::scheme: return as(Kind::text, record.is_tcp ? "" : record.is_https ? "https" : "http");
     case FieldReference::Kind::status: return record.status == 0 ? FormatValue{} : number(record.status, room);
   }
   UNREACHABLE();

@@ -77,9 +77,9 @@ struct RequestRecord {
   const SocketAddress* upstream_host = nullptr;
   const SocketAddress* upstream_local = nullptr;
   SocketAddress downstream_local;
-  SocketAddress downstream_remote;
+  SocketAddress downstream_remote;  // the client; with port 0 when trusted proxies name it
   std::string_view requested_server_name;
-  bool is_tls = false;
+  bool is_https = false;                  // %REQ(:SCHEME)%, which trusted proxies may say
   const ClientTls* client_tls = nullptr;  // null: without TLS that we terminate, or not asked for
 };
 

@@ -90,7 +90,6 @@ observe::RequestRecord ClientConnection::connection_record() {
   record.start = services_.loop.wall_now() - record.duration;
   record.downstream_remote = peer_address_;
   record.requested_server_name = server_name_;
-  record.is_tls = is_tls();
   const snapshot::FormatNeeds needs = services_.observer.access_log.needs();
   if (needs.local_address) record.downstream_local = local_address();
   if (needs.client_tls) record.client_tls = client_tls();

@@ -614,7 +614,7 @@ observe::RequestRecord Exchange::make_record(snapshot::FormatNeeds needs) const 
       .downstream_local = needs.local_address ? client_.local_address() : SocketAddress{},
       .downstream_remote = request_.client.value_or(client_.peer_address()),
       .requested_server_name = client_.server_name(),
-      .is_tls = client_.is_tls(),
+      .is_https = request_.client ? request_.is_https : client_.is_tls(),
       .client_tls = needs.client_tls ? client_.client_tls() : nullptr,
   };
 }

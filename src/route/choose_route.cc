@@ -31,7 +31,7 @@ Decision choose_route(const snapshot::RouteTable& table, const http::RequestHead
   if (!index) return decision;
   const snapshot::VirtualHost& virtual_host = table.virtual_hosts[*index];
   decision.virtual_host = &virtual_host;
-  if (virtual_host.https_redirect && (!head.is_https || virtual_host.routes.empty())) {
+  if (virtual_host.https_redirect && !head.is_https) {
     decision.outcome = Outcome::https_redirect;
     return decision;
   }

@@ -25,7 +25,13 @@ def texts_of(upstream, pair, *more):
             ),
             documents.opaque_secret("front", {"tls.crt": pair.certificate, "tls.key": pair.key}),
             documents.service_entry("app", upstream.port),
-            documents.virtual_service("app", [HOST], "app", gateways=["kyma-system/front"]),
+            documents.header_routes(
+                "app",
+                [HOST],
+                {"request": {"set": {"x-client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %REQ(:SCHEME)%"}}},
+                "app",
+                gateways=["kyma-system/front"],
+            ),
             *more,
         )
     }
@@ -71,6 +77,7 @@ def test_client_is_the_nth_address_from_the_right(world, forwarded_for, client):
     request = seen(world, [("x-forwarded-for", value) for value in forwarded_for])
     assert request.all("x-envoy-external-address") == [client]
     assert request.all("x-forwarded-for") == [",".join([*forwarded_for, "127.0.0.1"])]
+    assert request.get("x-client") == f"{client} https"
     line = world.gateway.wait_for_access_line('"GET / HTTP/1.1"', start=lines_before)
     written = f"[{client}]" if ":" in client else client
     assert (f" {written}:0 " in line) == (client != "127.0.0.1"), line
@@ -83,6 +90,7 @@ def test_request_id_of_a_proxy_is_replaced(world):
 def test_what_came_by_https_is_not_redirected(world):
     request = seen(world, [("x-forwarded-proto", "https")], tls=False)
     assert request.all("x-forwarded-proto") == ["https"]
+    assert request.get("x-client") == "127.0.0.1 https"
 
 
 @pytest.mark.parametrize(

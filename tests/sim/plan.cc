@@ -180,6 +180,10 @@ ClientPlan Planner::client() {
   for (size_t i = 0; i < count; ++i) client.requests.push_back(request());
   client.is_pipelined = chance(250);
   client.is_tls = has_tls_ && chance(500);
+  // Only what came without TLS is redirected; the host has no routes.
+  for (RequestPlan& request : client.requests) {
+    if (client.is_tls && request.place == Place::redirected) request.place = Place::unknown;
+  }
   if (!is_calm_ && chance(100)) {
     client.manners = one_of<Manners>(
         {Manners::silent, Manners::slow_head, Manners::garbage, Manners::stops_reading, Manners::stops_sending});

@@ -201,7 +201,7 @@ TEST(FormatValue, OfAFieldIsTheFirstOfThatName) {
   EXPECT_EQ(of_request({FieldReference::Kind::method, {}}), (Value{Kind::text, "GET"}));
   EXPECT_EQ(of_request({FieldReference::Kind::authority, {}}), (Value{Kind::text, "App.example:8080"}));
   EXPECT_EQ(of_request({FieldReference::Kind::scheme, {}}), (Value{Kind::text, "http"}));
-  sample.record.is_tls = true;
+  sample.record.is_https = true;
   EXPECT_EQ(of_request({FieldReference::Kind::scheme, {}}), (Value{Kind::text, "https"}));
 
   const auto of_response = [&](FieldReference field) {
