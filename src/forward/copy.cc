@@ -1,7 +1,6 @@
 #include "forward/copy.h"
 
 #include "base/limits.h"
-#include "http/http1_writer.h"
 
 #include <algorithm>
 
@@ -9,57 +8,36 @@ namespace sluice::forward {
 
 namespace {
 
-struct BodyWriter {
-  transport::Transport* sink;
-  BodyEncoding encoding;
+struct ContentWriter {
+  ContentSink* sink;
   uint64_t bytes = 0;
 
   static void write(void* self, ConstBytes content) {
-    auto& writer = *static_cast<BodyWriter*>(self);
+    auto& writer = *static_cast<ContentWriter*>(self);
     writer.bytes += content.size();
-    if (writer.sink == nullptr) return;
-    if (writer.encoding == BodyEncoding::chunked) {
-      http::write_chunk(writer.sink->sink(), content);
-    } else {
-      writer.sink->write(content);
-    }
+    if (writer.sink != nullptr) writer.sink->write_content(content);
   }
 };
 
 }  // namespace
 
-CopyResult copy_body(http::Http1Reader& reader, transport::Transport& source, transport::Transport* sink,
-                     BodyEncoding encoding) {
-  BodyWriter writer{.sink = sink, .encoding = encoding};
+CopyResult copy_content(ContentSource& source, ContentSink* sink) {
+  ContentWriter writer{.sink = sink};
   const auto result = [&writer](CopyStatus status) { return CopyResult{.status = status, .bytes = writer.bytes}; };
 
   for (;;) {
-    if (sink != nullptr && sink->has_send_failed()) return result(CopyStatus::sink_failed);
+    if (sink != nullptr && sink->has_failed()) return result(CopyStatus::sink_failed);
     if (writer.bytes >= limits::connection_bytes_per_turn) return result(CopyStatus::yield);
     const size_t room = sink == nullptr ? limits::connection_bytes_per_turn : sink->writable_bytes();
-    const ConstBytes input = source.readable();
-
-    // A body without content is done without input; otherwise there must be some, and room for it.
-    if (!reader.is_body_done()) {
-      if (input.empty() && source.is_at_end()) {
-        if (source.is_truncated() || !reader.end_of_input()) return result(CopyStatus::source_ended);
-      } else if (input.empty()) {
-        return result(CopyStatus::blocked);
-      }
-      if (room == 0) {
-        if (sink->stream().unsent_bytes() < limits::write_high_bytes) sink->flush();
-        return result(CopyStatus::blocked);
-      }
-    }
-
-    const http::ReadStep step =
-        reader.read_body(input.first(std::min(input.size(), room)), {.write = BodyWriter::write, .owner = &writer});
-    source.consume(step.consumed);
-    if (step.progress == http::Progress::failed) return result(CopyStatus::source_failed);
-    if (step.progress == http::Progress::done) {
-      if (sink != nullptr && encoding == BodyEncoding::chunked)
-        http::write_last_chunk(sink->sink(), &reader.trailers());
-      return result(CopyStatus::done);
+    switch (source.read_content(room, {.write = ContentWriter::write, .owner = &writer})) {
+      case ContentSource::Status::blocked: return result(CopyStatus::blocked);
+      case ContentSource::Status::no_room: sink->make_room(); return result(CopyStatus::blocked);
+      case ContentSource::Status::more: break;
+      case ContentSource::Status::done:
+        if (sink != nullptr) sink->finish_content(source.trailers());
+        return result(CopyStatus::done);
+      case ContentSource::Status::ended: return result(CopyStatus::source_ended);
+      case ContentSource::Status::failed: return result(CopyStatus::source_failed);
     }
   }
 }

@@ -6,7 +6,7 @@
 // moved now, up to limits::connection_bytes_per_turn. Neither flushes: the caller does, once.
 #pragma once
 
-#include "http/http1_reader.h"
+#include "forward/content.h"
 #include "transport/transport.h"
 
 #include <cstdint>
@@ -16,9 +16,9 @@ namespace sluice::forward {
 enum class CopyStatus : uint8_t {
   blocked,        // the source has nothing now, or the sink has no room: wait for a change
   yield,          // the turn's budget is used up: go on in the next turn
-  done,           // the body, or everything the source had to say, has been written
-  source_ended,   // the source ended within a body
-  source_failed,  // the source sent what is no HTTP: reader.error()
+  done,           // the content, or everything the source had to say, has been written
+  source_ended,   // the source ended within the content
+  source_failed,  // the source sent what is no HTTP
   sink_failed,    // the sink takes no more
 };
 
@@ -27,13 +27,8 @@ struct CopyResult {
   uint64_t bytes = 0;  // content that was moved
 };
 
-// How the content is framed towards the sink.
-enum class BodyEncoding : uint8_t { identity, chunked };
-
-// The content of the message whose head `reader` has read, from `source` to `sink`, ending (chunked)
-// with the last chunk and the trailers. `sink` null: the content is read and dropped.
-[[nodiscard]] CopyResult copy_body(http::Http1Reader& reader, transport::Transport& source, transport::Transport* sink,
-                                   BodyEncoding encoding);
+// The content of a message, with its trailers. `sink` null: it is read and dropped.
+[[nodiscard]] CopyResult copy_content(ContentSource& source, ContentSink* sink);
 
 // Everything, as it is. `done`: the source is at its end and all was written.
 [[nodiscard]] CopyResult copy_bytes(transport::Transport& source, transport::Transport& sink);

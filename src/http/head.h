@@ -88,6 +88,8 @@ struct RequestHead {
   bool wants_upgrade = false;     // Connection: upgrade with an Upgrade field, HTTP/1.1, no body
   std::string_view upgrade;       // the Upgrade field: "websocket"
   std::string_view request_id;    // what hygiene set as x-request-id; empty before
+  // Content follows, or may: with `chunked` that is not known before its end.
+  [[nodiscard]] bool has_content() const noexcept { return framing == BodyFraming::chunked || content_length > 0; }
   // Whom the request is from: the peer, or what trusted proxies say; then the port is 0. Nothing before hygiene.
   std::optional<SocketAddress> client;
   bool is_https = false;  // so x-forwarded-proto says, which hygiene set

@@ -216,8 +216,7 @@ bool has_element(std::string_view list, std::string_view lower) noexcept {
 void read_upgrade(RequestHead& head, const FieldFacts& facts) noexcept {
   if (facts.upgrade_count != 1 || facts.upgrade.empty()) return;
   head.upgrade = facts.upgrade;
-  const bool has_content = head.framing == BodyFraming::chunked || head.content_length > 0;
-  head.wants_upgrade = facts.has_upgrade_option && head.version == Version::http_1_1 && !has_content &&
+  head.wants_upgrade = facts.has_upgrade_option && head.version == Version::http_1_1 && !head.has_content() &&
                        head.method != "CONNECT" && !has_element(facts.upgrade, "h2c");
   if (head.wants_upgrade) head.framing = BodyFraming::none;
 }
@@ -244,9 +243,8 @@ Refusal understand_request(RequestHead& head) noexcept {
     head.content_length = framing.length;
   }
 
-  const bool has_content = head.framing == BodyFraming::chunked || head.content_length > 0;
   head.keep_alive = persists(facts, head.version);
-  head.expects_continue = facts.expects_continue && head.version != Version::http_1_0 && has_content;
+  head.expects_continue = facts.expects_continue && head.version != Version::http_1_0 && head.has_content();
   read_upgrade(head, facts);
   return {};
 }
@@ -281,6 +279,10 @@ Refusal understand_response(ResponseHead& head, bool is_head, bool is_connect) n
     head.keep_alive = false;
   }
   return {};
+}
+
+bool may_tell_length(const ResponseHead& head, std::string_view method) noexcept {
+  return head.has_content_length && ((method == "HEAD" && head.status != 204) || head.status == 304);
 }
 
 }  // namespace sluice::http

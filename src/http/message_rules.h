@@ -23,4 +23,7 @@ struct Refusal {
 // Needs status, version and headers; sets the rest. `is_head`, `is_connect`: the request's method.
 [[nodiscard]] Refusal understand_response(ResponseHead& head, bool is_head, bool is_connect) noexcept;
 
+// RFC 9110 8.6: a response without content tells the length that it would have, if `method` or the status allow that.
+[[nodiscard]] bool may_tell_length(const ResponseHead& head, std::string_view method) noexcept;
+
 }  // namespace sluice::http

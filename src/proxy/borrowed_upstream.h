@@ -49,7 +49,7 @@ class BorrowedUpstream {
   void forgive_endpoint() noexcept { endpoint_ = nullptr; }
 
   [[nodiscard]] bool is_borrowed() const noexcept { return connection_ != nullptr; }
-  [[nodiscard]] upstream::Connection* operator->() const noexcept { return connection_; }
+  [[nodiscard]] upstream::Connection& connection() const noexcept { return *connection_; }
 
   // --- for the record ---
   // Of the last endpoint that was tried; null: none was.

@@ -3,7 +3,7 @@
 #include "base/limits.h"
 #include "io/socket.h"
 #include "proxy/client_tls.h"
-#include "proxy/exchange.h"
+#include "proxy/http1_exchange.h"
 #include "proxy/tcp_proxy.h"
 #include "tls/client_hello.h"
 #include "tls/forwarded_certificate.h"
@@ -454,22 +454,22 @@ void ClientConnection::may_rest_for(Duration from_now) {
 // While something is to be sent, only what is taken of it is progress.
 uint64_t ClientConnection::bytes_moved() const noexcept {
   const io::Stream& stream = transport_.stream();
-  if (const io::Stream* upstream = upstream_to_read()) return upstream->bytes_sent();
+  if (const UpstreamSide* upstream = upstream_to_read()) return upstream->bytes_sent();
   if (tcp_proxy_ != nullptr) return stream.bytes_received() + stream.bytes_sent();  // either direction will do
   return stream.unsent_bytes() > 0 ? stream.bytes_sent() : stream.bytes_received() + stream.bytes_sent();
 }
 
 // The upstream that is to take the request; null: it is somebody else's move.
-const io::Stream* ClientConnection::upstream_to_read() const noexcept {
+const UpstreamSide* ClientConnection::upstream_to_read() const noexcept {
   if (exchange_ == nullptr || exchange_->awaiting() != Exchange::Awaiting::upstream_reading) return nullptr;
-  return &exchange_->upstream_stream();
+  return &exchange_->upstream();
 }
 
 // Asked when a deadline has passed. The kernel's send buffer takes much at once and then nothing for long;
 // what the peer has taken of it since the deadline before is progress too.
 bool ClientConnection::has_moved() noexcept {
-  const io::Stream* upstream = upstream_to_read();
-  const uint64_t taken = (upstream != nullptr ? *upstream : transport_.stream()).bytes_taken();
+  const UpstreamSide* upstream = upstream_to_read();
+  const uint64_t taken = upstream != nullptr ? upstream->bytes_taken() : transport_.stream().bytes_taken();
   const bool was_taken = std::exchange(taken_at_last_look_, taken) != taken;
   return was_taken || bytes_moved() != moved_at_last_look_;
 }

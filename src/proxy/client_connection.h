@@ -18,8 +18,9 @@
 
 namespace sluice::proxy {
 
-class Exchange;
+class Http1Exchange;
 class TcpProxy;
+class UpstreamSide;
 
 class ClientConnection : public ListNode<ClientConnection> {
  public:
@@ -100,14 +101,14 @@ class ClientConnection : public ListNode<ClientConnection> {
   void set_deadline(Duration from_now);
   void may_rest_for(Duration from_now);
   [[nodiscard]] uint64_t bytes_moved() const noexcept;
-  [[nodiscard]] const io::Stream* upstream_to_read() const noexcept;
+  [[nodiscard]] const UpstreamSide* upstream_to_read() const noexcept;
   [[nodiscard]] bool has_moved() noexcept;
   void count_bytes() noexcept;
 
   Services& services_;
   transport::Transport transport_;
-  Exchange* exchange_ = nullptr;   // exactly from a request's first byte to its end
-  TcpProxy* tcp_proxy_ = nullptr;  // exactly while tunnelling
+  Http1Exchange* exchange_ = nullptr;  // exactly from a request's first byte to its end
+  TcpProxy* tcp_proxy_ = nullptr;      // exactly while tunnelling
   Timer timer_;
   Instant rest_until_{};           // without a request
   Instant deadline_{};             // when on_expired() is due; the timer may be armed for earlier, never for later

@@ -9,20 +9,18 @@
 
 namespace sluice::proxy {
 
-using forward::BodyEncoding;
 using forward::CopyStatus;
 using forward::SpliceStatus;
-using http::BodyFraming;
 using observe::ResponseFlag;
 
-Exchange::Exchange(Services& services, ClientConnection& client) noexcept
+Exchange::Exchange(Services& services, ClientConnection& connection, ClientSide& client) noexcept
     : services_(services),
+      connection_(connection),
       client_(client),
       arena_(limits::exchange_arena_bytes_max, first_block_),
-      request_reader_(http::Http1Reader::Role::requests),
       request_(arena_),
       response_(arena_),
-      upstream_(services, {.on_change = on_upstream_change, .owner = this}),
+      borrowed_(services, {.on_change = on_upstream_change, .owner = this}),
       timer_(on_timeout, this),
       started_at_(services.loop.now()) {
   services_.observer.counters.requests_active.add();
@@ -36,20 +34,10 @@ Exchange::~Exchange() {
 Exchange::Outcome Exchange::advance() {
   if (timed_out_) return on_timed_out();
   switch (state_) {
-    case State::reading_head: {
-      if (!std::exchange(head_begun_, true)) request_reader_.begin_request(request_);
-      transport::Transport& client = client_.transport();
-      for (ConstBytes input = client.readable(); !input.empty(); input = client.readable()) {
-        const http::ReadStep step = request_reader_.read_head(input);
-        client.consume(step.consumed);
-        if (step.progress == http::Progress::failed) return on_bad_request();
-        if (step.progress == http::Progress::done) return on_request_head();
-      }
-      return client.is_at_end() ? on_client_lost() : Outcome::pending;
-    }
+    case State::reading_head: return read_request_head();
     case State::connecting:
-      if (client_.transport().stream().has_receive_ended() && client_.transport().is_at_end()) return on_client_lost();
-      return on_borrowed(upstream_.look_at_connect(BorrowedUpstream::Wanted::any));
+      if (client_.has_left()) return on_client_lost();
+      return on_borrowed(borrowed_.look_at_connect(BorrowedUpstream::Wanted::any));
     case State::forwarding: return forward_both_ways();
     case State::tunnelling: return advance_tunnel();
     case State::ended: break;
@@ -57,7 +45,17 @@ Exchange::Outcome Exchange::advance() {
   UNREACHABLE();
 }
 
-// --- 3 and 4. The head is there: choose a route ----------------------------------------------------
+// --- 3 and 4. The head, and the route that it chooses ----------------------------------------------
+
+Exchange::Outcome Exchange::read_request_head() {
+  switch (client_.read_head(request_)) {
+    case HeadStatus::pending: return Outcome::pending;
+    case HeadStatus::done: return on_request_head();
+    case HeadStatus::failed: return on_bad_request();
+    case HeadStatus::ended: return on_client_lost();
+  }
+  UNREACHABLE();
+}
 
 Exchange::Outcome Exchange::on_request_head() {
   received_path_ = request_.target;
@@ -68,11 +66,11 @@ Exchange::Outcome Exchange::on_request_head() {
   const uint64_t random = services_.random.next();
   const snapshot::GatewayTopology& topology = snapshot_->tables.topology;
   const http::ForwardingFacts facts{
-      .peer = client_.peer_address(),
-      .is_tls = client_.is_tls(),
+      .peer = connection_.peer_address(),
+      .is_tls = connection_.is_tls(),
       .request_id = {services_.random.next(), services_.random.next()},
-      .client_certificate = topology.tells_client_cert() ? client_.forwarded_certificate() : std::string_view{},
-      .keeps_client_certificates = topology.keeps_client_certs(client_.has_certificate()),
+      .client_certificate = topology.tells_client_cert() ? connection_.forwarded_certificate() : std::string_view{},
+      .keeps_client_certificates = topology.keeps_client_certs(connection_.has_certificate()),
       .trusted_proxies = topology.num_trusted_proxies};
   switch (http::prepare_request(request_, facts)) {
     case http::Prepared::ok: break;
@@ -84,7 +82,7 @@ Exchange::Outcome Exchange::on_request_head() {
       return reply_locally(400, "path_normalization_failed");
   }
 
-  if (const snapshot::RouteTable* routes = client_.routes_in(*snapshot_))
+  if (const snapshot::RouteTable* routes = connection_.routes_in(*snapshot_))
     decision_ = route::choose_route(*routes, request_, random);
   switch (decision_.outcome) {
     case route::Outcome::https_redirect: return redirect_to_https();
@@ -141,7 +139,7 @@ bool Exchange::apply_response_operations(http::HeaderList& fields) {
 
 Exchange::Outcome Exchange::borrow_upstream(BorrowedUpstream::Wanted wanted) {
   state_ = State::connecting;
-  return on_borrowed(upstream_.borrow(*snapshot_, decision_.destination->cluster, request_.host, wanted));
+  return on_borrowed(borrowed_.borrow(*snapshot_, decision_.destination->cluster, request_.host, wanted));
 }
 
 Exchange::Outcome Exchange::on_borrowed(BorrowedUpstream::Status status) {
@@ -161,20 +159,16 @@ Exchange::Outcome Exchange::on_borrowed(BorrowedUpstream::Status status) {
   UNREACHABLE();
 }
 
-void Exchange::on_upstream_change(void* self) { static_cast<Exchange*>(self)->client_.on_upstream_change(); }
+void Exchange::on_upstream_change(void* self) { static_cast<Exchange*>(self)->connection_.on_upstream_change(); }
 
 Exchange::Outcome Exchange::on_upstream_ready() {
   state_ = State::forwarding;
-  request_encoding_ = request_.framing == BodyFraming::chunked ? BodyEncoding::chunked : BodyEncoding::identity;
-  http::MessageFraming framing{.body = request_.framing, .content_length = request_.content_length};
-  if (request_.wants_upgrade) framing.upgrade = request_.upgrade;
   const std::string_view target = http::upstream_target(request_);
   if (target.empty()) return reply_locally(431, "request_headers_too_large");  // the head has filled the arena
-  http::write_request_head(upstream_->transport().sink(), request_.method, target, request_.headers, framing);
-  if (request_reader_.is_body_done() && request_encoding_ == BodyEncoding::identity) on_request_done();
-  if (request_.expects_continue && !request_done_ && client_.transport().readable().empty()) {
-    client_.transport().write(as_bytes("HTTP/1.1 100 Continue\r\n\r\n"));
-  }
+  upstream_.emplace(borrowed_.connection());
+  upstream_->write_head(request_, target);
+  if (!request_.has_content()) on_request_done();
+  if (request_.expects_continue) client_.write_continue();
   return forward_both_ways();
 }
 
@@ -203,9 +197,8 @@ Exchange::Outcome Exchange::forward_both_ways() {
   }
   if (splice_direction_ != SpliceDirection::none) return Outcome::pending;
   // A client that has gone away while nothing of it is due: the upstream need not go on.
-  if (request_done_ && client_.transport().stream().has_receive_ended() && client_.transport().is_at_end())
-    return on_client_lost();
-  if (client_.transport().has_send_failed()) return on_client_lost();
+  if (request_done_ && client_.has_left()) return on_client_lost();
+  if (client_.response().has_failed()) return on_client_lost();
   return Outcome::pending;
 }
 
@@ -215,13 +208,12 @@ Exchange::Outcome Exchange::copy_both_ways(bool& moved) {
   if (outcome == Outcome::pending && response_state_ == ResponseState::awaiting_head)
     outcome = await_response_head(moved);
   if (outcome == Outcome::pending && response_state_ == ResponseState::body) outcome = forward_response_body(moved);
-  if (upstream_.is_borrowed()) upstream_->transport().flush();
+  if (upstream_) upstream_->flush();
   return outcome;
 }
 
 Exchange::Outcome Exchange::forward_request_body(bool& moved) {
-  const forward::CopyResult copied =
-      forward::copy_body(request_reader_, client_.transport(), &upstream_->transport(), request_encoding_);
+  const forward::CopyResult copied = forward::copy_content(client_.request(), &upstream_->request());
   request_bytes_ += copied.bytes;
   moved |= copied.bytes > 0;
   switch (copied.status) {
@@ -241,18 +233,13 @@ Exchange::Outcome Exchange::forward_request_body(bool& moved) {
 }
 
 Exchange::Outcome Exchange::await_response_head(bool& moved) {
-  transport::Transport& upstream = upstream_->transport();
-  if (!std::exchange(response_head_begun_, true)) upstream_->reader().begin_response(response_, request_.method);
-  for (ConstBytes input = upstream.readable(); !input.empty(); input = upstream.readable()) {
-    const http::ReadStep step = upstream_->reader().read_head(input);
-    upstream.consume(step.consumed);
-    if (step.progress == http::Progress::failed) return on_bad_response();
-    if (step.progress == http::Progress::done) {
-      moved = true;
-      return on_response_head();
-    }
+  switch (upstream_->read_head(response_, request_.method)) {
+    case HeadStatus::pending: return Outcome::pending;
+    case HeadStatus::done: moved = true; return on_response_head();
+    case HeadStatus::failed: return on_bad_response();
+    case HeadStatus::ended: return on_upstream_lost();
   }
-  return upstream.is_at_end() ? on_upstream_lost() : Outcome::pending;
+  UNREACHABLE();
 }
 
 Exchange::Outcome Exchange::on_response_head() {
@@ -266,23 +253,7 @@ Exchange::Outcome Exchange::on_response_head() {
   if (!http::prepare_response(response_, upstream_time, services_.loop.wall_now()) ||
       !apply_response_operations(response_.headers))
     return on_bad_response();
-
-  // A body whose length is not known is chunked for an HTTP/1.1 client; for an older one its end is
-  // the connection's.
-  const bool length_unknown =
-      response_.framing == BodyFraming::chunked || response_.framing == BodyFraming::until_close;
-  const bool client_takes_chunks = request_.version == http::Version::http_1_1;
-  response_encoding_ = length_unknown && client_takes_chunks ? BodyEncoding::chunked : BodyEncoding::identity;
-  client_keep_alive_ = may_keep_client() && (!length_unknown || client_takes_chunks);
-
-  http::MessageFraming framing{.body = response_.framing, .content_length = response_.content_length};
-  if (length_unknown) framing.body = client_takes_chunks ? BodyFraming::chunked : BodyFraming::until_close;
-  // RFC 9110 8.6: of a response without content, only these may tell the length it would have.
-  const bool may_tell_length = (request_.method == "HEAD" && response_.status != 204) || response_.status == 304;
-  framing.show_content_length = may_tell_length && response_.has_content_length;
-  framing.close = !client_keep_alive_;
-  framing.keep_alive = client_keep_alive_ && request_.version == http::Version::http_1_0;
-  http::write_response_head(client_.transport().sink(), response_.status, response_.reason, response_.headers, framing);
+  client_keep_alive_ = client_.write_head(response_, request_, may_keep_client());
   response_started_ = true;
   response_state_ = ResponseState::body;
   return Outcome::pending;
@@ -291,19 +262,17 @@ Exchange::Outcome Exchange::on_response_head() {
 // 100 is answered by sluice itself (on_upstream_ready); others (103) go on to clients that know them.
 Exchange::Outcome Exchange::forward_informational() {
   if (++informational_count_ > limits::informational_responses_max) return on_bad_response();
-  if (response_.status != 100 && request_.version == http::Version::http_1_1) {
+  if (response_.status != 100 && request_.version != http::Version::http_1_0) {
     if (!http::prepare_response(response_, services_.loop.now() - started_at_, services_.loop.wall_now()))
       return on_bad_response();
-    http::write_response_head(client_.transport().sink(), response_.status, response_.reason, response_.headers, {});
+    client_.write_informational(response_);
   }
   response_ = http::ResponseHead(arena_);
-  response_head_begun_ = false;
   return Outcome::pending;
 }
 
 Exchange::Outcome Exchange::forward_response_body(bool& moved) {
-  const forward::CopyResult copied =
-      forward::copy_body(upstream_->reader(), upstream_->transport(), &client_.transport(), response_encoding_);
+  const forward::CopyResult copied = forward::copy_content(upstream_->response(), &client_.response());
   response_bytes_ += copied.bytes;
   moved |= copied.bytes > 0;
   switch (copied.status) {
@@ -330,32 +299,38 @@ Exchange::Outcome Exchange::on_response_done() {
 // sink have become quiet.
 void Exchange::consider_splice(SpliceDirection direction) {
   if (splice_refused_ || splice_direction_ != SpliceDirection::none) return;
-  if (client_.transport().is_tls() || upstream_->transport().is_tls()) return;
+  transport::Transport* const client = client_.connection();
+  transport::Transport* const upstream = upstream_->connection();
+  if (client == nullptr || client->is_tls() || upstream == nullptr || upstream->is_tls()) return;
   const bool is_request = direction == SpliceDirection::request;
-  const io::Stream& source = (is_request ? client_.transport() : upstream_->transport()).stream();
+  io::Stream& source = (is_request ? client : upstream)->stream();
   // A source that does not take what is sent to it is read on, lest it waits for that and we for it.
   if (source.has_receive_ended() || !source.has_sent_all() || (!is_request && !request_done_)) return;
-  const http::Http1Reader& reader = is_request ? request_reader_ : upstream_->reader();
-  if ((is_request ? request_encoding_ : response_encoding_) != BodyEncoding::identity) return;
-  if (reader.passable_bytes() < limits::splice_threshold_bytes) return;
+  if (!(is_request ? upstream_->request() : client_.response()).is_passable()) return;
+  if (splice_content(is_request).passable_bytes() < limits::splice_threshold_bytes) return;
   splice_direction_ = direction;
-  (is_request ? client_.transport() : upstream_->transport()).stream().request_splice_mode();
+  source.request_splice_mode();
+}
+
+// Of the message that is spliced, or may be.
+forward::ContentSource& Exchange::splice_content(bool is_request) noexcept {
+  return is_request ? client_.request() : upstream_->response();
 }
 
 void Exchange::leave_splice_mode() {
   if (std::exchange(splice_direction_, SpliceDirection::none) == SpliceDirection::none) return;
   splice_.reset();
-  client_.transport().stream().leave_splice_mode();
-  if (upstream_.is_borrowed()) upstream_->transport().stream().leave_splice_mode();
+  client_.connection()->stream().leave_splice_mode();
+  if (upstream_) upstream_->connection()->stream().leave_splice_mode();
 }
 
 void Exchange::begin_splice(bool& moved) {
   const bool is_request = splice_direction_ == SpliceDirection::request;
-  io::Stream& client = client_.transport().stream();
-  io::Stream& upstream = upstream_->transport().stream();
+  io::Stream& client = client_.connection()->stream();
+  io::Stream& upstream = upstream_->connection()->stream();
   io::Stream& source = is_request ? client : upstream;
   io::Stream& sink = is_request ? upstream : client;
-  const uint64_t bytes = (is_request ? request_reader_ : upstream_->reader()).passable_bytes();
+  const uint64_t bytes = splice_content(is_request).passable_bytes();
 
   if (!source.has_receive_ended() && source.has_sent_all() && sink.send_error() == 0 && bytes > 0) {
     // The sink is listened to until it has taken what was copied: it may answer early and take no more.
@@ -375,7 +350,7 @@ Exchange::Outcome Exchange::advance_splice(bool& moved) {
   const SpliceStatus status = splice_->advance(forward::SplicePump::WatchSink::yes);
   const uint64_t count = splice_->bytes_taken() - before;
   const bool is_request = splice_direction_ == SpliceDirection::request;
-  (is_request ? request_reader_ : upstream_->reader()).pass_by(count);
+  splice_content(is_request).pass_by(count);
   (is_request ? request_bytes_ : response_bytes_) += count;
   services_.observer.counters.spliced_bytes.add(count);
   switch (status) {
@@ -410,11 +385,12 @@ Exchange::Outcome Exchange::start_tunnel() {
   if (!http::prepare_response(response_, upstream_time, services_.loop.wall_now()) ||
       !apply_response_operations(response_.headers))
     return on_bad_response();
-  http::write_response_head(client_.transport().sink(), 101, response_.reason, response_.headers, {.upgrade = upgrade});
+  http::write_response_head(client_.connection()->sink(), 101, response_.reason, response_.headers,
+                            {.upgrade = upgrade});
   response_started_ = true;
   timer_.cancel();
   state_ = State::tunnelling;
-  tunnel_.emplace(services_, client_.transport(), upstream_->transport());
+  tunnel_.emplace(services_, *client_.connection(), *upstream_->connection());
   return Outcome::pending;
 }
 
@@ -432,7 +408,7 @@ Exchange::Outcome Exchange::advance_tunnel() {
     case Tunnel::Status::failed:
       tunnel_.reset();
       release_upstream(/*reusable=*/false);
-      return end(client_.transport().has_read_failed() ? Outcome::close_client : Outcome::abort_client);
+      return end(client_.has_read_failed() ? Outcome::close_client : Outcome::abort_client);
   }
   UNREACHABLE();
 }
@@ -441,13 +417,14 @@ Exchange::Outcome Exchange::advance_tunnel() {
 
 Exchange::Outcome Exchange::on_bad_request() {
   flags_.set(ResponseFlag::downstream_protocol_error);
-  switch (request_reader_.error()) {
+  const http::Refusal refusal = client_.refusal();
+  switch (refusal.error) {
     case http::ReadError::head_too_large:
     case http::ReadError::too_many_headers: return reply_locally(431, "request_headers_too_large");
-    case http::ReadError::target_too_long: return reply_locally(414, request_reader_.error_text());
-    case http::ReadError::version_not_supported: return reply_locally(505, request_reader_.error_text());
-    case http::ReadError::not_implemented: return reply_locally(501, request_reader_.error_text());
-    default: return reply_locally(400, request_reader_.error_text());
+    case http::ReadError::target_too_long: return reply_locally(414, refusal.text);
+    case http::ReadError::version_not_supported: return reply_locally(505, refusal.text);
+    case http::ReadError::not_implemented: return reply_locally(501, refusal.text);
+    default: return reply_locally(400, refusal.text);
   }
 }
 
@@ -455,8 +432,7 @@ void Exchange::time_out_head() { static_cast<void>(reply_locally(408, "request_h
 
 // The upstream's connection ended before the response did.
 Exchange::Outcome Exchange::on_upstream_lost() {
-  const bool was_reset =
-      upstream_->transport().stream().receive_error() != 0 || upstream_->transport().has_send_failed();
+  const bool was_reset = upstream_->was_reset();
   if (response_started_) {
     flags_.set(was_reset ? ResponseFlag::upstream_remote_reset : ResponseFlag::upstream_connection_termination);
     details_ = "upstream_reset_after_response_started{connection_termination}";
@@ -467,13 +443,12 @@ Exchange::Outcome Exchange::on_upstream_lost() {
     services_.observer.counters.upstream_retries.add();
     release_upstream(/*reusable=*/false);
     response_ = http::ResponseHead(arena_);
-    response_head_begun_ = false;
-    upstream_.forgive_endpoint();  // its connection was stale
+    borrowed_.forgive_endpoint();  // its connection was stale
     return borrow_upstream(BorrowedUpstream::Wanted::fresh);
   }
   flags_.set(was_reset ? ResponseFlag::upstream_remote_reset : ResponseFlag::upstream_connection_termination);
-  if (upstream_->transport().has_read_failed()) {
-    upstream_.note_tls_error();
+  if (upstream_->has_read_failed()) {
+    borrowed_.note_tls_error();
   } else {
     upstream_failure_ = was_reset ? "remote_reset" : "connection_termination";
   }
@@ -485,7 +460,7 @@ Exchange::Outcome Exchange::on_upstream_lost() {
 // A pooled connection that its upstream closed just as it was taken: once more, on a new one, when the
 // upstream cannot have acted on the request or acting twice does no harm (RFC 9110 9.2.2, RFC 9112 9.3.1).
 bool Exchange::may_retry_lost_request() const noexcept {
-  if (!upstream_->is_reused() || upstream_->reader().is_inside_head() || has_body_begun()) return false;
+  if (!upstream_->may_have_been_stale() || has_body_begun()) return false;
   if (upstream_->has_sent_nothing()) return true;
   constexpr std::string_view kIdempotent[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"};
   for (const std::string_view method : kIdempotent) {
@@ -497,7 +472,7 @@ bool Exchange::may_retry_lost_request() const noexcept {
 // What was read of the body has gone to the upstream and is kept nowhere: bytes, or the mark that ends a
 // chunked body (with its trailers).
 bool Exchange::has_body_begun() const noexcept {
-  return request_bytes_ > 0 || (request_done_ && request_encoding_ == BodyEncoding::chunked);
+  return request_bytes_ > 0 || (request_done_ && request_.framing == http::BodyFraming::chunked);
 }
 
 Exchange::Outcome Exchange::on_bad_response() {
@@ -523,7 +498,7 @@ Exchange::Outcome Exchange::on_client_lost() {
   if (!response_started_) status_ = 0;
   release_upstream(/*reusable=*/false);
   // The alert tells that nothing is complete; a reset would overtake it.
-  return end(client_.transport().has_read_failed() ? Outcome::close_client : Outcome::abort_client);
+  return end(client_.has_read_failed() ? Outcome::close_client : Outcome::abort_client);
 }
 
 void Exchange::cancel() {
@@ -537,7 +512,7 @@ void Exchange::on_timeout(void* self) { static_cast<Exchange*>(self)->time_out_r
 
 void Exchange::time_out_request() {
   timed_out_ = true;
-  client_.on_upstream_change();
+  connection_.on_upstream_change();
 }
 
 // --- The end ---------------------------------------------------------------------------------------
@@ -557,7 +532,8 @@ void Exchange::release_upstream(bool reusable) {
 
 void Exchange::release_upstream(bool reusable, io::Stream::Ending ending) {
   leave_splice_mode();
-  upstream_.release(reusable, ending);
+  upstream_.reset();
+  borrowed_.release(reusable, ending);
 }
 
 bool Exchange::may_keep_client() const noexcept { return request_.keep_alive && !services_.draining; }
@@ -569,10 +545,9 @@ Exchange::Awaiting Exchange::awaiting() const noexcept {
     if (!splice_->is_sink_blocked()) return is_request ? Awaiting::client : Awaiting::upstream_answer;
     return is_request ? Awaiting::upstream_reading : Awaiting::client;
   }
-  if (client_.transport().stream().unsent_bytes() > 0) return Awaiting::client;
+  if (client_.has_unsent()) return Awaiting::client;
   if (state_ != State::forwarding) return Awaiting::upstream_answer;
-  if (upstream_->transport().stream().unsent_bytes() > 0)
-    return response_started_ ? Awaiting::upstream_answer : Awaiting::upstream_reading;
+  if (upstream_->has_unsent()) return response_started_ ? Awaiting::upstream_answer : Awaiting::upstream_reading;
   return request_done_ ? Awaiting::upstream_answer : Awaiting::client;
 }
 
@@ -602,20 +577,20 @@ observe::RequestRecord Exchange::make_record(snapshot::FormatNeeds needs) const 
       .flags = flags_,
       .details = details_,
       .connection_termination_details = {},
-      .upstream_failure_reason = upstream_failure_.empty() ? upstream_.failure_reason() : upstream_failure_,
+      .upstream_failure_reason = upstream_failure_.empty() ? borrowed_.failure_reason() : upstream_failure_,
       .bytes_received = request_bytes_,
       .bytes_sent = response_bytes_,
       .cluster = decision_.outcome == route::Outcome::forward && snapshot_ != nullptr
                      ? &snapshot_->tables.clusters[decision_.destination->cluster]
                      : nullptr,
       .route = decision_.route,
-      .upstream_host = upstream_.address(),
-      .upstream_local = upstream_.local_address(),
-      .downstream_local = needs.local_address ? client_.local_address() : SocketAddress{},
-      .downstream_remote = request_.client.value_or(client_.peer_address()),
-      .requested_server_name = client_.server_name(),
-      .is_https = request_.client ? request_.is_https : client_.is_tls(),
-      .client_tls = needs.client_tls ? client_.client_tls() : nullptr,
+      .upstream_host = borrowed_.address(),
+      .upstream_local = borrowed_.local_address(),
+      .downstream_local = needs.local_address ? connection_.local_address() : SocketAddress{},
+      .downstream_remote = request_.client.value_or(connection_.peer_address()),
+      .requested_server_name = connection_.server_name(),
+      .is_https = request_.client ? request_.is_https : connection_.is_tls(),
+      .client_tls = needs.client_tls ? connection_.client_tls() : nullptr,
   };
 }
 

@@ -1,5 +1,5 @@
 // One request and its response: steps 3 to 6 of the way of a request (docs/life_of_a_request.md). An
-// exchange owns no operation and no descriptor: whenever one of its two connections has changed, it is
+// exchange owns no operation and no descriptor: whenever one of its two sides has changed, it is
 // advanced, looks at both and moves what can be moved. Lives in the shard's slab from a request's first
 // byte to the end of its response (or tunnel). One thread.
 #pragma once
@@ -12,6 +12,8 @@
 #include "http/head.h"
 #include "observe/request_record.h"
 #include "proxy/borrowed_upstream.h"
+#include "proxy/client_side.h"
+#include "proxy/http1_upstream_side.h"
 #include "proxy/services.h"
 #include "proxy/tunnel.h"
 #include "route/choose_route.h"
@@ -28,7 +30,8 @@ class ClientConnection;
 
 class Exchange {
  public:
-  Exchange(Services& services, ClientConnection& client) noexcept;
+  // `client` is a side of `connection`. Both outlive it.
+  Exchange(Services& services, ClientConnection& connection, ClientSide& client) noexcept;
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
   ~Exchange();  // ended: advance() said so, or cancel() was called
@@ -61,8 +64,8 @@ class Exchange {
     upstream_answer,
   };
   [[nodiscard]] Awaiting awaiting() const noexcept;
-  // Towards the upstream; requires that it is awaited.
-  [[nodiscard]] const io::Stream& upstream_stream() const noexcept { return upstream_->transport().stream(); }
+  // Requires that it is awaited.
+  [[nodiscard]] const UpstreamSide& upstream() const noexcept { return *upstream_; }
   // How long the client or an upstream that reads may do nothing.
   [[nodiscard]] Duration progress_timeout() const noexcept;
 
@@ -78,6 +81,7 @@ class Exchange {
   enum class SpliceDirection : uint8_t { none, request, response };
 
   // In the order of the way of a request.
+  Outcome read_request_head();
   Outcome on_request_head();
   [[nodiscard]] std::array<const snapshot::HeaderOperations*, 2> header_operations() const noexcept;
   [[nodiscard]] bool apply_request_operations();
@@ -113,6 +117,7 @@ class Exchange {
   void release_upstream(bool reusable);
   void release_upstream(bool reusable, io::Stream::Ending ending);
   void consider_splice(SpliceDirection direction);
+  [[nodiscard]] forward::ContentSource& splice_content(bool is_request) noexcept;
   void leave_splice_mode();
   [[nodiscard]] bool may_retry_lost_request() const noexcept;
   [[nodiscard]] bool has_body_begun() const noexcept;
@@ -124,17 +129,16 @@ class Exchange {
   static void on_timeout(void* self);
 
   Services& services_;
-  ClientConnection& client_;
+  ClientConnection& connection_;
+  ClientSide& client_;
   alignas(std::max_align_t) std::array<std::byte, 3072> first_block_;
   Arena arena_;
-  http::Http1Reader request_reader_;
   http::RequestHead request_;
   http::ResponseHead response_;
   AdoptedSnapshot* snapshot_ = nullptr;  // pinned from routing to the end
   route::Decision decision_;
-  BorrowedUpstream upstream_;  // from connecting to the end
-  forward::BodyEncoding request_encoding_ = forward::BodyEncoding::identity;
-  forward::BodyEncoding response_encoding_ = forward::BodyEncoding::identity;
+  BorrowedUpstream borrowed_;                                 // from connecting to the end
+  std::optional<Http1UpstreamSide> upstream_;                 // from forwarding to the end
   SpliceDirection splice_direction_ = SpliceDirection::none;  // whose source was asked for splice mode
   std::optional<forward::SplicePump> splice_;                 // exactly while bytes are being spliced
   std::optional<Tunnel> tunnel_;                              // exactly while tunnelling
@@ -153,13 +157,11 @@ class Exchange {
 
   State state_ = State::reading_head;
   ResponseState response_state_ = ResponseState::awaiting_head;
-  bool head_begun_ = false;           // the reader was given this request
-  bool response_head_begun_ = false;  // the upstream's reader was given a response
-  bool request_done_ = false;         // the whole request has been written to the upstream
-  bool response_started_ = false;     // bytes of a final response were written to the client
-  bool splice_refused_ = false;       // this exchange stays with copying
-  bool timed_out_ = false;            // the route's timeout has passed
-  bool client_keep_alive_ = false;    // decided with the response's head
+  bool request_done_ = false;       // the whole request has been written to the upstream
+  bool response_started_ = false;   // bytes of a final response were written to the client
+  bool splice_refused_ = false;     // this exchange stays with copying
+  bool timed_out_ = false;          // the route's timeout has passed
+  bool client_keep_alive_ = false;  // decided with the response's head
   uint8_t informational_count_ = 0;
 };
 

@@ -1,7 +1,5 @@
 // Responses that sluice gives itself: redirects and errors, with Envoy's texts where Envoy has one.
-#include "http/http1_writer.h"
 #include "http/hygiene.h"
-#include "proxy/client_connection.h"
 #include "proxy/exchange.h"
 
 namespace sluice::proxy {
@@ -18,8 +16,8 @@ Exchange::Outcome Exchange::reply_locally(uint16_t status, std::string_view deta
   // The connection goes on when the request is understood and all of it is here; what has not arrived
   // yet might never, so the client is asked to come again on a new connection.
   const bool head_understood = snapshot_ != nullptr;
-  const bool keep = head_understood && may_keep_client() && request_reader_.error() == http::ReadError::none &&
-                    drain_buffered_request_body();
+  const bool keep =
+      head_understood && may_keep_client() && !client_.refusal().is_refused() && drain_buffered_request_body();
 
   response_ = http::ResponseHead(arena_);
   http::HeaderList& headers = response_.headers;
@@ -32,18 +30,17 @@ Exchange::Outcome Exchange::reply_locally(uint16_t status, std::string_view deta
   if (!fits) return end(Outcome::abort_client);       // the request has filled the arena to the last byte
 
   const bool is_head = request_.method == "HEAD";
-  http::MessageFraming framing{.body = is_head ? BodyFraming::none : BodyFraming::content_length,
-                               .content_length = body.size()};
-  framing.show_content_length = true;
-  framing.close = !keep;
-  framing.keep_alive = keep && request_.version == http::Version::http_1_0;
-  http::write_response_head(client_.transport().sink(), status, {}, headers, framing);
+  response_.status = status;
+  response_.framing = is_head ? BodyFraming::none : BodyFraming::content_length;
+  response_.content_length = body.size();
+  response_.has_content_length = true;
+  const bool is_kept = client_.write_head(response_, request_, keep);
   if (!is_head) {
-    client_.transport().write(as_bytes(body));
+    client_.response().write_content(as_bytes(body));
     response_bytes_ = body.size();
   }
   response_started_ = true;
-  return end(keep ? Outcome::reuse_client : Outcome::close_client);
+  return end(is_kept ? Outcome::reuse_client : Outcome::close_client);
 }
 
 Exchange::Outcome Exchange::redirect_to_https() {
@@ -54,8 +51,7 @@ Exchange::Outcome Exchange::redirect_to_https() {
 
 // Reads off what has arrived of a body that nobody wants; true when that was all of it.
 bool Exchange::drain_buffered_request_body() {
-  const forward::CopyResult drained =
-      forward::copy_body(request_reader_, client_.transport(), nullptr, forward::BodyEncoding::identity);
+  const forward::CopyResult drained = forward::copy_content(client_.request(), nullptr);
   request_bytes_ += drained.bytes;
   return drained.status == forward::CopyStatus::done;
 }

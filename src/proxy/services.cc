@@ -1,7 +1,7 @@
 #include "proxy/services.h"
 
 #include "proxy/client_connection.h"
-#include "proxy/exchange.h"
+#include "proxy/http1_exchange.h"
 #include "proxy/tcp_proxy.h"
 
 namespace sluice::proxy {

@@ -16,7 +16,7 @@
 namespace sluice::proxy {
 
 class ClientConnection;
-class Exchange;
+class Http1Exchange;
 class TcpProxy;
 
 struct Services {
@@ -34,7 +34,7 @@ struct Services {
   upstream::ConnectionPool upstreams;
   AdoptedSnapshots snapshots;
   Slab<ClientConnection> client_connections;
-  Slab<Exchange> exchanges;
+  Slab<Http1Exchange> exchanges;
   Slab<TcpProxy> tcp_proxies;
   List<ClientConnection> open_connections;
   bool draining = false;  // answer what is in flight, then close

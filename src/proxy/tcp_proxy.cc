@@ -103,7 +103,7 @@ TcpProxy::Outcome TcpProxy::on_connected() {
   series_ = &services_.observer.tcp.series_of(cluster_, {});
   series_->opened.add();
   set_state(State::tunnelling);
-  tunnel_.emplace(services_, client_.transport(), upstream_->transport());
+  tunnel_.emplace(services_, client_.transport(), upstream_.connection().transport());
   return advance_tunnel();
 }
 
@@ -149,7 +149,7 @@ TcpProxy::Outcome TcpProxy::on_client_lost() {
 
 // Nothing but the way in which a connection ends tells that bytes are missing: the other one is reset, too.
 TcpProxy::Outcome TcpProxy::on_broken() {
-  transport::Transport& upstream = upstream_->transport();
+  transport::Transport& upstream = upstream_.connection().transport();
   const bool is_upstream_broken = upstream.stream().receive_error() != 0 || upstream.has_send_failed();
   if (!is_upstream_broken) return on_client_lost();
   flags_.set(ResponseFlag::upstream_remote_reset);

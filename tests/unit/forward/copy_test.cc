@@ -1,6 +1,7 @@
 #include "forward/copy.h"
 
 #include "base/limits.h"
+#include "forward/http1_content.h"
 #include "http/http1_reader.h"
 #include "stream_pair.h"
 
@@ -35,7 +36,10 @@ std::string some_text(size_t size) {
 CopyStatus copy_all(StreamPair& pair, http::Http1Reader& reader, BodyEncoding encoding, uint64_t* bytes = nullptr) {
   CopyStatus status = CopyStatus::blocked;
   EXPECT_TRUE(pair.turn_until([&] {
-    const CopyResult copied = copy_body(reader, pair.source(), &pair.sink(), encoding);
+    Http1Source source(reader, pair.source());
+    Http1Sink sink(pair.sink());
+    sink.set_encoding(encoding);
+    const CopyResult copied = copy_content(source, &sink);
     pair.sink().flush();
     if (bytes != nullptr) *bytes += copied.bytes;
     status = copied.status;
@@ -44,7 +48,7 @@ CopyStatus copy_all(StreamPair& pair, http::Http1Reader& reader, BodyEncoding en
   return status;
 }
 
-TEST(CopyBody, MovesABodyOfKnownLengthAndLeavesWhatFollows) {
+TEST(CopyContent, MovesABodyOfKnownLengthAndLeavesWhatFollows) {
   const std::string body = some_text(300'000);
   StreamPair pair;
   ReadHead head("Content-Length: 300000\r\n");
@@ -57,7 +61,7 @@ TEST(CopyBody, MovesABodyOfKnownLengthAndLeavesWhatFollows) {
   EXPECT_TRUE(pair.turn_until([&] { return pair.source().stream().receive_queue().size() == 16; }));
 }
 
-TEST(CopyBody, ReadsChunksAndWritesThemAsTheyAreOrAnew) {
+TEST(CopyContent, ReadsChunksAndWritesThemAsTheyAreOrAnew) {
   for (const BodyEncoding encoding : {BodyEncoding::identity, BodyEncoding::chunked}) {
     StreamPair pair;
     ReadHead head("Transfer-Encoding: chunked\r\n");
@@ -74,7 +78,7 @@ TEST(CopyBody, ReadsChunksAndWritesThemAsTheyAreOrAnew) {
   }
 }
 
-TEST(CopyBody, EndsABodyThatEndsWithTheConnection) {
+TEST(CopyContent, EndsABodyThatEndsWithTheConnection) {
   StreamPair pair;
   ReadHead head("");
   pair.say("all of it");
@@ -83,7 +87,7 @@ TEST(CopyBody, EndsABodyThatEndsWithTheConnection) {
   EXPECT_TRUE(pair.turn_until([&] { return pair.heard() == "all of it"; }));
 }
 
-TEST(CopyBody, AResetIsNotTheEndOfABodyThatEndsWithTheConnection) {
+TEST(CopyContent, AResetIsNotTheEndOfABodyThatEndsWithTheConnection) {
   StreamPair pair;
   ReadHead head("");
   pair.say("half of it");
@@ -92,7 +96,7 @@ TEST(CopyBody, AResetIsNotTheEndOfABodyThatEndsWithTheConnection) {
   EXPECT_EQ(copy_all(pair, head.reader, BodyEncoding::identity), CopyStatus::source_ended);
 }
 
-TEST(CopyBody, TellsASourceThatEndsTooEarlyAndOneThatTalksNonsense) {
+TEST(CopyContent, TellsASourceThatEndsTooEarlyAndOneThatTalksNonsense) {
   {
     StreamPair pair;
     ReadHead head("Content-Length: 10\r\n");
@@ -106,7 +110,7 @@ TEST(CopyBody, TellsASourceThatEndsTooEarlyAndOneThatTalksNonsense) {
   EXPECT_EQ(copy_all(pair, head.reader, BodyEncoding::identity), CopyStatus::source_failed);
 }
 
-TEST(CopyBody, TellsASinkThatTakesNoMore) {
+TEST(CopyContent, TellsASinkThatTakesNoMore) {
   StreamPair pair;
   ReadHead head("Content-Length: 10000000\r\n");
   pair.sink_peer().reset();
@@ -115,14 +119,16 @@ TEST(CopyBody, TellsASinkThatTakesNoMore) {
 }
 
 // A slow reader stops the source; memory stays bounded.
-TEST(CopyBody, TakesOnlyWhatTheSinkHasRoomFor) {
+TEST(CopyContent, TakesOnlyWhatTheSinkHasRoomFor) {
   StreamPair pair;
   ReadHead head("Content-Length: 10000000\r\n");
   pair.is_listening = false;
   pair.say(some_text(10'000'000));
   for (int turns = 0; turns < 2'000; ++turns) {
     pair.turn_until([&, is_second = false]() mutable { return std::exchange(is_second, true); });
-    static_cast<void>(copy_body(head.reader, pair.source(), &pair.sink(), BodyEncoding::identity));
+    Http1Source source(head.reader, pair.source());
+    Http1Sink sink(pair.sink());
+    static_cast<void>(copy_content(source, &sink));
     pair.sink().flush();
     ASSERT_LE(pair.sink().stream().unsent_bytes(), limits::write_high_bytes);
   }
@@ -130,13 +136,14 @@ TEST(CopyBody, TakesOnlyWhatTheSinkHasRoomFor) {
   EXPECT_LE(pair.source().stream().receive_queue().size(), limits::read_high_bytes + 64 * limits::receive_buffer_bytes);
 }
 
-TEST(CopyBody, WithoutASinkReadsABodyOffAndDropsIt) {
+TEST(CopyContent, WithoutASinkReadsABodyOffAndDropsIt) {
   StreamPair pair;
   ReadHead head("Content-Length: 100000\r\n");
   pair.say(some_text(100'000));
   uint64_t bytes = 0;
   ASSERT_TRUE(pair.turn_until([&] {
-    const CopyResult copied = copy_body(head.reader, pair.source(), nullptr, BodyEncoding::identity);
+    Http1Source source(head.reader, pair.source());
+    const CopyResult copied = copy_content(source, nullptr);
     bytes += copied.bytes;
     return copied.status == CopyStatus::done;
   }));

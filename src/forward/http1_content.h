@@ -1,0 +1,47 @@
+// Content as HTTP/1 frames it (RFC 9112 6 and 7) on a connection that this message has to itself.
+#pragma once
+
+#include "forward/content.h"
+#include "transport/transport.h"
+
+namespace sluice::forward {
+
+// Of the message whose head `reader` has read. Both outlive it.
+class Http1Source final : public ContentSource {
+ public:
+  Http1Source(http::Http1Reader& reader, transport::Transport& transport) noexcept
+      : reader_(reader), transport_(transport) {}
+
+  [[nodiscard]] Status read_content(size_t room, http::BodySink to) override;
+  [[nodiscard]] const http::HeaderList& trailers() const noexcept override { return reader_.trailers(); }
+  [[nodiscard]] uint64_t passable_bytes() const noexcept override { return reader_.passable_bytes(); }
+  void pass_by(uint64_t count) noexcept override { reader_.pass_by(count); }
+
+ private:
+  http::Http1Reader& reader_;
+  transport::Transport& transport_;
+};
+
+// How content is framed.
+enum class BodyEncoding : uint8_t { identity, chunked };
+
+class Http1Sink final : public ContentSink {
+ public:
+  explicit Http1Sink(transport::Transport& transport) noexcept : transport_(transport) {}
+
+  // As the head that was written says.
+  void set_encoding(BodyEncoding encoding) noexcept { encoding_ = encoding; }
+
+  [[nodiscard]] bool has_failed() const noexcept override { return transport_.has_send_failed(); }
+  [[nodiscard]] size_t writable_bytes() const noexcept override { return transport_.writable_bytes(); }
+  void write_content(ConstBytes content) override;
+  void finish_content(const http::HeaderList& trailers) override;
+  void make_room() override;
+  [[nodiscard]] bool is_passable() const noexcept override { return encoding_ == BodyEncoding::identity; }
+
+ private:
+  transport::Transport& transport_;
+  BodyEncoding encoding_ = BodyEncoding::identity;
+};
+
+}  // namespace sluice::forward

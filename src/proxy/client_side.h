@@ -1,0 +1,54 @@
+// The client's side of an exchange: a request that is read, a response that is written, whatever version of HTTP
+// carries them. With HTTP/1 it has the connection to itself (proxy/http1_client_side.h). One thread.
+#pragma once
+
+#include "forward/content.h"
+#include "http/head.h"
+#include "http/message_rules.h"
+#include "transport/transport.h"
+
+#include <cstdint>
+
+namespace sluice::proxy {
+
+// What reading a head came to, on either side.
+enum class HeadStatus : uint8_t {
+  pending,  // wait for a change
+  done,
+  failed,  // it is no HTTP, or too large
+  ended,   // the peer is gone before the head was complete
+};
+
+class ClientSide {
+ public:
+  // Into the same `head` until it is done.
+  [[nodiscard]] virtual HeadStatus read_head(http::RequestHead& head) = 0;
+  // What is wrong with the head or the content; nothing as long as they are right.
+  [[nodiscard]] virtual http::Refusal refusal() const noexcept = 0;
+  [[nodiscard]] virtual forward::ContentSource& request() noexcept = 0;
+
+  // 100, unless content has come without it.
+  virtual void write_continue() = 0;
+  // Another 1xx, to a client that understands it.
+  virtual void write_informational(const http::ResponseHead& response) = 0;
+  // The final head, framed as the answer to `request` must be. Whether the client may come with another request
+  // afterwards: as `may_keep` says, unless the end of the connection is the only way to end this response.
+  [[nodiscard]] virtual bool write_head(const http::ResponseHead& response, const http::RequestHead& request,
+                                        bool may_keep) = 0;
+  [[nodiscard]] virtual forward::ContentSink& response() noexcept = 0;
+  // Something that was written waits for the client.
+  [[nodiscard]] virtual bool has_unsent() const noexcept = 0;
+
+  // It sends no more, and everything was read.
+  [[nodiscard]] virtual bool has_left() = 0;
+  // What it sent could not be decrypted, and the alert that says so was written.
+  [[nodiscard]] virtual bool has_read_failed() const noexcept = 0;
+
+  // The connection, where this exchange has it to itself: for splice and tunnels. Null: where it shares it.
+  [[nodiscard]] virtual transport::Transport* connection() noexcept = 0;
+
+ protected:
+  ~ClientSide() = default;
+};
+
+}  // namespace sluice::proxy

@@ -1,0 +1,42 @@
+#include "proxy/http1_upstream_side.h"
+
+#include "http/http1_writer.h"
+
+#include <utility>
+
+namespace sluice::proxy {
+
+using forward::BodyEncoding;
+using http::BodyFraming;
+
+void Http1UpstreamSide::write_head(const http::RequestHead& request, std::string_view target) {
+  sink_.set_encoding(request.framing == BodyFraming::chunked ? BodyEncoding::chunked : BodyEncoding::identity);
+  http::MessageFraming framing{.body = request.framing, .content_length = request.content_length};
+  if (request.wants_upgrade) framing.upgrade = request.upgrade;
+  http::write_request_head(connection_.transport().sink(), request.method, target, request.headers, framing);
+}
+
+HeadStatus Http1UpstreamSide::read_head(http::ResponseHead& head, std::string_view method) {
+  transport::Transport& transport = connection_.transport();
+  if (!std::exchange(has_begun_, true)) connection_.reader().begin_response(head, method);
+  for (ConstBytes input = transport.readable(); !input.empty(); input = transport.readable()) {
+    const http::ReadStep step = connection_.reader().read_head(input);
+    transport.consume(step.consumed);
+    if (step.progress == http::Progress::failed) return HeadStatus::failed;
+    if (step.progress == http::Progress::done) {
+      has_begun_ = false;
+      return HeadStatus::done;
+    }
+  }
+  return transport.is_at_end() ? HeadStatus::ended : HeadStatus::pending;
+}
+
+bool Http1UpstreamSide::was_reset() const noexcept {
+  return stream().receive_error() != 0 || connection_.transport().has_send_failed();
+}
+
+bool Http1UpstreamSide::may_have_been_stale() const noexcept {
+  return connection_.is_reused() && !connection_.reader().is_inside_head();
+}
+
+}  // namespace sluice::proxy
