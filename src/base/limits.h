@@ -74,6 +74,21 @@ inline constexpr size_t chunk_framing_bytes_max =
     trailer_bytes_max + 2 * chunk_extension_bytes_max;  // between two pieces of content
 inline constexpr size_t exchange_arena_bytes_max = 192 * 1024;
 
+// --- HTTP/2 ----------------------------------------------------------------------------------------
+inline constexpr uint32_t http2_streams_max = 100;                 // open at a time on one connection, of either role
+inline constexpr uint32_t http2_stream_window_bytes = 256 * 1024;  // received and not consumed, of one stream
+inline constexpr uint32_t http2_connection_window_bytes = 1024 * 1024;  // of all streams of a connection together
+inline constexpr size_t http2_continuations_max = 8;   // CONTINUATION frames of one header block, 16 KiB each
+inline constexpr size_t http2_settings_max = 32;       // entries of one SETTINGS frame
+inline constexpr size_t http2_unsent_acks_max = 1000;  // that one input may ask for: of SETTINGS and PING
+inline constexpr uint64_t http2_resets_max = 1000;     // RST_STREAM of the peer in a burst, then:
+inline constexpr uint64_t http2_resets_per_second = 33;
+// Frames that carry nothing (http/http2_session.h): so many are free, and useful work gives some back.
+inline constexpr uint32_t http2_idle_frames_max = 4096;
+inline constexpr uint32_t http2_idle_frames_per_request = 64;
+inline constexpr uint32_t http2_idle_frames_per_data_frame = 4;  // that we send: window updates answer it
+inline constexpr uint32_t http2_idle_frames_per_minute = 64;     // PING of a connection that is quiet for long
+
 // --- Timeouts at the edge --------------------------------------------------------------------------
 inline constexpr Duration request_head_timeout = 60s;   // from the first byte of a head to its end
 inline constexpr Duration client_idle_timeout = 1h;     // between requests
@@ -136,6 +151,8 @@ static_assert(client_hello_bytes_max <= read_high_when_scarce_bytes &&
               "a ClientHello must fit before receiving pauses");
 static_assert(session_lifetime <= 2 * ticket_key_lifetime, "by then no key of our own opens the ticket");
 static_assert(head_bytes_max < read_high_bytes);
+static_assert(http2_stream_window_bytes <= http2_connection_window_bytes);
+static_assert(http2_connection_window_bytes < 1U << 31, "RFC 9113 6.9.1");
 static_assert(request_head_timeout <= client_idle_timeout);
 
 }  // namespace sluice::limits

@@ -50,6 +50,10 @@ std::optional<Authority> parse_authority(std::string_view text) noexcept {
   return authority;
 }
 
+bool is_same_authority(std::string_view a, std::string_view b) noexcept {
+  return std::ranges::equal(a, b, {}, to_lower, to_lower);
+}
+
 std::string_view lookup_host(std::string_view host, Arena& arena) noexcept {
   if (host.ends_with('.')) host.remove_suffix(1);
   if (std::ranges::none_of(host, [](char c) { return (classes_of(c) & char_class::upper) != 0; })) {

@@ -19,6 +19,9 @@ struct Authority {
 // sub-delims are refused: no host that DNS or a certificate can name has them, and they confuse readers.
 [[nodiscard]] std::optional<Authority> parse_authority(std::string_view text) noexcept;
 
+// Ignoring case, and nothing else: "a" and "a:80" differ.
+[[nodiscard]] bool is_same_authority(std::string_view a, std::string_view b) noexcept;
+
 // Lower case, without the trailing dot: what routes are looked up by. A view of `host` when nothing is to
 // be changed, else in the arena; .data() is nullptr when the arena is full.
 [[nodiscard]] std::string_view lookup_host(std::string_view host, Arena& arena) noexcept;

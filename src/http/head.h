@@ -65,7 +65,7 @@ class HeaderList {
 enum class BodyFraming : uint8_t {
   none,            // no content follows
   content_length,  // exactly content_length bytes, which may be 0
-  chunked,         // the chunked transfer coding
+  chunked,         // the chunked transfer coding; in HTTP/2: the length is not known, END_STREAM is the end
   until_close,     // responses only: the connection's end is the content's end
 };
 

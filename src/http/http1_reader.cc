@@ -3,7 +3,6 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "http/chars.h"
-#include "http/known_field.h"
 #include "http/message_rules.h"
 
 #include <algorithm>
@@ -45,12 +44,12 @@ struct Http1Reader::Callbacks {
   }
 
   static int on_method_complete(llhttp_t* parser) noexcept {
-    // RTSP's and Icecast's methods, which llhttp knows as well, are nothing of HTTP's.
-    if (parser->method > HTTP_UNLINK && parser->method != HTTP_QUERY && parser->method != HTTP_PRI) {
+    const auto method = static_cast<llhttp_method_t>(parser->method);
+    if (!is_http_method(method) && method != HTTP_PRI) {
       reader(parser).fail(ReadError::not_implemented, "http1.unknown_method");
       return HPE_USER;
     }
-    reader(parser).method_ = llhttp_method_name(static_cast<llhttp_method_t>(parser->method));
+    reader(parser).method_ = llhttp_method_name(method);
     return HPE_OK;
   }
   static int on_url_complete(llhttp_t* parser) noexcept {
@@ -378,15 +377,12 @@ bool Http1Reader::note_chunk_extension(size_t size) noexcept {
   return false;
 }
 
-// RFC 9110 6.5.1: fields that frame, route or concern one connection are no trailers. What only the edge
-// may say of a client is left out.
 bool Http1Reader::finish_trailer(std::string_view name, std::string_view value) noexcept {
-  const KnownField field = known_field(name);
-  if (is_hop_by_hop(field) || field == KnownField::host) {
-    fail(ReadError::malformed, "http1.forbidden_trailer");
-    return false;
+  switch (trailer_rule(name, role_ == Role::requests)) {
+    case TrailerRule::keep: break;
+    case TrailerRule::leave_out: return true;
+    case TrailerRule::refuse: fail(ReadError::malformed, "http1.forbidden_trailer"); return false;
   }
-  if (role_ == Role::requests && is_set_by_the_edge(field)) return true;
   if (fields_->size() < limits::header_count_max && fields_->add(name, value)) return true;
   refuse_too_large(true);
   return false;

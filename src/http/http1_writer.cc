@@ -58,8 +58,7 @@ size_t size_of(const MessageFraming& framing) noexcept {
 void put_framing(Cursor& cursor, const MessageFraming& framing) noexcept {
   if (framing.body == BodyFraming::chunked) {
     cursor.put("transfer-encoding: chunked\r\n");
-  } else if (framing.body == BodyFraming::content_length ||
-             (framing.body == BodyFraming::none && framing.show_content_length)) {
+  } else if (framing.has_content_length_field()) {
     cursor.put("content-length: ");
     cursor.put_number(framing.content_length);
     cursor.put(line_end);

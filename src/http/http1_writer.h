@@ -13,7 +13,7 @@
 
 namespace sluice::http {
 
-// What the writer puts around the end-to-end fields.
+// What the writer puts around the end-to-end fields. HTTP/2 has only the content-length of it.
 struct MessageFraming {
   BodyFraming body = BodyFraming::none;
   uint64_t content_length = 0;
@@ -23,6 +23,10 @@ struct MessageFraming {
   bool close = false;          // "connection: close"
   bool keep_alive = false;     // "connection: keep-alive", to an HTTP/1.0 peer
   std::string_view upgrade{};  // "connection: upgrade" and this Upgrade field
+
+  [[nodiscard]] bool has_content_length_field() const noexcept {
+    return body == BodyFraming::content_length || (body == BodyFraming::none && show_content_length);
+  }
 };
 
 // "METHOD target HTTP/1.1"; `target` is what goes on the wire.

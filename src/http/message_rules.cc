@@ -11,7 +11,20 @@ namespace sluice::http {
 
 namespace {
 
-Refusal malformed(std::string_view text) noexcept { return {ReadError::malformed, text}; }
+// What the access log says, for the codec that has read the head.
+struct Detail {
+  std::string_view of_http1;
+  std::string_view of_http2;
+};
+#define DETAIL(name) (Detail{"http1." name, "http2." name})
+
+Refusal refuse(ReadError error, Version version, const Detail& detail) noexcept {
+  return {error, version == Version::http_2 ? detail.of_http2 : detail.of_http1};
+}
+
+Refusal malformed(Version version, const Detail& detail) noexcept {
+  return refuse(ReadError::malformed, version, detail);
+}
 
 enum class TransferCoding : uint8_t { none, chunked, unknown, malformed };
 
@@ -112,15 +125,17 @@ struct Framing {
 Framing read_framing(const FieldFacts& facts, Version version) noexcept {
   Framing framing;
   if (facts.coding != TransferCoding::none) {
-    if (version == Version::http_1_0) return {malformed("http1.transfer_encoding_in_1_0")};
-    if (facts.content_length_count > 0) return {malformed("http1.content_length_with_transfer_encoding")};
-    if (facts.coding == TransferCoding::malformed) return {malformed("http1.invalid_transfer_encoding")};
-    if (facts.coding == TransferCoding::unknown) return {{ReadError::not_implemented, "http1.unknown_transfer_coding"}};
+    if (version == Version::http_1_0) return {malformed(version, DETAIL("transfer_encoding_in_1_0"))};
+    if (facts.content_length_count > 0) return {malformed(version, DETAIL("content_length_with_transfer_encoding"))};
+    if (facts.coding == TransferCoding::malformed) return {malformed(version, DETAIL("invalid_transfer_encoding"))};
+    if (facts.coding == TransferCoding::unknown)
+      return {refuse(ReadError::not_implemented, version, DETAIL("unknown_transfer_coding"))};
     framing.is_chunked = true;
   }
-  if (facts.content_length_count > 1) return {malformed("http1.repeated_content_length")};
+  if (facts.content_length_count > 1) return {malformed(version, DETAIL("repeated_content_length"))};
   if (facts.content_length_count == 1) {
-    if (!parse_content_length(facts.content_length, framing.length)) return {malformed("http1.invalid_content_length")};
+    if (!parse_content_length(facts.content_length, framing.length))
+      return {malformed(version, DETAIL("invalid_content_length"))};
     framing.has_length = true;
   }
   return framing;
@@ -143,14 +158,14 @@ void split_path(RequestHead& head, std::string_view path_and_query) noexcept {
 // RFC 9112 3.2.2. The scheme is not looked at further: what counts is the connection it came by.
 Refusal read_absolute_form(RequestHead& head) noexcept {
   const size_t colon = head.target.find("://");
-  if (colon == std::string_view::npos) return malformed("http1.invalid_target");
+  if (colon == std::string_view::npos) return malformed(head.version, DETAIL("invalid_target"));
   const std::string_view scheme = head.target.substr(0, colon);
   if (!equals_ignoring_case(scheme, "http") && !equals_ignoring_case(scheme, "https"))
-    return malformed("http1.unknown_scheme");
+    return malformed(head.version, DETAIL("unknown_scheme"));
   const std::string_view rest = head.target.substr(colon + 3);
   const size_t end = rest.find_first_of("/?");
   head.authority = rest.substr(0, end);
-  if (head.authority.empty()) return malformed("http1.target_without_host");
+  if (head.authority.empty()) return malformed(head.version, DETAIL("target_without_host"));
   if (end != std::string_view::npos) {
     split_path(head, rest.substr(end));
     if (head.path.empty()) head.path = "/";
@@ -162,7 +177,8 @@ Refusal read_absolute_form(RequestHead& head) noexcept {
 
 // RFC 9112 3.2: the four forms, each only with the methods that it is for.
 Refusal read_target(RequestHead& head, bool is_connect) noexcept {
-  if (head.target.empty() || !consists_of(head.target, char_class::target)) return malformed("http1.invalid_target");
+  if (head.target.empty() || !consists_of(head.target, char_class::target))
+    return malformed(head.version, DETAIL("invalid_target"));
   if (is_connect) {
     head.authority = head.target;
     return {};
@@ -172,37 +188,33 @@ Refusal read_target(RequestHead& head, bool is_connect) noexcept {
     return {};
   }
   if (head.target == "*") {
-    return head.method == "OPTIONS" ? Refusal{} : malformed("http1.asterisk_without_options");
+    return head.method == "OPTIONS" ? Refusal{} : malformed(head.version, DETAIL("asterisk_without_options"));
   }
+  // RFC 9113 8.3.1: :path has no other form.
+  if (head.version == Version::http_2) return malformed(head.version, DETAIL("invalid_target"));
   return read_absolute_form(head);
-}
-
-bool is_same_authority(std::string_view a, std::string_view b) noexcept {
-  if (a.size() != b.size()) return false;
-  for (size_t i = 0; i < a.size(); ++i) {
-    if (to_lower(a[i]) != to_lower(b[i])) return false;
-  }
-  return true;
 }
 
 // RFC 9112 3.2: one valid Host, and only one answer to where the request goes.
 Refusal read_host(RequestHead& head, const FieldFacts& facts, bool is_connect) noexcept {
-  if (facts.host_count > 1) return malformed("http1.repeated_host");
-  if (facts.host_count == 0 && head.version == Version::http_1_1) return malformed("http1.missing_host");
+  if (facts.host_count > 1) return malformed(head.version, DETAIL("repeated_host"));
+  if (facts.host_count == 0 && head.version != Version::http_1_0)
+    return malformed(head.version, DETAIL("missing_host"));
   std::optional<Authority> parsed = parse_authority(facts.host);
-  if (!parsed) return malformed("http1.invalid_host");
+  if (!parsed) return malformed(head.version, DETAIL("invalid_host"));
   if (head.authority.empty()) {
     head.authority = facts.host;
   } else {
     if (!is_connect && facts.host_count == 1 && !is_same_authority(head.authority, facts.host)) {
-      return malformed("http1.host_differs_from_target");
+      return malformed(head.version, DETAIL("host_differs_from_target"));
     }
     parsed = parse_authority(head.authority);
-    if (!parsed) return malformed("http1.invalid_target");
+    if (!parsed) return malformed(head.version, DETAIL("invalid_target"));
   }
-  if (is_connect && (parsed->host.empty() || parsed->port.empty())) return malformed("http1.connect_without_port");
+  if (is_connect && (parsed->host.empty() || parsed->port.empty()))
+    return malformed(head.version, DETAIL("connect_without_port"));
   head.host = lookup_host(parsed->host, head.headers.arena());
-  if (head.host.data() == nullptr) return {ReadError::head_too_large, "http1.head_too_large"};
+  if (head.host.data() == nullptr) return refuse(ReadError::head_too_large, head.version, DETAIL("head_too_large"));
   return {};
 }
 
@@ -229,13 +241,14 @@ Refusal understand_request(RequestHead& head) noexcept {
   if (const Refusal refusal = read_target(head, is_connect); refusal.is_refused()) return refusal;
   if (const Refusal refusal = read_host(head, facts, is_connect); refusal.is_refused()) return refusal;
   if (facts.connection_option_count > limits::connection_options_max)
-    return malformed("http1.too_many_connection_options");
+    return malformed(head.version, DETAIL("too_many_connection_options"));
 
   const Framing framing = read_framing(facts, head.version);
   if (framing.refusal.is_refused()) return framing.refusal;
   if (is_connect) {
+    head.framing = BodyFraming::none;
     // RFC 9110 9.3.6: what follows is the tunnel's; content before it would be read differently elsewhere.
-    if (framing.is_chunked || framing.length > 0) return malformed("http1.connect_with_content");
+    if (framing.is_chunked || framing.length > 0) return malformed(head.version, DETAIL("connect_with_content"));
   } else if (framing.is_chunked) {
     head.framing = BodyFraming::chunked;
   } else if (framing.has_length) {
@@ -250,14 +263,15 @@ Refusal understand_request(RequestHead& head) noexcept {
 }
 
 Refusal understand_response(ResponseHead& head, bool is_head, bool is_connect) noexcept {
-  if (head.status < 100) return malformed("http1.invalid_status");
-  if (!consists_of(head.reason, char_class::value)) return malformed("http1.invalid_reason");
+  if (head.status < 100) return malformed(head.version, DETAIL("invalid_status"));
+  if (!consists_of(head.reason, char_class::value)) return malformed(head.version, DETAIL("invalid_reason"));
   const FieldFacts facts = collect(head.headers);
   if (facts.connection_option_count > limits::connection_options_max)
-    return malformed("http1.too_many_connection_options");
+    return malformed(head.version, DETAIL("too_many_connection_options"));
   const Framing framing = read_framing(facts, head.version);
   if (framing.refusal.is_refused()) return framing.refusal;
 
+  const bool is_http2 = head.version == Version::http_2;
   head.keep_alive = persists(facts, head.version);
   head.has_content_length = framing.has_length;
   head.content_length = framing.length;
@@ -269,12 +283,12 @@ Refusal understand_response(ResponseHead& head, bool is_head, bool is_connect) n
     // A 1xx or 204 must not announce content (RFC 9110 8.6); if it sends some all the same, that must not
     // be read as the next response.
     const bool announces = framing.is_chunked || framing.length > 0;
-    if (is_tunnel || (announces && !may_announce)) head.keep_alive = false;
+    if (!is_http2 && (is_tunnel || (announces && !may_announce))) head.keep_alive = false;
   } else if (framing.is_chunked) {
     head.framing = BodyFraming::chunked;
-  } else if (framing.has_length) {
+  } else if (framing.has_length || (is_http2 && head.framing == BodyFraming::none)) {
     head.framing = BodyFraming::content_length;
-  } else {
+  } else if (!is_http2) {
     head.framing = BodyFraming::until_close;
     head.keep_alive = false;
   }
@@ -283,6 +297,20 @@ Refusal understand_response(ResponseHead& head, bool is_head, bool is_connect) n
 
 bool may_tell_length(const ResponseHead& head, std::string_view method) noexcept {
   return head.has_content_length && ((method == "HEAD" && head.status != 204) || head.status == 304);
+}
+
+TrailerRule trailer_rule(std::string_view name, bool is_request) noexcept {
+  const KnownField field = known_field(name);
+  if (is_hop_by_hop(field) || field == KnownField::host) return TrailerRule::refuse;
+  return is_request && is_set_by_the_edge(field) ? TrailerRule::leave_out : TrailerRule::keep;
+}
+
+std::string_view known_method(std::string_view text) noexcept {
+  for (int i = 0; i <= HTTP_QUERY; ++i) {
+    const auto method = static_cast<llhttp_method_t>(i);
+    if (is_http_method(method) && text == llhttp_method_name(method)) return llhttp_method_name(method);
+  }
+  return {};
 }
 
 }  // namespace sluice::http

@@ -1,0 +1,116 @@
+// An HTTP/2 connection to an endpoint (RFC 9113), which the requests of many exchanges share, each on a stream of its
+// own. Its endpoint keeps it while it can take requests; it ends when it has had none for
+// limits::upstream_idle_timeout, or when it can take no more (GOAWAY, no stream ids left, broken) and the last one is
+// over. Where the upstream chooses HTTP/1.1 in the TLS handshake (ALPN, RFC 7301), the connection becomes one of those
+// and goes into the pool. Frames of all requests of a turn go out with one send. One thread.
+//
+// Its memory is ConnectionPool's, which it goes back to by itself.
+#pragma once
+
+#include "base/list.h"
+#include "base/timer_wheel.h"
+#include "http/http2_session.h"
+#include "http/http2_stream.h"
+#include "io/loop.h"
+#include "upstream/connection.h"
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace sluice::upstream {
+
+class ConnectionPool;
+class Endpoint;
+class Http2Request;
+
+class Http2Connection : public ListNode<Http2Connection> {
+ public:
+  Http2Connection(ConnectionPool& pool, Endpoint& endpoint) noexcept;
+  ~Http2Connection();
+
+  void connect(Duration timeout, const Connection::TlsWanted& tls);
+
+  // Whether one more request may have a place, now or once it is connected.
+  [[nodiscard]] bool has_room() const noexcept;
+  // The endpoint is gone: no request is left.
+  void close() noexcept;
+
+  [[nodiscard]] std::string_view server_name() const noexcept { return connection_->server_name(); }
+  // Requires that it is connected or connecting.
+  [[nodiscard]] Connection& connection() const noexcept { return *connection_; }
+
+ private:
+  friend class Http2Request;
+
+  enum class State : uint8_t {
+    connecting,
+    open,
+    ended,  // no more requests; gone once the last one is
+  };
+
+  static void on_connection_change(void* self);
+  static void on_stream_change(void* self, http::Http2Stream& stream);
+  static void on_flush(void* self);
+  static void on_idle_timeout(void* self);
+  static void on_retire(void* self);
+
+  void on_connected();
+  void read();
+  void tell_writers();
+  void flush_later() noexcept;
+  void add(Http2Request& request) noexcept;
+  void remove(Http2Request& request) noexcept;
+  void stop_taking_requests() noexcept;
+  void end_if_unused() noexcept;
+
+  ConnectionPool& pool_;
+  Endpoint* endpoint_;                // null once it takes no more requests
+  Connection* connection_ = nullptr;  // lent to this; null once ended
+  std::optional<http::Http2Session> session_;  // from open on
+  List<Http2Request> requests_;
+  uint32_t request_count_ = 0;
+  Timer idle_timer_;
+  io::Task flush_task_;
+  io::Task retire_task_;
+  int connect_error_ = 0;
+  State state_ = State::connecting;
+  bool chose_http1_ = false;
+};
+
+// One request's place on such a connection, from before that is open to the end of its response.
+class Http2Request : public ListNode<Http2Request> {
+ public:
+  Http2Request(Http2Connection& connection, Connection::Borrower borrower) noexcept;
+  ~Http2Request();  // what is not over is cancelled
+  Http2Request(const Http2Request&) = delete;
+  Http2Request& operator=(const Http2Request&) = delete;
+
+  enum class Status : uint8_t {
+    connecting,
+    ready,   // stream() is there
+    failed,  // connection().connect_error() says why
+    no_room,  // it is open, and takes fewer requests than were waiting for it
+    is_http1,  // the upstream has chosen HTTP/1.1
+  };
+  [[nodiscard]] Status status() const noexcept;
+  // The first call after `ready` makes it.
+  [[nodiscard]] http::Http2Stream& stream();
+  void flush() noexcept { connection_.flush_later(); }
+  [[nodiscard]] Connection& connection() const noexcept { return connection_.connection(); }
+
+ private:
+  friend class Http2Connection;
+
+  struct Stream final : http::Http2Stream {
+    Stream(http::Http2Session& session, Http2Request& its_request) noexcept
+        : Http2Stream(session), request(its_request) {}
+    Http2Request& request;
+  };
+
+  Http2Connection& connection_;
+  Connection::Borrower borrower_;
+  std::optional<Stream> stream_;
+};
+
+}  // namespace sluice::upstream
