@@ -96,6 +96,7 @@ inline constexpr Duration first_request_timeout = 60s;  // a connection that nev
 inline constexpr Duration body_progress_timeout = 60s;  // a body that stands still: not sent, or not taken
 inline constexpr Duration client_write_timeout = 60s;   // a reader that stands still
 inline constexpr Duration upstream_idle_timeout = 1h;
+inline constexpr Duration http1_choice_lifetime = 1min;  // an upstream that has chosen HTTP/1.1 is not offered HTTP/2
 inline constexpr Duration upstream_connect_timeout = 10s;
 inline constexpr Duration tunnel_idle_timeout = 1h;
 inline constexpr Duration lingering_close_timeout = 2s;  // reading off what a refused client still sends

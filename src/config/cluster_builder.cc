@@ -253,7 +253,6 @@ void ClusterBuilder::add_endpoint(snapshot::Cluster& cluster, std::string_view a
 
 // Once for each cluster and kind of traffic.
 void ClusterBuilder::check_traffic(uint32_t index, const Destination& destination) {
-  static constexpr std::string_view http2[] = {"http2", "h2c", "grpc"};
   const std::string_view protocol = protocols_[index];
   const bool has_tls = clusters_[index].tls.has_value();
   if (!checked_.emplace(index, traffic_).second) return;
@@ -269,10 +268,9 @@ void ClusterBuilder::check_traffic(uint32_t index, const Destination& destinatio
                                             clusters_[index].tls->name, host));
   }
   if (traffic_ != Traffic::http) return;
-  if (std::ranges::find(http2, protocol) != std::end(http2)) {
-    diagnostics_.error(place, fmt::format("the port of {} speaks {}: HTTP/2 to a destination is not supported yet by "
-                                          "this version of sluice",
-                                          host, protocol));
+  if (protocol == "grpc") {
+    diagnostics_.error(place,
+                       fmt::format("the port of {} speaks gRPC: not supported yet by this version of sluice", host));
   }
   if ((protocol == "https" || protocol == "tls") && !has_tls) {
     diagnostics_.warning(place, fmt::format("the port of {} speaks {}, but requests are sent as plain HTTP, as Istio "
@@ -287,12 +285,14 @@ std::optional<uint32_t> ClusterBuilder::find(const std::string& name) const {
 }
 
 snapshot::Cluster& ClusterBuilder::add(const std::string& name, const std::string& host, std::string protocol) {
+  const bool speaks_http2 = protocol == "http2" || protocol == "h2c";
   protocols_.push_back(std::move(protocol));
   by_name_.emplace(name, static_cast<uint32_t>(clusters_.size()));
   snapshot::Cluster& cluster = clusters_.emplace_back();
   cluster.name = name;
   cluster.host = host;
   cluster.connect_timeout = limits::upstream_connect_timeout;
+  cluster.speaks_http2 = speaks_http2;
   return cluster;
 }
 

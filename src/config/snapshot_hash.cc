@@ -96,7 +96,9 @@ void add_tls(Hasher& hasher, const snapshot::UpstreamTls& tls) {
 Digest digest_of(const snapshot::Cluster& cluster) {
   Hasher hasher;
   hasher.add(cluster.name).add(cluster.host).add(cluster.service_name).add(cluster.service_namespace);
-  hasher.add(static_cast<unsigned>(cluster.load_balancing)).add(cluster.connect_timeout.count());
+  hasher.add(static_cast<unsigned>(cluster.load_balancing))
+      .add(cluster.connect_timeout.count())
+      .add(cluster.speaks_http2);
   hasher.add_set(digests_of(cluster.endpoints, [](const snapshot::Endpoint& endpoint) {
     return Hasher().add(endpoint.address.to_string()).add(endpoint.weight).digest();
   }));

@@ -83,9 +83,12 @@ void complete_server(Snapshot& snapshot, TlsServer& server, WallTime now, Ticket
   server.key_pairs.clear();
 }
 
-void complete_upstream(snapshot::UpstreamTls& upstream, WallTime now, config::Diagnostics& diagnostics) {
+void complete_upstream(snapshot::UpstreamTls& upstream, bool speaks_http2, WallTime now,
+                       config::Diagnostics& diagnostics) {
   if (upstream.is_complete && certs::check_client_certificate(upstream, now, diagnostics)) {
-    Result<std::shared_ptr<tls::ClientContext>> context = tls::ClientContext::create(upstream);
+    std::vector<std::string> alpn;
+    if (speaks_http2) alpn = {"h2", "http/1.1"};
+    Result<std::shared_ptr<tls::ClientContext>> context = tls::ClientContext::create(upstream, alpn);
     if (context) {
       upstream.context = std::move(*context);
     } else {
@@ -110,7 +113,7 @@ std::unique_ptr<Snapshot> build_snapshot(const std::vector<std::string>& paths, 
     }
   }
   for (snapshot::Cluster& cluster : snapshot->clusters) {
-    if (cluster.tls) complete_upstream(*cluster.tls, now, diagnostics);
+    if (cluster.tls) complete_upstream(*cluster.tls, cluster.speaks_http2, now, diagnostics);
   }
   if (diagnostics.has_errors()) return nullptr;
   return snapshot;

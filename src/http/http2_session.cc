@@ -226,10 +226,11 @@ size_t Http2Session::stream_capacity() const noexcept {
                   limits::http2_streams_max);
 }
 
-bool Http2Session::may_open() const noexcept {
-  return !is_over_ && !is_shutting_down_ && nghttp2_session_check_request_allowed(session_) != 0 &&
-         open_count_ < stream_capacity();
+bool Http2Session::takes_requests() const noexcept {
+  return !is_over_ && !is_shutting_down_ && nghttp2_session_check_request_allowed(session_) != 0;
 }
+
+bool Http2Session::may_open() const noexcept { return takes_requests() && open_count_ < stream_capacity(); }
 
 // --- Reading ---------------------------------------------------------------------------------------
 

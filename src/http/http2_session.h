@@ -62,7 +62,9 @@ class Http2Session {
   // Nothing is open, and nothing will be: broken, or ended, or shut down by one side. The connection can be closed.
   [[nodiscard]] bool is_finished() const noexcept;
 
-  // Client: a request may be sent now (the peer's and our bound of streams, GOAWAY, stream ids).
+  // Client: requests may be sent, now or once others are over: no GOAWAY, and stream ids are left.
+  [[nodiscard]] bool takes_requests() const noexcept;
+  // Client: a request may be sent now (the peer's and our bound of streams).
   [[nodiscard]] bool may_open() const noexcept;
   // Streams that are open for the peer, and how many may be.
   [[nodiscard]] size_t stream_count() const noexcept { return open_count_; }

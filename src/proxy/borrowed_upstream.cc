@@ -17,11 +17,11 @@ std::string_view without_brackets(std::string_view host) noexcept {
 
 }  // namespace
 
-BorrowedUpstream::~BorrowedUpstream() { CHECK(connection_ == nullptr); }
+BorrowedUpstream::~BorrowedUpstream() { CHECK(connection_ == nullptr && http2_ == nullptr); }
 
 BorrowedUpstream::Status BorrowedUpstream::borrow(AdoptedSnapshot& snapshot, uint32_t cluster, std::string_view host,
                                                   Wanted wanted) {
-  CHECK(connection_ == nullptr);
+  CHECK(connection_ == nullptr && http2_ == nullptr);
   snapshot_ = &snapshot;
   cluster_ = cluster;
   host_ = host;
@@ -45,14 +45,35 @@ BorrowedUpstream::Status BorrowedUpstream::open(Wanted wanted) {
   ++attempts_;
   ++endpoint_->active_requests;
   address_ = endpoint_->address();
-  connection_ =
-      &services_.upstreams.borrow(*endpoint_, cluster.connect_timeout, tls, wanted == Wanted::fresh, borrower_);
+  if (cluster.speaks_http2 && wanted != Wanted::bytes && !endpoint_->prefers_http1(services_.loop.now())) {
+    tls.offers_http2 = true;
+    http2_ = &services_.upstreams.join(*endpoint_, cluster.connect_timeout, tls, borrower_);
+    return look_at_shared(wanted);
+  }
+  connection_ = &services_.upstreams.borrow(*endpoint_, cluster.connect_timeout, tls, wanted != Wanted::any, borrower_);
   return connection_->is_ready() ? Status::ready : Status::connecting;
 }
 
 BorrowedUpstream::Status BorrowedUpstream::look_at_connect(Wanted wanted) {
-  if (connection_->connect_error() == 0) return connection_->is_ready() ? Status::ready : Status::connecting;
-  switch (connection_->connect_error()) {
+  if (http2_ != nullptr) return look_at_shared(wanted);
+  if (connection_->connect_error() != 0) return on_connect_failed(connection_->connect_error(), wanted);
+  return connection_->is_ready() ? Status::ready : Status::connecting;
+}
+
+BorrowedUpstream::Status BorrowedUpstream::look_at_shared(Wanted wanted) {
+  switch (http2_->status()) {
+    case upstream::Http2Request::Status::connecting: return Status::connecting;
+    case upstream::Http2Request::Status::ready: return Status::ready;
+    case upstream::Http2Request::Status::failed: return on_connect_failed(http2_->connection().connect_error(), wanted);
+    case upstream::Http2Request::Status::no_room: break;
+    case upstream::Http2Request::Status::is_http1: --attempts_; break;  // nothing has failed
+  }
+  release(/*reusable=*/false);
+  return attempts_ < limits::connect_attempts_max ? open(wanted) : Status::failed;
+}
+
+BorrowedUpstream::Status BorrowedUpstream::on_connect_failed(int error, Wanted wanted) {
+  switch (error) {
     case ETIMEDOUT: failure_reason_ = "connection_timeout"; break;
     case EPROTO: note_tls_error(); break;
     default: failure_reason_ = "connection_failure"; break;
@@ -63,7 +84,7 @@ BorrowedUpstream::Status BorrowedUpstream::look_at_connect(Wanted wanted) {
   return open(wanted);
 }
 
-void BorrowedUpstream::note_tls_error() { failure_reason_ = "TLS_error: " + std::string(connection_->tls_error()); }
+void BorrowedUpstream::note_tls_error() { failure_reason_ = "TLS_error: " + std::string(connection().tls_error()); }
 
 void BorrowedUpstream::keep_endpoint() {
   kept_ = endpoint_->shared_from_this();
@@ -71,15 +92,18 @@ void BorrowedUpstream::keep_endpoint() {
 }
 
 void BorrowedUpstream::release(bool reusable, io::Stream::Ending ending) {
-  if (connection_ == nullptr) return;
+  if (connection_ == nullptr && http2_ == nullptr) return;
   --endpoint_->active_requests;
-  if (connection_->is_ready() && local_address_.port == 0 && services_.observer.access_log.is_enabled())
-    local_address_ = connection_->local_address();
-  upstream::Connection& connection = *std::exchange(connection_, nullptr);
-  if (reusable) {
-    connection.give_back();
+  const bool is_ready =
+      http2_ == nullptr ? connection_->is_ready() : http2_->status() == upstream::Http2Request::Status::ready;
+  if (is_ready && local_address_.port == 0 && services_.observer.access_log.is_enabled())
+    local_address_ = connection().local_address();
+  if (http2_ != nullptr) {
+    services_.upstreams.leave(*std::exchange(http2_, nullptr));
+  } else if (upstream::Connection& own = *std::exchange(connection_, nullptr); reusable) {
+    own.give_back();
   } else {
-    connection.discard(ending);
+    own.discard(ending);
   }
   if (kept_ == nullptr) return;
   endpoint_ = nullptr;

@@ -1,12 +1,14 @@
-// The upstream connection that an exchange or a TCP proxy works with: an endpoint of its cluster is chosen, a
-// connection borrowed from the pool or made, and when that cannot be opened, another endpoint is tried, up to
-// limits::connect_attempts_max in all. Step 5 of the way of a request. Member of its owner; one thread.
+// The upstream connection that an exchange or a TCP proxy works with, or its place on one of HTTP/2 that others share:
+// an endpoint of its cluster is chosen, a connection borrowed from the pool, joined or made, and when that cannot be
+// opened, another endpoint is tried, up to limits::connect_attempts_max in all. Step 5 of the way of a request. Member
+// of its owner; one thread.
 #pragma once
 
 #include "base/address.h"
 #include "proxy/services.h"
 #include "upstream/connection.h"
 #include "upstream/endpoint.h"
+#include "upstream/http2_connection.h"
 
 #include <cstdint>
 #include <memory>
@@ -30,7 +32,11 @@ class BorrowedUpstream {
     unavailable,  // nothing is borrowed: the cluster has no endpoint that can be used (UH)
     failed,       // nothing is borrowed: no connection could be opened (UF, URX)
   };
-  enum class Wanted : uint8_t { any, fresh };  // fresh: one that nobody has used
+  enum class Wanted : uint8_t {
+    any,
+    fresh,  // one of HTTP/1 that nobody has used
+    bytes,  // likewise, and for bytes without HTTP, whatever the cluster speaks
+  };
 
   // Borrows a connection to the cluster (an index into Snapshot::clusters) of a snapshot that stays pinned until
   // the connection is released, or keep_endpoint(). `host` lives as long: where the cluster has TLS and names no server
@@ -48,8 +54,11 @@ class BorrowedUpstream {
   // The next choice need not avoid the endpoint of the last one: its connection was to blame.
   void forgive_endpoint() noexcept { endpoint_ = nullptr; }
 
-  [[nodiscard]] bool is_borrowed() const noexcept { return connection_ != nullptr; }
-  [[nodiscard]] upstream::Connection& connection() const noexcept { return *connection_; }
+  // Once ready. Null: connection() is the borrower's alone.
+  [[nodiscard]] upstream::Http2Request* http2() const noexcept { return http2_; }
+  [[nodiscard]] upstream::Connection& connection() const noexcept {
+    return http2_ != nullptr ? http2_->connection() : *connection_;
+  }
 
   // --- for the record ---
   // Of the last endpoint that was tried; null: none was.
@@ -63,12 +72,15 @@ class BorrowedUpstream {
 
  private:
   Status open(Wanted wanted);
+  Status look_at_shared(Wanted wanted);
+  Status on_connect_failed(int error, Wanted wanted);
 
   Services& services_;
   upstream::Connection::Borrower borrower_;
   AdoptedSnapshot* snapshot_ = nullptr;         // of the last borrow()
   upstream::Endpoint* endpoint_ = nullptr;      // the last one that was tried; the snapshot's
   upstream::Connection* connection_ = nullptr;  // exactly while one is borrowed
+  upstream::Http2Request* http2_ = nullptr;     // exactly while one has been joined
   std::shared_ptr<upstream::Endpoint> kept_;    // from keep_endpoint() on
   SocketAddress address_;
   SocketAddress local_address_;

@@ -165,7 +165,12 @@ Exchange::Outcome Exchange::on_upstream_ready() {
   state_ = State::forwarding;
   const std::string_view target = http::upstream_target(request_);
   if (target.empty()) return reply_locally(431, "request_headers_too_large");  // the head has filled the arena
-  upstream_.emplace(borrowed_.connection());
+  if (upstream::Http2Request* shared = borrowed_.http2()) {
+    upstream_ = &side_.emplace<Http2UpstreamSide>(*shared);
+  } else {
+    upstream_ = &side_.emplace<Http1UpstreamSide>(borrowed_.connection());
+  }
+  upstream_->expect_head(response_, request_.method);
   upstream_->write_head(request_, target);
   if (!request_.has_content()) on_request_done();
   if (request_.expects_continue) client_.write_continue();
@@ -208,7 +213,7 @@ Exchange::Outcome Exchange::copy_both_ways(bool& moved) {
   if (outcome == Outcome::pending && response_state_ == ResponseState::awaiting_head)
     outcome = await_response_head(moved);
   if (outcome == Outcome::pending && response_state_ == ResponseState::body) outcome = forward_response_body(moved);
-  if (upstream_) upstream_->flush();
+  if (upstream_ != nullptr) upstream_->flush();
   return outcome;
 }
 
@@ -233,7 +238,7 @@ Exchange::Outcome Exchange::forward_request_body(bool& moved) {
 }
 
 Exchange::Outcome Exchange::await_response_head(bool& moved) {
-  switch (upstream_->read_head(response_, request_.method)) {
+  switch (upstream_->read_head()) {
     case HeadStatus::pending: return Outcome::pending;
     case HeadStatus::done: moved = true; return on_response_head();
     case HeadStatus::failed: return on_bad_response();
@@ -268,6 +273,7 @@ Exchange::Outcome Exchange::forward_informational() {
     client_.write_informational(response_);
   }
   response_ = http::ResponseHead(arena_);
+  upstream_->expect_head(response_, request_.method);
   return Outcome::pending;
 }
 
@@ -321,7 +327,7 @@ void Exchange::leave_splice_mode() {
   if (std::exchange(splice_direction_, SpliceDirection::none) == SpliceDirection::none) return;
   splice_.reset();
   client_.connection()->stream().leave_splice_mode();
-  if (upstream_) upstream_->connection()->stream().leave_splice_mode();
+  if (upstream_ != nullptr) upstream_->connection()->stream().leave_splice_mode();
 }
 
 void Exchange::begin_splice(bool& moved) {
@@ -440,6 +446,7 @@ Exchange::Outcome Exchange::on_upstream_lost() {
     return end(Outcome::abort_client);
   }
   if (may_retry_lost_request()) {
+    ++lost_count_;
     services_.observer.counters.upstream_retries.add();
     release_upstream(/*reusable=*/false);
     response_ = http::ResponseHead(arena_);
@@ -460,7 +467,8 @@ Exchange::Outcome Exchange::on_upstream_lost() {
 // A pooled connection that its upstream closed just as it was taken: once more, on a new one, when the
 // upstream cannot have acted on the request or acting twice does no harm (RFC 9110 9.2.2, RFC 9112 9.3.1).
 bool Exchange::may_retry_lost_request() const noexcept {
-  if (!upstream_->may_have_been_stale() || has_body_begun()) return false;
+  if (!upstream_->may_have_been_stale() || has_body_begun() || lost_count_ == limits::connect_attempts_max)
+    return false;
   if (upstream_->has_sent_nothing()) return true;
   constexpr std::string_view kIdempotent[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"};
   for (const std::string_view method : kIdempotent) {
@@ -532,7 +540,8 @@ void Exchange::release_upstream(bool reusable) {
 
 void Exchange::release_upstream(bool reusable, io::Stream::Ending ending) {
   leave_splice_mode();
-  upstream_.reset();
+  upstream_ = nullptr;
+  side_.emplace<std::monostate>();
   borrowed_.release(reusable, ending);
 }
 

@@ -14,6 +14,7 @@
 #include "proxy/borrowed_upstream.h"
 #include "proxy/client_side.h"
 #include "proxy/http1_upstream_side.h"
+#include "proxy/http2_upstream_side.h"
 #include "proxy/services.h"
 #include "proxy/tunnel.h"
 #include "route/choose_route.h"
@@ -23,6 +24,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <variant>
 
 namespace sluice::proxy {
 
@@ -137,8 +139,10 @@ class Exchange {
   http::ResponseHead response_;
   AdoptedSnapshot* snapshot_ = nullptr;  // pinned from routing to the end
   route::Decision decision_;
-  BorrowedUpstream borrowed_;                                 // from connecting to the end
-  std::optional<Http1UpstreamSide> upstream_;                 // from forwarding to the end
+  BorrowedUpstream borrowed_;  // from connecting to the end
+  // From forwarding to the end: what is in side_.
+  UpstreamSide* upstream_ = nullptr;
+  std::variant<std::monostate, Http1UpstreamSide, Http2UpstreamSide> side_;
   SpliceDirection splice_direction_ = SpliceDirection::none;  // whose source was asked for splice mode
   std::optional<forward::SplicePump> splice_;                 // exactly while bytes are being spliced
   std::optional<Tunnel> tunnel_;                              // exactly while tunnelling
@@ -161,6 +165,7 @@ class Exchange {
   bool response_started_ = false;   // bytes of a final response were written to the client
   bool splice_refused_ = false;     // this exchange stays with copying
   bool timed_out_ = false;          // the route's timeout has passed
+  uint8_t lost_count_ = 0;          // requests that an upstream has lost, or refused
   bool client_keep_alive_ = false;  // decided with the response's head
   uint8_t informational_count_ = 0;
 };

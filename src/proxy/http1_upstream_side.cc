@@ -2,12 +2,14 @@
 
 #include "http/http1_writer.h"
 
-#include <utility>
-
 namespace sluice::proxy {
 
 using forward::BodyEncoding;
 using http::BodyFraming;
+
+void Http1UpstreamSide::expect_head(http::ResponseHead& head, std::string_view method) {
+  connection_.reader().begin_response(head, method);
+}
 
 void Http1UpstreamSide::write_head(const http::RequestHead& request, std::string_view target) {
   sink_.set_encoding(request.framing == BodyFraming::chunked ? BodyEncoding::chunked : BodyEncoding::identity);
@@ -16,17 +18,13 @@ void Http1UpstreamSide::write_head(const http::RequestHead& request, std::string
   http::write_request_head(connection_.transport().sink(), request.method, target, request.headers, framing);
 }
 
-HeadStatus Http1UpstreamSide::read_head(http::ResponseHead& head, std::string_view method) {
+HeadStatus Http1UpstreamSide::read_head() {
   transport::Transport& transport = connection_.transport();
-  if (!std::exchange(has_begun_, true)) connection_.reader().begin_response(head, method);
   for (ConstBytes input = transport.readable(); !input.empty(); input = transport.readable()) {
     const http::ReadStep step = connection_.reader().read_head(input);
     transport.consume(step.consumed);
     if (step.progress == http::Progress::failed) return HeadStatus::failed;
-    if (step.progress == http::Progress::done) {
-      has_begun_ = false;
-      return HeadStatus::done;
-    }
+    if (step.progress == http::Progress::done) return HeadStatus::done;
   }
   return transport.is_at_end() ? HeadStatus::ended : HeadStatus::pending;
 }

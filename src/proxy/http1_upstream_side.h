@@ -12,6 +12,7 @@ class Http1UpstreamSide final : public UpstreamSide {
   explicit Http1UpstreamSide(upstream::Connection& connection) noexcept
       : connection_(connection), sink_(connection.transport()), source_(connection.reader(), connection.transport()) {}
 
+  void expect_head(http::ResponseHead& head, std::string_view method) override;
   void write_head(const http::RequestHead& request, std::string_view target) override;
   [[nodiscard]] forward::ContentSink& request() noexcept override { return sink_; }
   void flush() override { connection_.transport().flush(); }
@@ -19,7 +20,7 @@ class Http1UpstreamSide final : public UpstreamSide {
   [[nodiscard]] uint64_t bytes_sent() const noexcept override { return stream().bytes_sent(); }
   [[nodiscard]] uint64_t bytes_taken() const noexcept override { return stream().bytes_taken(); }
 
-  [[nodiscard]] HeadStatus read_head(http::ResponseHead& head, std::string_view method) override;
+  [[nodiscard]] HeadStatus read_head() override;
   [[nodiscard]] forward::ContentSource& response() noexcept override { return source_; }
 
   [[nodiscard]] bool was_reset() const noexcept override;
@@ -34,7 +35,6 @@ class Http1UpstreamSide final : public UpstreamSide {
   upstream::Connection& connection_;
   forward::Http1Sink sink_;
   forward::Http1Source source_;
-  bool has_begun_ = false;  // the reader was given a head that is not done
 };
 
 }  // namespace sluice::proxy

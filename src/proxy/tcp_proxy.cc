@@ -48,7 +48,7 @@ TcpProxy::Outcome TcpProxy::advance() {
     case State::routing: return choose_destination();
     case State::connecting:
       if (has_client_left()) return on_client_lost();
-      return on_borrowed(upstream_.look_at_connect(BorrowedUpstream::Wanted::fresh));
+      return on_borrowed(upstream_.look_at_connect(BorrowedUpstream::Wanted::bytes));
     case State::tunnelling: return advance_tunnel();
     case State::ended: break;
   }
@@ -75,7 +75,7 @@ TcpProxy::Outcome TcpProxy::choose_destination() {
   cluster_ = &snapshot_->tables.clusters[*decision.cluster];
   set_state(State::connecting);
   // What the destination hears must all be this client's: no connection that somebody has used.
-  return on_borrowed(upstream_.borrow(*snapshot_, *decision.cluster, cluster_->host, BorrowedUpstream::Wanted::fresh));
+  return on_borrowed(upstream_.borrow(*snapshot_, *decision.cluster, cluster_->host, BorrowedUpstream::Wanted::bytes));
 }
 
 TcpProxy::Outcome TcpProxy::on_borrowed(BorrowedUpstream::Status status) {

@@ -14,6 +14,9 @@ namespace sluice::proxy {
 
 class UpstreamSide {
  public:
+  // Where the response's head goes: before the request's is written, and again after an informational one, with
+  // another. `method` is the request's.
+  virtual void expect_head(http::ResponseHead& head, std::string_view method) = 0;
   // `target` is what goes on the wire (http/hygiene: upstream_target).
   virtual void write_head(const http::RequestHead& request, std::string_view target) = 0;
   [[nodiscard]] virtual forward::ContentSink& request() noexcept = 0;
@@ -25,8 +28,8 @@ class UpstreamSide {
   [[nodiscard]] virtual uint64_t bytes_sent() const noexcept = 0;
   [[nodiscard]] virtual uint64_t bytes_taken() const noexcept = 0;
 
-  // Into the same `head` until it is done, then perhaps into another: after an informational response comes one more.
-  [[nodiscard]] virtual HeadStatus read_head(http::ResponseHead& head, std::string_view method) = 0;
+  // Into the one that was expected last.
+  [[nodiscard]] virtual HeadStatus read_head() = 0;
   [[nodiscard]] virtual forward::ContentSource& response() noexcept = 0;
 
   // --- once it has ended ---

@@ -90,6 +90,8 @@ struct Cluster {
   std::string service_namespace;  // "default", or "unknown" for a ServiceEntry outside the cluster
   LoadBalancing load_balancing = LoadBalancing::least_request;
   Duration connect_timeout{};
+  // HTTP/2: with TLS where the upstream chooses it (ALPN), else with prior knowledge (RFC 9113 3.3).
+  bool speaks_http2 = false;
   std::vector<Endpoint> endpoints;  // empty: 503 UH
 
   // Names that control/ resolves and whose addresses it puts into `endpoints` before publishing.

@@ -88,7 +88,7 @@ std::unique_ptr<Session> Session::accept(ServerContext& context, const ClientHel
 
 std::unique_ptr<Session> Session::connect(ClientContext& context, std::string_view server_name,
                                           std::unique_ptr<ResumableSession> resumable, HandshakePool* pool,
-                                          HandshakeWaiter waiter) {
+                                          HandshakeWaiter waiter, bool offers_alpn) {
   std::unique_ptr<Session> session(new (std::nothrow) Session(Side::server));
   if (session == nullptr || !session->start(context.context_, pool, waiter)) return nullptr;
   if (server_name.ends_with('.')) server_name.remove_suffix(1);
@@ -96,9 +96,10 @@ std::unique_ptr<Session> Session::connect(ClientContext& context, std::string_vi
   if (is_dns_name && wolfSSL_UseSNI(session->ssl_, WOLFSSL_SNI_HOST_NAME, server_name.data(),
                                     static_cast<unsigned short>(server_name.size())) != WOLFSSL_SUCCESS)
     return nullptr;
-  if (!context.alpn_.empty() && wolfSSL_UseALPN(session->ssl_, const_cast<char*>(context.alpn_.c_str()),
-                                                static_cast<unsigned>(context.alpn_.size()),
-                                                WOLFSSL_ALPN_CONTINUE_ON_MISMATCH) != WOLFSSL_SUCCESS)
+  if (offers_alpn && !context.alpn_.empty() &&
+      wolfSSL_UseALPN(session->ssl_, const_cast<char*>(context.alpn_.c_str()),
+                      static_cast<unsigned>(context.alpn_.size()),
+                      WOLFSSL_ALPN_CONTINUE_ON_MISMATCH) != WOLFSSL_SUCCESS)
     return nullptr;
   session->verifier_ = context.verifier_;
   session->handshake_->key = context.key_;

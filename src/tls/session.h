@@ -50,10 +50,11 @@ class Session {
   // The client's side; handshake() with no input begins it. `server_name` is asked for (SNI, unless it is an IP
   // address: RFC 6066 3), and is what the certificate must be for, as tls/peer_verifier.h says. Nullptr when
   // there is no memory. The pool as for accept(). `resumable`, of the same name and context, saves the server's
-  // signature and certificate if the server agrees; of another one it is dropped.
+  // signature and certificate if the server agrees; of another one it is dropped. `offers_alpn`: what the context has.
   [[nodiscard]] static std::unique_ptr<Session> connect(ClientContext& context, std::string_view server_name,
                                                         std::unique_ptr<ResumableSession> resumable = nullptr,
-                                                        HandshakePool* pool = nullptr, HandshakeWaiter waiter = {});
+                                                        HandshakePool* pool = nullptr, HandshakeWaiter waiter = {},
+                                                        bool offers_alpn = true);
 
   // Of the client's side, after the handshake, once: null before the server has sent something to resume with (in
   // TLS 1.3 that comes with the first read() at the earliest).

@@ -24,6 +24,7 @@ void Connection::connect(Duration timeout, const TlsWanted& tls, Borrower borrow
   state_ = State::connecting;
   tls_context_ = tls.context;
   server_name_ = tls.server_name;
+  offers_http2_ = tls.offers_http2;
   borrower_ = borrower;
   pool_.loop().timers().arm(timer_, pool_.loop().now() + timeout);
   transport_.stream().connect(endpoint_->address());
@@ -118,7 +119,7 @@ void Connection::on_connected() {
   if (error != 0 || tls_context_ == nullptr) return end_connecting(error);
   std::unique_ptr<tls::Session> session =
       tls::Session::connect(*tls_context_, server_name_, endpoint_->take_resumable(), &pool_.handshakes(),
-                            {.on_ready = on_handshake_ready, .owner = this});
+                            {.on_ready = on_handshake_ready, .owner = this}, offers_http2_);
   tls_context_ = nullptr;
   if (session == nullptr) return end_connecting(ENOMEM);
   transport_.start_tls(std::move(session));
@@ -166,7 +167,6 @@ void Connection::on_timeout(void* self) {
   }
 }
 
-// When a request is over, and at the end.
 void Connection::count_bytes() noexcept {
   const io::Stream& stream = transport_.stream();
   pool_.bytes_received += stream.bytes_received() - std::exchange(counted_received_, stream.bytes_received());

@@ -34,6 +34,7 @@ class Connection : public ListNode<Connection> {
   struct TlsWanted {
     std::shared_ptr<tls::ClientContext> context;  // null: plaintext
     std::string_view server_name;                 // SNI, and what the certificate must be for
+    bool offers_http2 = false;                    // by ALPN, beside HTTP/1.1; false: no ALPN
   };
 
   // Begins to connect, for `borrower`, who learns the outcome by on_change: is_ready() or connect_error(). `timeout` is
@@ -67,6 +68,8 @@ class Connection : public ListNode<Connection> {
   [[nodiscard]] http::Http1Reader& reader() noexcept { return reader_; }
   [[nodiscard]] Endpoint& endpoint() noexcept { return *endpoint_; }
   [[nodiscard]] const SocketAddress& local_address() noexcept;
+  // What it has carried since the last call, into the pool's counters; give_back() and the end do so, too.
+  void count_bytes() noexcept;
 
  private:
   enum class State : uint8_t {
@@ -91,7 +94,6 @@ class Connection : public ListNode<Connection> {
   void finish();
   void close(io::Stream::Ending ending) noexcept;
   [[nodiscard]] bool has_farewell(io::Stream::Ending ending) const noexcept;
-  void count_bytes() noexcept;
 
   ConnectionPool& pool_;
   Endpoint* endpoint_;  // null once finishing or closing: the endpoint may be gone before the close is complete
@@ -108,6 +110,7 @@ class Connection : public ListNode<Connection> {
   uint64_t counted_sent_ = 0;
   int connect_error_ = 0;
   State state_ = State::idle;
+  bool offers_http2_ = false;
   bool is_reused_ = false;
 };
 

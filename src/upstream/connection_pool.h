@@ -6,6 +6,7 @@
 #include "io/loop.h"
 #include "upstream/connection.h"
 #include "upstream/endpoint.h"
+#include "upstream/http2_connection.h"
 
 #include <cstdint>
 
@@ -20,8 +21,14 @@ class ConnectionPool {
   [[nodiscard]] Connection& borrow(Endpoint& endpoint, Duration connect_timeout, const Connection::TlsWanted& tls,
                                    bool fresh, Connection::Borrower borrower);
 
+  // A place on a connection of HTTP/2 to the endpoint: on one that has room, else on a new one that is connecting.
+  // Ends with leave().
+  [[nodiscard]] Http2Request& join(Endpoint& endpoint, Duration connect_timeout, const Connection::TlsWanted& tls,
+                                   Connection::Borrower borrower);
+  void leave(Http2Request& request) noexcept { http2_requests_.destroy(request); }
+
   // About once a second: memory of connections that are gone goes.
-  void tidy() noexcept { connections_.trim(); }
+  void tidy() noexcept;
 
   [[nodiscard]] io::Loop& loop() const noexcept { return loop_; }
   [[nodiscard]] tls::HandshakePool& handshakes() const noexcept { return handshakes_; }
@@ -35,11 +42,17 @@ class ConnectionPool {
 
  private:
   friend class Connection;
+  friend class Http2Connection;
+  [[nodiscard]] Connection& open(Endpoint& endpoint, Duration connect_timeout, const Connection::TlsWanted& tls,
+                                 Connection::Borrower borrower);
   void destroy(Connection& connection) noexcept { connections_.destroy(connection); }
+  void destroy(Http2Connection& connection) noexcept { http2_connections_.destroy(connection); }
 
   io::Loop& loop_;
   tls::HandshakePool& handshakes_;
   Slab<Connection> connections_;
+  Slab<Http2Connection> http2_connections_;
+  Slab<Http2Request> http2_requests_;
 };
 
 }  // namespace sluice::upstream

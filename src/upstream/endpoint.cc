@@ -8,6 +8,7 @@ namespace sluice::upstream {
 
 Endpoint::~Endpoint() {
   while (!idle_.empty()) idle_.front().discard();
+  while (!http2_.empty()) http2_.front().close();
 }
 
 Connection* Endpoint::take_idle(std::string_view server_name) noexcept {
@@ -34,6 +35,12 @@ void Endpoint::forget_idle(Connection& connection) noexcept {
   static_cast<ListNode<Connection>&>(connection).unlink();
   --idle_count_;
 }
+
+Http2Connection* Endpoint::find_http2(std::string_view server_name) noexcept {
+  return http2_.find([&](const Http2Connection& some) { return some.has_room() && some.server_name() == server_name; });
+}
+
+void Endpoint::learn_http1(Instant now) noexcept { http1_until_ = now + limits::http1_choice_lifetime; }
 
 std::unique_ptr<tls::ResumableSession> Endpoint::take_resumable() noexcept {
   if (resumable_.empty()) return nullptr;

@@ -6,6 +6,7 @@
 #include "base/address.h"
 #include "base/list.h"
 #include "upstream/connection.h"
+#include "upstream/http2_connection.h"
 
 #include <cstdint>
 #include <memory>
@@ -20,7 +21,7 @@ class Endpoint : public std::enable_shared_from_this<Endpoint> {
   explicit Endpoint(const SocketAddress& address) noexcept : address_(address) {}
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
-  ~Endpoint();  // closes the idle connections
+  ~Endpoint();  // closes the connections that nobody uses: all that are left
 
   [[nodiscard]] const SocketAddress& address() const noexcept { return address_; }
 
@@ -34,6 +35,14 @@ class Endpoint : public std::enable_shared_from_this<Endpoint> {
   [[nodiscard]] bool keep_idle(Connection& connection) noexcept;
   void forget_idle(Connection& connection) noexcept;
 
+  // A connection of HTTP/2 that was opened for `server_name` and has room for one more request, or nullptr.
+  [[nodiscard]] Http2Connection* find_http2(std::string_view server_name) noexcept;
+  // Until it takes no more requests.
+  void keep_http2(Http2Connection& connection) noexcept { http2_.push_back(connection); }
+  // The upstream was offered HTTP/2 and has chosen HTTP/1.1: for limits::http1_choice_lifetime it is not asked again.
+  void learn_http1(Instant now) noexcept;
+  [[nodiscard]] bool prefers_http1(Instant now) const noexcept { return now < http1_until_; }
+
   // TLS sessions that the next connections can resume, each once: what the server has given to earlier ones.
   [[nodiscard]] std::unique_ptr<tls::ResumableSession> take_resumable() noexcept;
   void keep_resumable(std::unique_ptr<tls::ResumableSession> session);
@@ -42,6 +51,8 @@ class Endpoint : public std::enable_shared_from_this<Endpoint> {
   SocketAddress address_;
   List<Connection> idle_;
   uint32_t idle_count_ = 0;
+  List<Http2Connection> http2_;
+  Instant http1_until_{};
   std::vector<std::unique_ptr<tls::ResumableSession>>
       resumable_;  // at most limits::resumable_sessions_max, newest last
 };

@@ -65,8 +65,8 @@ class Http2Connection : public ListNode<Http2Connection> {
   void end_if_unused() noexcept;
 
   ConnectionPool& pool_;
-  Endpoint* endpoint_;                // null once it takes no more requests
-  Connection* connection_ = nullptr;  // lent to this; null once ended
+  Endpoint* endpoint_;                         // null once it takes no more requests
+  Connection* connection_ = nullptr;           // lent to this; null once ended
   std::optional<http::Http2Session> session_;  // from open on
   List<Http2Request> requests_;
   uint32_t request_count_ = 0;
@@ -76,6 +76,7 @@ class Http2Connection : public ListNode<Http2Connection> {
   int connect_error_ = 0;
   State state_ = State::connecting;
   bool chose_http1_ = false;
+  bool has_writers_waiting_ = false;  // for room on the connection
 };
 
 // One request's place on such a connection, from before that is open to the end of its response.
@@ -88,14 +89,17 @@ class Http2Request : public ListNode<Http2Request> {
 
   enum class Status : uint8_t {
     connecting,
-    ready,   // stream() is there
-    failed,  // connection().connect_error() says why
-    no_room,  // it is open, and takes fewer requests than were waiting for it
+    ready,     // stream() is there
+    failed,    // connection().connect_error() says why
+    no_room,   // it is open, and takes fewer requests than were waiting for it
     is_http1,  // the upstream has chosen HTTP/1.1
   };
   [[nodiscard]] Status status() const noexcept;
   // The first call after `ready` makes it.
   [[nodiscard]] http::Http2Stream& stream();
+  // What the stream takes of content now; a change tells when it is more.
+  [[nodiscard]] size_t writable_bytes() noexcept;
+  // What was written goes out at the end of the turn, together with that of others.
   void flush() noexcept { connection_.flush_later(); }
   [[nodiscard]] Connection& connection() const noexcept { return connection_.connection(); }
 

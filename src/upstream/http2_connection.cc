@@ -1,0 +1,202 @@
+#include "upstream/http2_connection.h"
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "upstream/connection_pool.h"
+#include "upstream/endpoint.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice::upstream {
+
+Http2Connection::Http2Connection(ConnectionPool& pool, Endpoint& endpoint) noexcept
+    : pool_(pool),
+      endpoint_(&endpoint),
+      idle_timer_(on_idle_timeout, this),
+      flush_task_(on_flush, this),
+      retire_task_(on_retire, this) {}
+
+Http2Connection::~Http2Connection() { CHECK(requests_.empty() && connection_ == nullptr); }
+
+void Http2Connection::connect(Duration timeout, const Connection::TlsWanted& tls) {
+  connection_ = &pool_.open(*endpoint_, timeout, tls, {.on_change = on_connection_change, .owner = this});
+}
+
+bool Http2Connection::has_room() const noexcept {
+  switch (state_) {
+    case State::connecting: return request_count_ < limits::http2_streams_max;
+    case State::open: return session_->may_open() && request_count_ < session_->stream_capacity();
+    case State::ended: break;
+  }
+  return false;
+}
+
+// --- events ----------------------------------------------------------------------------------------
+
+void Http2Connection::on_connection_change(void* self) {
+  auto& connection = *static_cast<Http2Connection*>(self);
+  switch (connection.state_) {
+    case State::connecting: connection.on_connected(); break;
+    case State::open:
+    case State::ended: connection.read(); break;
+  }
+}
+
+// Each request that has waited looks, and stays or goes.
+void Http2Connection::on_connected() {
+  connect_error_ = connection_->connect_error();
+  const tls::Session* session = connection_->transport().session();
+  chose_http1_ = connect_error_ == 0 && session != nullptr && session->alpn_protocol() != "h2";
+  if (connect_error_ == 0 && !chose_http1_) {
+    state_ = State::open;
+    session_.emplace(
+        http::Http2Session::Role::client, connection_->transport().sink(),
+        http::Http2Session::Owner{.on_request = nullptr, .on_stream_change = on_stream_change, .owner = this});
+    flush_later();
+  } else {
+    // A connection of HTTP/1 is there for the first request that now asks for one.
+    if (chose_http1_) {
+      endpoint_->learn_http1(pool_.loop().now());
+      std::exchange(connection_, nullptr)->give_back();
+    }
+    stop_taking_requests();
+  }
+  List<Http2Request> waiting;
+  waiting.append(requests_);
+  while (!waiting.empty()) {
+    Http2Request& request = waiting.pop_front();
+    requests_.push_back(request);
+    request.borrower_.on_change(request.borrower_.owner);
+  }
+  end_if_unused();
+}
+
+void Http2Connection::read() {
+  transport::Transport& transport = connection_->transport();
+  bool is_alive = true;
+  for (ConstBytes input = transport.readable(); is_alive && !input.empty(); input = transport.readable()) {
+    is_alive = session_->receive(input);
+    if (connection_ == nullptr) return;  // its last request has gone meanwhile
+    transport.consume(input.size());
+  }
+  if (transport.is_at_end() || transport.has_send_failed()) session_->end_of_input();
+  if (connection_ == nullptr) return;
+  if (!session_->takes_requests()) stop_taking_requests();
+  tell_writers();
+  flush_later();
+  end_if_unused();
+}
+
+void Http2Connection::on_stream_change(void*, http::Http2Stream& stream) {
+  const Http2Request& request = static_cast<Http2Request::Stream&>(stream).request;
+  request.borrower_.on_change(request.borrower_.owner);
+}
+
+// The connection may have room again for what they hold back.
+void Http2Connection::tell_writers() {
+  if (!has_writers_waiting_ || connection_->transport().writable_bytes() == 0) return;
+  has_writers_waiting_ = false;
+  List<Http2Request> all;
+  all.append(requests_);
+  while (!all.empty()) {
+    Http2Request& request = all.pop_front();
+    requests_.push_back(request);
+    if (request.stream_ && !request.stream_->is_sent()) request.borrower_.on_change(request.borrower_.owner);
+  }
+}
+
+void Http2Connection::flush_later() noexcept {
+  if (!flush_task_.is_linked()) pool_.loop().run_later(flush_task_);
+}
+
+void Http2Connection::on_flush(void* self) {
+  auto& connection = *static_cast<Http2Connection*>(self);
+  if (connection.connection_ != nullptr) connection.connection_->transport().flush();
+}
+
+// --- requests --------------------------------------------------------------------------------------
+
+void Http2Connection::add(Http2Request& request) noexcept {
+  CHECK(state_ != State::ended);
+  requests_.push_back(request);
+  ++request_count_;
+  idle_timer_.cancel();
+}
+
+void Http2Connection::remove(Http2Request& request) noexcept {
+  static_cast<ListNode<Http2Request>&>(request).unlink();
+  --request_count_;
+  if (connection_ != nullptr && state_ != State::connecting) connection_->count_bytes();
+  if (request_count_ == 0 && state_ == State::open)
+    pool_.loop().timers().arm(idle_timer_, pool_.loop().now() + limits::upstream_idle_timeout);
+  flush_later();
+  end_if_unused();
+}
+
+void Http2Connection::on_idle_timeout(void* self) {
+  auto& connection = *static_cast<Http2Connection*>(self);
+  connection.session_->shut_down();
+  connection.stop_taking_requests();
+  connection.end_if_unused();
+}
+
+void Http2Connection::close() noexcept {
+  if (session_) session_->shut_down();
+  stop_taking_requests();
+  end_if_unused();
+}
+
+void Http2Connection::stop_taking_requests() noexcept {
+  if (state_ == State::ended) return;
+  state_ = State::ended;
+  static_cast<ListNode<Http2Connection>&>(*this).unlink();
+  endpoint_ = nullptr;
+}
+
+void Http2Connection::end_if_unused() noexcept {
+  if (state_ != State::ended || request_count_ > 0 || retire_task_.is_linked()) return;
+  idle_timer_.cancel();
+  if (connection_ != nullptr) std::exchange(connection_, nullptr)->discard();
+  pool_.loop().retire(retire_task_);
+}
+
+void Http2Connection::on_retire(void* self) {
+  auto& connection = *static_cast<Http2Connection*>(self);
+  connection.flush_task_.unlink_if_linked();
+  connection.pool_.destroy(connection);
+}
+
+// --- one of them -----------------------------------------------------------------------------------
+
+Http2Request::Http2Request(Http2Connection& connection, Connection::Borrower borrower) noexcept
+    : connection_(connection), borrower_(borrower) {
+  connection_.add(*this);
+}
+
+Http2Request::~Http2Request() {
+  stream_.reset();
+  connection_.remove(*this);
+}
+
+Http2Request::Status Http2Request::status() const noexcept {
+  if (stream_) return Status::ready;
+  if (connection_.state_ == Http2Connection::State::connecting) return Status::connecting;
+  if (connection_.connect_error_ != 0) return Status::failed;
+  if (connection_.chose_http1_) return Status::is_http1;
+  const bool may_open = connection_.state_ == Http2Connection::State::open && connection_.session_->may_open();
+  return may_open ? Status::ready : Status::no_room;
+}
+
+size_t Http2Request::writable_bytes() noexcept {
+  const size_t room = connection_.connection_->transport().writable_bytes();
+  if (room == 0) connection_.has_writers_waiting_ = true;
+  return std::min(room, stream_->writable_bytes());
+}
+
+http::Http2Stream& Http2Request::stream() {
+  if (!stream_) stream_.emplace(*connection_.session_, *this);
+  return *stream_;
+}
+
+}  // namespace sluice::upstream
