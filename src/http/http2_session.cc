@@ -89,7 +89,9 @@ struct Http2Session::Callbacks {
         if (session.block_stream_ != nullptr) session.finish_block((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0);
         return 0;
       case NGHTTP2_SETTINGS:
-        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) session.note_all_streams();  // their windows may have changed
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) return 0;
+        session.has_settings_ = true;
+        session.note_all_streams();  // their windows may have changed
         return 0;
       default: break;
     }

@@ -62,6 +62,8 @@ class Http2Session {
   // Nothing is open, and nothing will be: broken, or ended, or shut down by one side. The connection can be closed.
   [[nodiscard]] bool is_finished() const noexcept;
 
+  // The peer's SETTINGS have come (RFC 9113 3.4): its bounds are known.
+  [[nodiscard]] bool has_settings() const noexcept { return has_settings_; }
   // Client: requests may be sent, now or once others are over: no GOAWAY, and stream ids are left.
   [[nodiscard]] bool takes_requests() const noexcept;
   // Client: a request may be sent now (the peer's and our bound of streams).
@@ -119,6 +121,7 @@ class Http2Session {
   bool is_reading_ = false;         // receive() or end_of_input(), before it tells
   bool is_inside_nghttp2_ = false;  // one of its functions that read or send: its callbacks must not call another
   bool is_telling_ = false;
+  bool has_settings_ = false;
   bool is_shutting_down_ = false;  // the final GOAWAY was written
   bool is_over_ = false;           // broken, or the input has ended: nothing is written any more
 };

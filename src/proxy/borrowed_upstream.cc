@@ -64,12 +64,14 @@ BorrowedUpstream::Status BorrowedUpstream::look_at_shared(Wanted wanted) {
   switch (http2_->status()) {
     case upstream::Http2Request::Status::connecting: return Status::connecting;
     case upstream::Http2Request::Status::ready: return Status::ready;
-    case upstream::Http2Request::Status::failed: return on_connect_failed(http2_->connection().connect_error(), wanted);
-    case upstream::Http2Request::Status::no_room: break;
-    case upstream::Http2Request::Status::is_http1: --attempts_; break;  // nothing has failed
+    case upstream::Http2Request::Status::failed: return on_connect_failed(http2_->error(), wanted);
+    // Nothing has failed: there was no place on this one.
+    case upstream::Http2Request::Status::full:
+    case upstream::Http2Request::Status::is_http1: break;
   }
   release(/*reusable=*/false);
-  return attempts_ < limits::connect_attempts_max ? open(wanted) : Status::failed;
+  --attempts_;
+  return open(wanted);
 }
 
 BorrowedUpstream::Status BorrowedUpstream::on_connect_failed(int error, Wanted wanted) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/address.h"
+#include "base/limits.h"
 #include "base/list.h"
 #include "upstream/connection.h"
 #include "upstream/http2_connection.h"
@@ -37,6 +38,9 @@ class Endpoint : public std::enable_shared_from_this<Endpoint> {
 
   // A connection of HTTP/2 that was opened for `server_name` and has room for one more request, or nullptr.
   [[nodiscard]] Http2Connection* find_http2(std::string_view server_name) noexcept;
+  // How many requests one took at a time, when last one was opened.
+  [[nodiscard]] uint32_t http2_capacity() const noexcept { return http2_capacity_; }
+  void learn_http2_capacity(size_t capacity) noexcept { http2_capacity_ = static_cast<uint32_t>(capacity); }
   // Until it takes no more requests.
   void keep_http2(Http2Connection& connection) noexcept { http2_.push_back(connection); }
   // The upstream was offered HTTP/2 and has chosen HTTP/1.1: for limits::http1_choice_lifetime it is not asked again.
@@ -52,6 +56,7 @@ class Endpoint : public std::enable_shared_from_this<Endpoint> {
   List<Connection> idle_;
   uint32_t idle_count_ = 0;
   List<Http2Connection> http2_;
+  uint32_t http2_capacity_ = limits::http2_streams_max;
   Instant http1_until_{};
   std::vector<std::unique_ptr<tls::ResumableSession>>
       resumable_;  // at most limits::resumable_sessions_max, newest last

@@ -6,6 +6,7 @@
 #include "upstream/endpoint.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 namespace sluice::upstream {
@@ -13,19 +14,21 @@ namespace sluice::upstream {
 Http2Connection::Http2Connection(ConnectionPool& pool, Endpoint& endpoint) noexcept
     : pool_(pool),
       endpoint_(&endpoint),
-      idle_timer_(on_idle_timeout, this),
+      timer_(on_timeout, this),
       flush_task_(on_flush, this),
       retire_task_(on_retire, this) {}
 
 Http2Connection::~Http2Connection() { CHECK(requests_.empty() && connection_ == nullptr); }
 
 void Http2Connection::connect(Duration timeout, const Connection::TlsWanted& tls) {
+  connect_timeout_ = timeout;
   connection_ = &pool_.open(*endpoint_, timeout, tls, {.on_change = on_connection_change, .owner = this});
 }
 
 bool Http2Connection::has_room() const noexcept {
   switch (state_) {
-    case State::connecting: return request_count_ < limits::http2_streams_max;
+    case State::connecting:
+    case State::greeting: return request_count_ < endpoint_->http2_capacity();
     case State::open: return session_->may_open() && request_count_ < session_->stream_capacity();
     case State::ended: break;
   }
@@ -38,30 +41,53 @@ void Http2Connection::on_connection_change(void* self) {
   auto& connection = *static_cast<Http2Connection*>(self);
   switch (connection.state_) {
     case State::connecting: connection.on_connected(); break;
+    case State::greeting: connection.on_greeting(); break;
     case State::open:
     case State::ended: connection.read(); break;
   }
 }
 
-// Each request that has waited looks, and stays or goes.
 void Http2Connection::on_connected() {
-  connect_error_ = connection_->connect_error();
-  const tls::Session* session = connection_->transport().session();
-  chose_http1_ = connect_error_ == 0 && session != nullptr && session->alpn_protocol() != "h2";
-  if (connect_error_ == 0 && !chose_http1_) {
-    state_ = State::open;
-    session_.emplace(
-        http::Http2Session::Role::client, connection_->transport().sink(),
-        http::Http2Session::Owner{.on_request = nullptr, .on_stream_change = on_stream_change, .owner = this});
-    flush_later();
-  } else {
+  if (const int error = connection_->connect_error(); error != 0) return end_connecting(error);
+  const tls::Session* tls = connection_->transport().session();
+  if (tls != nullptr && tls->alpn_protocol() != "h2") {
     // A connection of HTTP/1 is there for the first request that now asks for one.
-    if (chose_http1_) {
-      endpoint_->learn_http1(pool_.loop().now());
-      std::exchange(connection_, nullptr)->give_back();
-    }
-    stop_taking_requests();
+    chose_http1_ = true;
+    endpoint_->learn_http1(pool_.loop().now());
+    std::exchange(connection_, nullptr)->give_back();
+    return end_connecting(0);
   }
+  state_ = State::greeting;
+  session_.emplace(
+      http::Http2Session::Role::client, connection_->transport().sink(),
+      http::Http2Session::Owner{.on_request = nullptr, .on_stream_change = on_stream_change, .owner = this});
+  pool_.loop().timers().arm(timer_, pool_.loop().now() + connect_timeout_);
+  on_greeting();  // its SETTINGS may have come with the end of the handshake
+}
+
+void Http2Connection::on_greeting() {
+  read();
+  if (state_ != State::greeting) return end_connecting(ECONNRESET);
+  if (!session_->has_settings()) return;
+  if (session_->stream_capacity() == 0) return end_connecting(ECONNREFUSED);
+  timer_.cancel();
+  state_ = State::open;
+  endpoint_->learn_http2_capacity(session_->stream_capacity());
+  tell_waiting();
+  rest_if_unused();
+}
+
+// `error` 0: the upstream has chosen HTTP/1.1.
+void Http2Connection::end_connecting(int error) {
+  connect_error_ = error;
+  timer_.cancel();
+  stop_taking_requests();
+  tell_waiting();
+  end_if_unused();
+}
+
+// Each request that has waited looks, and stays or goes.
+void Http2Connection::tell_waiting() {
   List<Http2Request> waiting;
   waiting.append(requests_);
   while (!waiting.empty()) {
@@ -69,7 +95,6 @@ void Http2Connection::on_connected() {
     requests_.push_back(request);
     request.borrower_.on_change(request.borrower_.owner);
   }
-  end_if_unused();
 }
 
 void Http2Connection::read() {
@@ -121,24 +146,30 @@ void Http2Connection::add(Http2Request& request) noexcept {
   CHECK(state_ != State::ended);
   requests_.push_back(request);
   ++request_count_;
-  idle_timer_.cancel();
+  if (state_ == State::open) timer_.cancel();
 }
 
 void Http2Connection::remove(Http2Request& request) noexcept {
   static_cast<ListNode<Http2Request>&>(request).unlink();
   --request_count_;
-  if (connection_ != nullptr && state_ != State::connecting) connection_->count_bytes();
-  if (request_count_ == 0 && state_ == State::open)
-    pool_.loop().timers().arm(idle_timer_, pool_.loop().now() + limits::upstream_idle_timeout);
+  if (connection_ != nullptr && session_) connection_->count_bytes();
+  rest_if_unused();
   flush_later();
   end_if_unused();
 }
 
-void Http2Connection::on_idle_timeout(void* self) {
+void Http2Connection::rest_if_unused() {
+  if (request_count_ == 0 && state_ == State::open)
+    pool_.loop().timers().arm(timer_, pool_.loop().now() + limits::upstream_idle_timeout);
+}
+
+void Http2Connection::on_timeout(void* self) {
   auto& connection = *static_cast<Http2Connection*>(self);
-  connection.session_->shut_down();
-  connection.stop_taking_requests();
-  connection.end_if_unused();
+  if (connection.state_ == State::greeting) {
+    connection.end_connecting(ETIMEDOUT);
+  } else {
+    connection.close();
+  }
 }
 
 void Http2Connection::close() noexcept {
@@ -156,7 +187,7 @@ void Http2Connection::stop_taking_requests() noexcept {
 
 void Http2Connection::end_if_unused() noexcept {
   if (state_ != State::ended || request_count_ > 0 || retire_task_.is_linked()) return;
-  idle_timer_.cancel();
+  timer_.cancel();
   if (connection_ != nullptr) std::exchange(connection_, nullptr)->discard();
   pool_.loop().retire(retire_task_);
 }
@@ -181,11 +212,13 @@ Http2Request::~Http2Request() {
 
 Http2Request::Status Http2Request::status() const noexcept {
   if (stream_) return Status::ready;
-  if (connection_.state_ == Http2Connection::State::connecting) return Status::connecting;
-  if (connection_.connect_error_ != 0) return Status::failed;
-  if (connection_.chose_http1_) return Status::is_http1;
-  const bool may_open = connection_.state_ == Http2Connection::State::open && connection_.session_->may_open();
-  return may_open ? Status::ready : Status::no_room;
+  switch (connection_.state_) {
+    case Http2Connection::State::connecting:
+    case Http2Connection::State::greeting: return Status::connecting;
+    case Http2Connection::State::open: return connection_.session_->may_open() ? Status::ready : Status::full;
+    case Http2Connection::State::ended: return connection_.chose_http1_ ? Status::is_http1 : Status::failed;
+  }
+  UNREACHABLE();
 }
 
 size_t Http2Request::writable_bytes() noexcept {

@@ -1,5 +1,6 @@
 // An HTTP/2 connection to an endpoint (RFC 9113), which the requests of many exchanges share, each on a stream of its
-// own. Its endpoint keeps it while it can take requests; it ends when it has had none for
+// own. The first ones wait until the upstream's SETTINGS are there, and with them how many it takes. Its endpoint keeps
+// it while it can take requests; it ends when it has had none for
 // limits::upstream_idle_timeout, or when it can take no more (GOAWAY, no stream ids left, broken) and the last one is
 // over. Where the upstream chooses HTTP/1.1 in the TLS handshake (ALPN, RFC 7301), the connection becomes one of those
 // and goes into the pool. Frames of all requests of a turn go out with one send. One thread.
@@ -45,6 +46,7 @@ class Http2Connection : public ListNode<Http2Connection> {
 
   enum class State : uint8_t {
     connecting,
+    greeting,  // connected; the upstream's SETTINGS are awaited
     open,
     ended,  // no more requests; gone once the last one is
   };
@@ -52,15 +54,19 @@ class Http2Connection : public ListNode<Http2Connection> {
   static void on_connection_change(void* self);
   static void on_stream_change(void* self, http::Http2Stream& stream);
   static void on_flush(void* self);
-  static void on_idle_timeout(void* self);
+  static void on_timeout(void* self);
   static void on_retire(void* self);
 
   void on_connected();
+  void on_greeting();
+  void end_connecting(int error);
+  void tell_waiting();
   void read();
   void tell_writers();
   void flush_later() noexcept;
   void add(Http2Request& request) noexcept;
   void remove(Http2Request& request) noexcept;
+  void rest_if_unused();
   void stop_taking_requests() noexcept;
   void end_if_unused() noexcept;
 
@@ -70,7 +76,8 @@ class Http2Connection : public ListNode<Http2Connection> {
   std::optional<http::Http2Session> session_;  // from open on
   List<Http2Request> requests_;
   uint32_t request_count_ = 0;
-  Timer idle_timer_;
+  Timer timer_;  // greeting: the time it may take; open: the time it is kept without requests
+  Duration connect_timeout_{};
   io::Task flush_task_;
   io::Task retire_task_;
   int connect_error_ = 0;
@@ -90,11 +97,13 @@ class Http2Request : public ListNode<Http2Request> {
   enum class Status : uint8_t {
     connecting,
     ready,     // stream() is there
-    failed,    // connection().connect_error() says why
-    no_room,   // it is open, and takes fewer requests than were waiting for it
+    failed,    // error() says why
+    full,      // it is open, and takes fewer requests than were waiting for it
     is_http1,  // the upstream has chosen HTTP/1.1
   };
   [[nodiscard]] Status status() const noexcept;
+  // Of one that has failed: as Connection::connect_error().
+  [[nodiscard]] int error() const noexcept { return connection_.connect_error_; }
   // The first call after `ready` makes it.
   [[nodiscard]] http::Http2Stream& stream();
   // What the stream takes of content now; a change tells when it is more.

@@ -19,12 +19,24 @@ SocketAddress address(uint8_t last, uint16_t port) {
   return result;
 }
 
-enum ClusterIndex : uint32_t { kOne, kSeveral, kHeavy, kLight, kDead, kNowhere, kBytes, kFewBytes, kPassthrough };
+enum ClusterIndex : uint32_t {
+  kOne,
+  kSeveral,
+  kHeavy,
+  kLight,
+  kDead,
+  kNowhere,
+  kShared,
+  kBytes,
+  kFewBytes,
+  kPassthrough
+};
 enum TableIndex : uint32_t { kHttpTable, kBytesTable, kPassthroughTable };
 
-const std::array<SocketAddress, 6>& all_upstreams() {
-  static const std::array<SocketAddress, 6> addresses = {address(1, 8000), address(2, 8001), address(3, 8002),
-                                                         address(4, 8003), address(5, 8004), address(6, 8005)};
+const std::array<SocketAddress, 8>& all_upstreams() {
+  static const std::array<SocketAddress, 8> addresses = {address(1, 8000),  address(2, 8001), address(3, 8002),
+                                                         address(4, 8003),  address(5, 8004), address(6, 8005),
+                                                         address(12, 8006), address(13, 8007)};
   return addresses;
 }
 
@@ -61,6 +73,7 @@ std::vector<size_t> upstreams_of(ClusterIndex cluster) {
     case kSeveral: return {1, 2, 3};
     case kHeavy: return {4};
     case kLight: return {5};
+    case kShared: return {6, 7};
     default: return {};
   }
 }
@@ -72,6 +85,7 @@ snapshot::Cluster cluster(ClusterIndex index, const std::string& name, snapshot:
   cluster.load_balancing = balancing;
   cluster.connect_timeout = 3s;
   for (const size_t upstream : upstreams_of(index)) cluster.endpoints.push_back({.address = all_upstreams()[upstream]});
+  cluster.speaks_http2 = index == kShared;
   if (index == kDead) cluster.endpoints.push_back({.address = dead_address()});
   return cluster;
 }
@@ -129,6 +143,7 @@ SocketAddress listen_address(StreamPlan::Way way) {
 }
 SocketAddress dead_address() { return address(200, 9999); }
 std::span<const SocketAddress> upstream_addresses() { return all_upstreams(); }
+bool speaks_http2(const SocketAddress& upstream) { return leads_to(Place::shared, upstream); }
 
 bool leads_to(Place place, const SocketAddress& upstream) {
   const auto is_one_of = [&upstream](ClusterIndex cluster) {
@@ -139,6 +154,7 @@ bool leads_to(Place place, const SocketAddress& upstream) {
     case Place::timed: return is_one_of(kOne);
     case Place::several: return is_one_of(kSeveral);
     case Place::weighted: return is_one_of(kHeavy) || is_one_of(kLight);
+    case Place::shared: return is_one_of(kShared);
     default: return false;
   }
 }
@@ -163,6 +179,7 @@ std::unique_ptr<snapshot::Snapshot> make_gateway_snapshot(uint64_t version) {
   snapshot->clusters.push_back(cluster(kLight, "light", least_request));
   snapshot->clusters.push_back(cluster(kDead, "dead", random));
   snapshot->clusters.push_back(cluster(kNowhere, "nowhere", random));
+  snapshot->clusters.push_back(cluster(kShared, "shared", least_request));
   if (version == 2) {
     std::vector<snapshot::Endpoint>& endpoints = snapshot->clusters[kSeveral].endpoints;
     endpoints.erase(endpoints.begin());
@@ -175,6 +192,7 @@ std::unique_ptr<snapshot::Snapshot> make_gateway_snapshot(uint64_t version) {
   host.routes.push_back(route(Place::several, {{.cluster = kSeveral}}));
   host.routes.push_back(route(
       Place::weighted, {{.cluster = kHeavy, .weight = version == 1 ? 3U : 1U}, {.cluster = kLight, .weight = 1}}));
+  host.routes.push_back(route(Place::shared, {{.cluster = kShared}}));
   host.routes.push_back(route(Place::timed, {{.cluster = kOne}}, 5s));
   host.routes.push_back(route(Place::dead, {{.cluster = kDead}}));
   host.routes.push_back(route(Place::nowhere, {{.cluster = kNowhere}}));

@@ -16,6 +16,7 @@ namespace sluice::sim {
 inline constexpr const char* terminated_server_name = "bytes.test";
 // Where upstreams answer, and one where nobody does.
 [[nodiscard]] std::span<const SocketAddress> upstream_addresses();
+[[nodiscard]] bool speaks_http2(const SocketAddress& upstream);
 [[nodiscard]] SocketAddress dead_address();
 // Where the destinations of connections without HTTP are.
 [[nodiscard]] std::span<const SocketAddress> stream_addresses();

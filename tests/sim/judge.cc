@@ -13,9 +13,9 @@ namespace sluice::sim {
 
 namespace {
 
-uint64_t id_of(const std::string* field) {
+uint64_t id_of(std::string_view field) {
   uint64_t id = 0;
-  if (field != nullptr) std::from_chars(field->data(), field->data() + field->size(), id);
+  std::from_chars(field.data(), field.data() + field.size(), id);
   return id;
 }
 
@@ -51,17 +51,17 @@ void Tally::add(const Tally& other) {
 
 // --- upstreams -------------------------------------------------------------------------------------
 
-RequestPlan& Judge::on_execution(const MessageReader& reader, const SocketAddress& upstream) {
-  const uint64_t id = id_of(reader.field("x-id"));
-  RequestPlan* request = plan_.find(id);
-  if (request == nullptr)
-    world_.fail("an upstream got a request that no client has sent: {} {}", reader.method(), reader.target());
-  if (reader.method() != request->method)
-    world_.fail("request {}: method {} became {}", id, request->method, reader.method());
-  const std::string target = fmt::format("/{}/{}", name_of(request->place), id);
-  if (reader.target() != target) world_.fail("request {}: target {} became {}", id, target, reader.target());
-  if (!leads_to(request->place, upstream))
-    world_.fail("request {} for {} came to {}", id, target, upstream.to_string());
+RequestPlan* Judge::find(std::string_view id) { return plan_.find(id_of(id)); }
+
+RequestPlan& Judge::on_execution(std::string_view method, std::string_view target, std::string_view id_field,
+                                 const SocketAddress& upstream) {
+  RequestPlan* request = find(id_field);
+  if (request == nullptr) world_.fail("an upstream got a request that no client has sent: {} {}", method, target);
+  const uint64_t id = request->id;
+  if (method != request->method) world_.fail("request {}: method {} became {}", id, request->method, method);
+  const std::string sent = fmt::format("/{}/{}", name_of(request->place), id);
+  if (target != sent) world_.fail("request {}: target {} became {}", id, sent, target);
+  if (!leads_to(request->place, upstream)) world_.fail("request {} for {} came to {}", id, sent, upstream.to_string());
   ++tally_.executions;
   if (++request->executions > 1 && (request->method == "POST" || request->executions > limits::connect_attempts_max)) {
     world_.fail("request {}: a {} was executed {} times", id, request->method, request->executions);
@@ -115,7 +115,7 @@ void Judge::on_response_head(const RequestPlan& request, const MessageReader& re
       world_.fail("request {}: sluice answered {} by itself", request.id, reader.status());
     return;
   }
-  if (id_of(id) != request.id) world_.fail("request {} was answered with the response to {}", request.id, *id);
+  if (id_of(*id) != request.id) world_.fail("request {} was answered with the response to {}", request.id, *id);
   const unsigned expected = request.is_upgrade && !request.upgrade_is_refused ? 101 : request.response.status;
   if (reader.status() != expected)
     world_.fail("request {}: status {} became {}", request.id, expected, reader.status());

@@ -7,6 +7,7 @@
 #include "sim_io/world.h"
 
 #include <cstdint>
+#include <string_view>
 
 namespace sluice::sim {
 
@@ -35,8 +36,11 @@ class Judge {
   Judge(World& world, RunPlan& plan) noexcept : world_(world), plan_(plan) {}
 
   // --- what an upstream sees ---
+  // The one that a request's field x-id names; null: there is none.
+  [[nodiscard]] RequestPlan* find(std::string_view id);
   // The head of a request, which names one of the plan.
-  [[nodiscard]] RequestPlan& on_execution(const MessageReader& reader, const SocketAddress& upstream);
+  [[nodiscard]] RequestPlan& on_execution(std::string_view method, std::string_view target, std::string_view id,
+                                          const SocketAddress& upstream);
   void on_request_content(const RequestPlan& request, uint64_t offset, ConstBytes content);
   void on_request_complete(const RequestPlan& request, uint64_t body_bytes);
   void on_tunnel_up(const RequestPlan& request, uint64_t offset, ConstBytes bytes);

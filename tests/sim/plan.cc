@@ -110,7 +110,7 @@ void Planner::add_tunnel(RequestPlan& request) {
   request.body_size = 0;
   request.expects_continue = false;
   request.method = "GET";
-  request.upgrade_is_refused = chance(150);
+  request.upgrade_is_refused = chance(150) || request.place == Place::shared;  // it does not get that far
   request.tunnel_up = body_size();
   request.tunnel_down = body_size();
   if (is_calm_) return;
@@ -122,7 +122,8 @@ RequestPlan Planner::request() {
   RequestPlan request;
   request.id = next_id_++;
   request.method = one_of<const char*>({"GET", "GET", "GET", "HEAD", "POST", "POST", "PUT"});
-  request.place = one_of<Place>({Place::one, Place::one, Place::one, Place::several, Place::weighted, Place::timed});
+  request.place = one_of<Place>({Place::one, Place::one, Place::one, Place::several, Place::weighted, Place::shared,
+                                 Place::shared, Place::timed});
   if (chance(60)) request.place = one_of<Place>({Place::dead, Place::nowhere, Place::unknown, Place::redirected});
   if (request.method == "POST" || request.method == "PUT") {
     request.body = chance(600) ? RequestPlan::Body::length : RequestPlan::Body::chunked;
@@ -239,6 +240,7 @@ const char* name_of(Place place) {
     case Place::one: return "one";
     case Place::several: return "several";
     case Place::weighted: return "weighted";
+    case Place::shared: return "shared";
     case Place::timed: return "timed";
     case Place::dead: return "dead";
     case Place::nowhere: return "nowhere";

@@ -18,6 +18,7 @@ enum class Place : uint8_t {
   one,         // "/one/": a cluster of one endpoint
   several,     // "/several/": a cluster of three
   weighted,    // "/weighted/": two clusters, 3 to 1
+  shared,      // "/shared/": a cluster of two that speak HTTP/2
   timed,       // "/timed/": a route with a timeout
   dead,        // "/dead/": nobody answers there
   nowhere,     // "/nowhere/": a cluster without endpoints

@@ -2,6 +2,7 @@
 
 #include "sim/client_actor.h"
 #include "sim/gateway_snapshot.h"
+#include "sim/http2_upstream_actor.h"
 #include "sim/stream_actors.h"
 #include "sim/upstream_actor.h"
 #include "sim_gateway.h"
@@ -43,7 +44,7 @@ class Run {
   std::unique_ptr<snapshot::Snapshot> second_snapshot_ = make_gateway_snapshot(2);
   SimGateway gateway_;
   std::vector<std::unique_ptr<ClientActor>> clients_;
-  std::vector<std::unique_ptr<UpstreamActor>> upstreams_;
+  std::vector<std::unique_ptr<Talker>> upstreams_;
   std::vector<std::unique_ptr<StreamClient>> stream_clients_;
   std::vector<std::unique_ptr<StreamUpstream>> stream_upstreams_;
   bool is_accepting_ = true;
@@ -81,8 +82,12 @@ void Run::serve_upstreams() {
     world_.network().serve(address,
                            {.answer = [this] { return answer_connect(); },
                             .on_connection =
-                                [this](Endpoint& endpoint) {
-                                  upstreams_.push_back(std::make_unique<UpstreamActor>(judge_, plan_, endpoint));
+                                [this, is_http2 = speaks_http2(address)](Endpoint& endpoint) {
+                                  if (is_http2) {
+                                    upstreams_.push_back(std::make_unique<Http2UpstreamActor>(judge_, plan_, endpoint));
+                                  } else {
+                                    upstreams_.push_back(std::make_unique<UpstreamActor>(judge_, plan_, endpoint));
+                                  }
                                 }});
   }
   for (const SocketAddress& address : stream_addresses()) {

@@ -51,7 +51,9 @@ void UpstreamActor::on_bytes(ConstBytes bytes) {
 }
 
 void UpstreamActor::on_head() {
-  request_ = &judge_.on_execution(reader_, endpoint().local());
+  const std::string* id = reader_.field("x-id");
+  request_ = &judge_.on_execution(reader_.method(), reader_.target(), id == nullptr ? std::string_view() : *id,
+                                  endpoint().local());
   world_.trace("upstream {}: request {}", endpoint().local().to_string(), request_->id);
   body_received_ = body_said_ = 0;
   is_answering_ = is_answered_ = false;
