@@ -126,14 +126,15 @@ struct Fiber::Switch {
   }
 
  private:
-  static void arrived_on_fiber([[maybe_unused]] Fiber& fiber) noexcept {
+  // Inline, always: a function that TSan saw being entered on one side must not be left on the other.
+  [[gnu::always_inline]] static void arrived_on_fiber([[maybe_unused]] Fiber& fiber) noexcept {
 #if defined(SLUICE_ASAN)
     __sanitizer_finish_switch_fiber(fiber.fake_stack_, const_cast<const void**>(&fiber.resumer_stack_),
                                     &fiber.resumer_stack_bytes_);
 #endif
   }
 
-  static void leaves_fiber([[maybe_unused]] Fiber& fiber) noexcept {
+  [[gnu::always_inline]] static void leaves_fiber([[maybe_unused]] Fiber& fiber) noexcept {
 #if defined(SLUICE_ASAN)
     // Without a place to keep it, the fake stack ends: the body has returned.
     __sanitizer_start_switch_fiber(fiber.has_returned_ ? nullptr : &fiber.fake_stack_, fiber.resumer_stack_,

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -59,7 +60,7 @@ void check_lines(const AccessLogFormat& format, std::string_view text) {
   record.start = WallTime::max();
   record.duration = Duration::max();
   check_line(format, record);
-  record.start = WallTime::min();
+  record.start = WallTime::min() + std::chrono::seconds(1);  // whose whole second can be represented
   record.duration = Duration::min();
   check_line(format, record);
 }

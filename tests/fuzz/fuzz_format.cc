@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -56,7 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   record.start = WallTime::max();
   record.duration = Duration::max();
   evaluate(*format, record);
-  record.start = WallTime::min();
+  record.start = WallTime::min() + std::chrono::seconds(1);  // whose whole second can be represented
   record.duration = Duration::min();
   evaluate(*format, record);
   return 0;
