@@ -48,8 +48,8 @@ void Http2HeadReader::begin_trailers(Arena& arena, bool is_request) noexcept {
 // --- Fields ----------------------------------------------------------------------------------------
 
 void Http2HeadReader::add_field(std::string_view name, std::string_view value) noexcept {
-  if (refusal_.is_refused()) return;
   bytes_ += name.size() + value.size() + 32;
+  if (refusal_.is_refused()) return;
   if (bytes_ > (trailers_ ? limits::trailer_bytes_max : limits::head_bytes_max)) return refuse_too_large();
   if (name.starts_with(':')) return add_pseudo_field(name, value);
 
@@ -95,6 +95,8 @@ void Http2HeadReader::add_pseudo_field(std::string_view name, std::string_view v
     refuse(ReadError::malformed, "http2.unknown_pseudo_field");
   }
 }
+
+bool Http2HeadReader::is_excessive() const noexcept { return bytes_ > 4 * limits::head_bytes_max; }
 
 void Http2HeadReader::add_invalid_field() noexcept {
   if (!refusal_.is_refused()) refuse(ReadError::malformed, "http2.invalid_field");

@@ -32,6 +32,10 @@ class Http2HeadReader {
   // A field that nghttp2 found to have an invalid name or value, and gives nobody.
   void add_invalid_field() noexcept;
 
+  // So far beyond the bounds that not even an answer is due.
+  [[nodiscard]] bool is_excessive() const noexcept;
+  [[nodiscard]] const Refusal& refusal() const noexcept { return refusal_; }
+
   // `is_end`: END_STREAM came with the block. What was read before a refusal is in the head.
   [[nodiscard]] Refusal finish(bool is_end) noexcept;
 

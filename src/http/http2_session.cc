@@ -58,9 +58,11 @@ struct Http2Session::Callbacks {
   static int on_header(nghttp2_session*, const nghttp2_frame*, const uint8_t* name, size_t name_size,
                        const uint8_t* value, size_t value_size, uint8_t, void* user_data) noexcept {
     Http2Session& session = self(user_data);
-    if (session.block_stream_ != nullptr)
-      session.head_reader_.add_field(text_of(name, name_size), text_of(value, value_size));
-    return 0;
+    if (session.block_stream_ == nullptr) return 0;
+    session.head_reader_.add_field(text_of(name, name_size), text_of(value, value_size));
+    if (!session.head_reader_.is_excessive()) return 0;
+    session.refuse_block(*session.block_stream_, NGHTTP2_ENHANCE_YOUR_CALM);
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
 
   // nghttp2 would leave the field out; that is not for a proxy to do.
@@ -349,12 +351,7 @@ void Http2Session::finish_block(bool is_end) {
   const Refusal refusal = head_reader_.finish(is_end);
   if (!refusal.is_refused()) earn_idle_frames(1);
   if (head_reader_.is_reading_trailers()) {
-    if (refusal.is_refused()) {
-      stream.error_ = refusal.error;
-      stream.error_text_ = refusal.text;
-      nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id(), NGHTTP2_PROTOCOL_ERROR);
-      return;
-    }
+    if (refusal.is_refused()) return refuse_block(stream, NGHTTP2_PROTOCOL_ERROR);
     stream.trailers_ = head_reader_.trailers();
   } else if (role_ == Role::server) {
     stream.take_request(head_reader_.request(), refusal);
@@ -363,6 +360,13 @@ void Http2Session::finish_block(bool is_end) {
   }
   if (is_end) stream.incoming_ = Http2Stream::Incoming::done;
   note_stream(stream);
+}
+
+// What the reader has refused, and nothing can be answered to. The stream is lost when the reset is sent.
+void Http2Session::refuse_block(Http2Stream& stream, uint32_t error) noexcept {
+  stream.error_ = head_reader_.refusal().error;
+  stream.error_text_ = head_reader_.refusal().text;
+  nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id_, error);
 }
 
 // --- Streams and sending ---------------------------------------------------------------------------

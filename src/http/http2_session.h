@@ -88,6 +88,7 @@ class Http2Session {
   [[nodiscard]] bool begin_request(int32_t id);
   [[nodiscard]] bool begin_block(Http2Stream& stream);
   void finish_block(bool is_end);
+  void refuse_block(Http2Stream& stream, uint32_t error) noexcept;
   void note_stream(Http2Stream& stream) noexcept;
   void note_all_streams() noexcept;
 

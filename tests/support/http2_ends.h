@@ -81,8 +81,21 @@ inline std::string header_block(const Fields& fields) {
   return block;
 }
 
+// One HEADERS frame, and CONTINUATION frames when it is too long.
+inline std::string headers_frames(uint32_t id, std::string_view block, uint8_t flags) {
+  constexpr size_t most = 16'384;
+  std::string text;
+  for (bool is_first = true; is_first || !block.empty(); is_first = false) {
+    const std::string_view piece = block.substr(0, most);
+    block.remove_prefix(piece.size());
+    const uint8_t own_flags = static_cast<uint8_t>((is_first ? flags : 0) | (block.empty() ? end_headers : 0));
+    text += frame(is_first ? Frame::headers : Frame::continuation, own_flags, id, piece);
+  }
+  return text;
+}
+
 inline std::string headers_frame(uint32_t id, const Fields& fields, uint8_t flags = end_stream) {
-  return frame(Frame::headers, static_cast<uint8_t>(flags | end_headers), id, header_block(fields));
+  return headers_frames(id, header_block(fields), flags);
 }
 
 inline Fields get_fields(Fields more = {}) {
