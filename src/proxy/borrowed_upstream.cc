@@ -78,6 +78,7 @@ BorrowedUpstream::Status BorrowedUpstream::on_connect_failed(int error, Wanted w
   switch (error) {
     case ETIMEDOUT: failure_reason_ = "connection_timeout"; break;
     case EPROTO: note_tls_error(); break;
+    case EBADMSG: failure_reason_ = "http2_protocol_error"; break;
     default: failure_reason_ = "connection_failure"; break;
   }
   release(/*reusable=*/false);

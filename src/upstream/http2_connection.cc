@@ -67,7 +67,7 @@ void Http2Connection::on_connected() {
 
 void Http2Connection::on_greeting() {
   read();
-  if (state_ != State::greeting) return end_connecting(ECONNRESET);
+  if (state_ != State::greeting) return end_connecting(session_->error_text().empty() ? ECONNRESET : EBADMSG);
   if (!session_->has_settings()) return;
   if (session_->stream_capacity() == 0) return end_connecting(ECONNREFUSED);
   timer_.cancel();

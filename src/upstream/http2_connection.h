@@ -102,7 +102,7 @@ class Http2Request : public ListNode<Http2Request> {
     is_http1,  // the upstream has chosen HTTP/1.1
   };
   [[nodiscard]] Status status() const noexcept;
-  // Of one that has failed: as Connection::connect_error().
+  // Of one that has failed: as Connection::connect_error(); EBADMSG: what the upstream said is no HTTP/2.
   [[nodiscard]] int error() const noexcept { return connection_.connect_error_; }
   // The first call after `ready` makes it.
   [[nodiscard]] http::Http2Stream& stream();
