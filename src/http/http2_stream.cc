@@ -248,7 +248,7 @@ void Http2Stream::send_request(std::string_view method, std::string_view scheme,
   FieldBlock block;
   block.add(":method", method);
   if (!scheme.empty()) block.add(":scheme", scheme);
-  block.add(":authority", authority);
+  if (!authority.empty()) block.add(":authority", authority);
   if (!path.empty()) block.add(":path", path);
   block.add(headers);
   block.add_content_length(framing);

@@ -84,7 +84,8 @@ class Http2Stream : public ListNode<Http2Stream>, public ListNode<Http2Changed> 
   // Fields about the connection are left out of every list; content-length is the framing's. Sent on a lost stream,
   // everything goes nowhere.
 
-  // Client. `is_end`: no content follows. For CONNECT, scheme and path are empty. Requires that the session may_open().
+  // Client. `is_end`: no content follows. For CONNECT, scheme and path are empty; of a client of HTTP/1.0
+  // the authority may be. Requires that the session may_open().
   void send_request(std::string_view method, std::string_view scheme, std::string_view authority, std::string_view path,
                     const HeaderList& headers, const MessageFraming& framing, bool is_end);
 
