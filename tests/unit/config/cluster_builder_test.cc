@@ -7,7 +7,7 @@
 namespace sluice::config {
 namespace {
 
-// "name [service_name/service_namespace] endpoint*weight ... dns:port*weight ..." of the cluster that a
+// "name [service_name/service_namespace] endpoint*weight ... dns:port*weight ... HTTP/2" of the cluster that a
 // VirtualService in the namespace default with this destination leads to.
 std::string cluster(std::string_view destination, const std::string& documents) {
   const Loaded loaded =
@@ -23,6 +23,7 @@ std::string cluster(std::string_view destination, const std::string& documents) 
     result += " " + endpoint.address.to_string() + "*" + std::to_string(endpoint.weight);
   for (const auto& name : cluster.dns_names)
     result += " " + name.name + ":" + std::to_string(name.port) + "*" + std::to_string(name.weight);
+  if (cluster.speaks_http2) result += " HTTP/2";
   return result;
 }
 
@@ -66,6 +67,18 @@ TEST(ServiceCluster, IsOfThePortThatTheDestinationNames) {
   EXPECT_EQ(cluster("{host: app, port: {number: 83}}", documents), "none");
   EXPECT_EQ(cluster("{host: app}", documents),
             "test.yaml:13:78: error: Service default/app has 3 ports: destination.port.number must say which");
+}
+
+TEST(ServiceCluster, SpeaksWhatItsPortSays) {
+  const std::string http1 = "outbound|80||app.default.svc.cluster.local [app/default] 10.0.0.7:80*1";
+  const auto cluster_of = [](const std::string& port) {
+    return cluster("{host: app}", service("app", "clusterIP: 10.0.0.7, ports: [{port: 80, " + port + "}]"));
+  };
+  EXPECT_EQ(cluster_of("name: http"), http1);
+  EXPECT_EQ(cluster_of("name: http2"), http1 + " HTTP/2");
+  EXPECT_EQ(cluster_of("name: http2-api"), http1 + " HTTP/2");
+  EXPECT_EQ(cluster_of("name: x, appProtocol: kubernetes.io/h2c"), http1 + " HTTP/2");
+  EXPECT_EQ(cluster_of("name: http2, appProtocol: http"), http1);
 }
 
 TEST(ServiceEntryCluster, HasTheStaticEndpoints) {
