@@ -159,7 +159,9 @@ TEST(Http2Stream, PaddingAndEmptyFramesAreGivenBack) {
     ASSERT_NO_FATAL_FAILURE(sender.send(1, half, padded));
     ASSERT_NO_FATAL_FAILURE(sender.send(1, all_padding, padded));
     ASSERT_NO_FATAL_FAILURE(sender.send(1, std::string(1, '\0'), padded));
-    if (i % 20 == 0) ASSERT_NO_FATAL_FAILURE(sender.send(1, {}, 0));
+    if (i % 20 == 0) {
+      ASSERT_NO_FATAL_FAILURE(sender.send(1, {}, 0));
+    }
     if (i % 3 == 0) message.read();
     sender.read_updates();
   }
