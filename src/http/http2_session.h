@@ -5,10 +5,11 @@
 // What a peer can cost is bounded: streams, windows and heads by limits::http2_* and the bounds of heads, which are
 // HTTP/1's; and frames by one budget. Every frame that is received costs one. Those that do what a connection is for
 // give it back: a head, a piece of content. What is left are frames that carry nothing: PING, SETTINGS, PRIORITY,
-// WINDOW_UPDATE, RST_STREAM, empty DATA, frames of streams that are gone, unknown ones. Of these,
-// limits::http2_idle_frames_max are free, and useful work earns more, up to the same number: a request that is
-// completed, a DATA frame that we send (window updates answer it), a minute. Whoever sends more is told
-// ENHANCE_YOUR_CALM, and the connection is broken.
+// WINDOW_UPDATE, RST_STREAM, empty DATA, requests that are refused. Of these, limits::http2_idle_frames_max are free,
+// and useful work earns more, up to the same number: a request that is completed, a DATA frame that we send (window
+// updates answer it), a minute. Whoever sends more is told ENHANCE_YOUR_CALM, and the connection is broken. Not counted
+// are frames that nghttp2 skips without a word, and that cost no more than their bytes: of unknown types, and DATA of
+// streams that are gone.
 //
 // One owner, one thread. Its streams are destroyed before it.
 #pragma once
