@@ -60,15 +60,29 @@ void Connection::give_back() noexcept {
 
 void Connection::discard(io::Stream::Ending ending) noexcept {
   if (state_ == State::finishing || state_ == State::closing) return;
-  if (is_linked()) endpoint_->forget_idle(*this);
-  if (transport_.is_tls()) endpoint_->keep_resumable(transport_.session()->take_resumable());
-  endpoint_ = nullptr;
-  borrower_ = {};
+  forget_users();
   if (has_farewell(ending)) {
     finish();
   } else {
     close(ending);
   }
+}
+
+void Connection::finish_and_discard() noexcept {
+  if (state_ == State::finishing || state_ == State::closing) return;
+  forget_users();
+  if (transport_.stream().is_open()) {
+    finish();
+  } else {
+    close(io::Stream::Ending::orderly);
+  }
+}
+
+void Connection::forget_users() noexcept {
+  if (is_linked()) endpoint_->forget_idle(*this);
+  if (transport_.is_tls()) endpoint_->keep_resumable(transport_.session()->take_resumable());
+  endpoint_ = nullptr;
+  borrower_ = {};
 }
 
 bool Connection::has_farewell(io::Stream::Ending ending) const noexcept {

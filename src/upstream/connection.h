@@ -46,6 +46,8 @@ class Connection : public ListNode<Connection> {
   void give_back() noexcept;
   // Ends the connection, idle or lent; the borrower hears nothing any more. In order, TLS is ended first.
   void discard(io::Stream::Ending ending = io::Stream::Ending::orderly) noexcept;
+  // The same, in order, and what was written goes out first.
+  void finish_and_discard() noexcept;
 
   [[nodiscard]] bool is_ready() const noexcept { return state_ == State::lent && connect_error_ == 0; }
   // errno of a connect that failed, ETIMEDOUT when its time was up, EPROTO when the TLS handshake failed; 0: none.
@@ -77,7 +79,7 @@ class Connection : public ListNode<Connection> {
     handshaking,
     lent,
     idle,
-    finishing,  // nobody's any more: close_notify, or the alert that says what was wrong, goes out
+    finishing,  // nobody's any more: what is left to be said goes out (close_notify, an alert, GOAWAY)
     closing,
   };
 
@@ -87,6 +89,7 @@ class Connection : public ListNode<Connection> {
 
   static void on_handshake_ready(void* self);
 
+  void forget_users() noexcept;
   void on_change();
   void on_connected();
   void on_handshake_bytes();

@@ -188,7 +188,7 @@ void Http2Connection::stop_taking_requests() noexcept {
 void Http2Connection::end_if_unused() noexcept {
   if (state_ != State::ended || request_count_ > 0 || retire_task_.is_linked()) return;
   timer_.cancel();
-  if (connection_ != nullptr) std::exchange(connection_, nullptr)->discard();
+  if (connection_ != nullptr) std::exchange(connection_, nullptr)->finish_and_discard();
   pool_.loop().retire(retire_task_);
 }
 
