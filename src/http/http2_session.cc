@@ -382,6 +382,7 @@ void Http2Session::adopt(Http2Stream& stream, int32_t id) noexcept {
 
 // The stream dies.
 void Http2Session::forget(Http2Stream& stream) noexcept {
+  if (block_stream_ == &stream) block_stream_ = nullptr;
   static_cast<ListNode<Http2Stream>&>(stream).unlink();
   static_cast<ListNode<Http2Changed>&>(stream).unlink_if_linked();
   --kept_count_;
