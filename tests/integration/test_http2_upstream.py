@@ -1,6 +1,7 @@
 """HTTP/2 to upstreams: what arrives there, what comes back to clients of HTTP/1, which connections carry it."""
 
 import contextlib
+import signal
 import threading
 
 import pytest
@@ -27,11 +28,22 @@ def clients_of(gateway, host, count):
         yield [stack.enter_context(gateway.connect(host)) for _ in range(count)]
 
 
+@contextlib.contextmanager
+def stopped(gateway):
+    """What clients send meanwhile is there at once when the gateway goes on."""
+    gateway.signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        gateway.signal(signal.SIGCONT)
+
+
 def ask_at_once(gateway, host, count):
-    """Statuses of as many requests, all sent before one is answered."""
+    """Statuses of as many requests."""
     with clients_of(gateway, host, count) as clients:
-        for number, client in enumerate(clients):
-            client.send_head("GET", f"/{number}")
+        with stopped(gateway):
+            for number, client in enumerate(clients):
+                client.send_head("GET", f"/{number}")
         return [client.read_response().status for client in clients]
 
 
@@ -333,8 +345,9 @@ def test_concurrent_streams_that_the_upstream_allows(http2_gateway, http2_upstre
     upstream = http2_upstream(script, settings={MAX_CONCURRENT_STREAMS: 2})
     with clients_of(http2_gateway, upstream.host, count) as clients:
         assert clients[0].request("GET", "/first").status == 200
-        for client in clients:
-            client.send_head("GET", "/")
+        with stopped(http2_gateway):
+            for client in clients:
+                client.send_head("GET", "/")
         assert upstream.wait_for(lambda: len(upstream.requests) >= min(count, 6) + 1)
         go_on.set()
         assert [client.read_response().status for client in clients] == [200] * count
@@ -453,6 +466,22 @@ def test_drain_ends_an_idle_connection(own_http2):
     assert wait_until(lambda: not upstream.open_http2)
 
 
+def test_idle_connection_is_ended_by_goaway(own_gateway, http2_upstream, upstream_authority):
+    """RFC 9113 6.8: an upstream that sees a mere end cannot tell whether something was lost."""
+    upstream = http2_upstream()
+    texts = {"app.yaml": documents.routes("app", upstream.port, protocol="HTTP2")}
+    if upstream.context:
+        tls = {"mode": "SIMPLE", "credentialName": "upstream-tls"}
+        texts["rule.yaml"] = documents.destination_rule("app", tls)
+        texts["ca.yaml"] = documents.opaque_secret("upstream-tls", {"ca.crt": upstream_authority.certificate})
+    gateway = own_gateway(texts)
+    with gateway.connect(APP) as client:
+        assert client.request("GET", "/").status == 200
+    gateway.stop()
+    assert upstream.wait_for(lambda: not upstream.open_http2)
+    assert upstream.http2_connections[0].goaway == (ErrorCodes.NO_ERROR, 0)
+
+
 def test_drain_lets_a_request_end(own_http2):
     gateway, upstream = own_http2
     go_on = threading.Event()
@@ -465,7 +494,7 @@ def test_drain_lets_a_request_end(own_http2):
     with gateway.connect(APP) as client:
         client.send_head("GET", "/")
         upstream.wait_for_requests(1)
-        gateway.signal(15)
+        gateway.signal(signal.SIGTERM)
         assert wait_until(lambda: gateway.status() != 200)
         go_on.set()
         assert client.read_response().body == b"late"

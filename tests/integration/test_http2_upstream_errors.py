@@ -9,7 +9,7 @@ import pytest
 from harness import documents, message
 from harness.documents import DOMAIN
 from harness.gateway import is_sanitized
-from harness.http2_upstream import ErrorCodes, Http2Upstream
+from harness.http2_upstream import Ended, ErrorCodes, Http2Upstream
 from harness.limits import IO_SECONDS, MIB, QUIET_SECONDS
 from harness.upstream import in_turn
 
@@ -313,20 +313,26 @@ BAD_FRAMES = {
 @pytest.mark.parametrize("frame", list(BAD_FRAMES.values()), ids=list(BAD_FRAMES))
 @PLAIN_ONLY
 def test_bad_frame(http2_gateway, http2_upstream, frame):
-    """The connection is broken: its requests fail as those of a broken HTTP/1 response do, the next has another."""
+    """The connection is broken, and its requests fail, and the next one has another."""
 
     def script(stream):
         stream.connection.send_raw(frame)
 
     upstream = http2_upstream(in_turn(script, answer))
-    assert ask(http2_gateway, upstream.host, target=f"/{upstream.host}").status == 502
+    assert ask(http2_gateway, upstream.host, target=f"/{upstream.host}").status == 503
     line = http2_gateway.wait_for_access_line(f"/{upstream.host} ")
-    assert fields_of(line).startswith("502 UPE upstream_reset_before_response_started{protocol_error} ")
+    assert fields_of(line).startswith("503 UC upstream_reset_before_response_started{connection_termination} ")
     assert upstream.wait_for(lambda: upstream.http2_connections[0].closed)
-    code, _ = upstream.http2_connections[0].goaway
-    assert code != ErrorCodes.NO_ERROR
     assert ask(http2_gateway, upstream.host).body == b"ok"
     assert len(upstream.connections) == 2
+
+
+def test_bad_frame_is_answered_by_goaway(http2_gateway, http2_upstream):
+    """RFC 9113 5.4.1: the upstream is told why the connection ends."""
+    upstream = http2_upstream(lambda stream: stream.connection.send_raw(BAD_FRAMES["data-on-stream-0"]))
+    assert ask(http2_gateway, upstream.host).status == 503
+    assert upstream.wait_for(lambda: upstream.http2_connections[0].closed)
+    assert upstream.http2_connections[0].goaway == (ErrorCodes.PROTOCOL_ERROR, 0)
 
 
 # --- slow and silent sides ---
@@ -349,7 +355,9 @@ def test_upstream_that_does_not_read(own_gateway):
         stream = upstream.streams[0]
         assert stream.received_bytes == 65535
         client.reset()
-    assert stream.wait_for_end()
+    with pytest.raises(Ended):  # a client that is not read is not heard, either: first what it had sent goes on
+        while stream.read():
+            pass
     assert stream.reset_code == ErrorCodes.CANCEL
     upstream.stop()
 
@@ -386,7 +394,7 @@ def test_client_that_does_not_read(own_gateway):
 
 
 def test_window_of_the_connection_is_for_all(http2_gateway, http2_upstream):
-    """An upload that is not read uses it up, and another waits; until the first is given up and let go."""
+    """An upload that is not read uses it up, and another waits; until the first is refused and let go."""
     upstream = http2_upstream(lambda stream: answer(stream) if stream.request.target == "/second" else None)
     with http2_gateway.connect(upstream.host) as first, http2_gateway.connect(upstream.host) as second:
         first.send_head("POST", "/first", [("content-length", "100000")])
@@ -397,9 +405,9 @@ def test_window_of_the_connection_is_for_all(http2_gateway, http2_upstream):
         upstream.wait_for_requests(2)
         assert second.stays_silent()
         assert upstream.streams[1].received_bytes == 0
-        first.reset()
-        assert upstream.streams[0].wait_for_end()
+        upstream.streams[0].reset()
         upstream.streams[0].let_go()
+        assert first.read_response().status == 503
         assert second.read_response().body == b"ok"
     assert len(upstream.connections) == 1
 
