@@ -199,7 +199,8 @@ def http2_gateway(shared_http2_gateway):  # pylint: disable=redefined-outer-name
 
 
 @pytest.fixture(params=["prior-knowledge", "tls"])
-def http2_upstream(request, http2_slots, upstream_pair, http2_gateway):  # pylint: disable=redefined-outer-name,unused-argument
+def http2_upstream(request, http2_slots, upstream_pair, shared_http2_gateway):
+    # pylint: disable=redefined-outer-name,unused-argument
     """http2_upstream(script, ...) is an upstream behind http2_gateway: its `host` leads to it."""
     running = []
 

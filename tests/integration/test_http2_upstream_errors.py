@@ -452,7 +452,7 @@ def test_client_that_leaves(http2_gateway, http2_upstream, when):
 
 
 def test_client_that_leaves_while_connecting(own_gateway):
-    """Nobody accepts: the kernel does, but no SETTINGS come; the request waits, is given up, and the next one served."""
+    """No SETTINGS come: only the kernel has accepted. The request is given up, and the next one served."""
     upstream = Http2Upstream()  # does not serve yet
     gateway = own_gateway({"app.yaml": documents.routes("app", upstream.port, protocol="HTTP2")})
     with gateway.connect(APP) as client:

@@ -245,7 +245,8 @@ spec:
 
 def routes(name, upstream_port, *, protocol="HTTP"):
     """What leads `name`.local.kyma.dev to a port of the loopback interface."""
-    return join(service_entry(name, upstream_port, protocol=protocol), virtual_service(name, [f"{name}.{DOMAIN}"], name))
+    entry = service_entry(name, upstream_port, protocol=protocol)
+    return join(entry, virtual_service(name, [f"{name}.{DOMAIN}"], name))
 
 
 def kyma_texts(certificate):
