@@ -11,31 +11,42 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from harness import certificates, documents, gateway as gateways, ports  # noqa: E402
+from harness.authority import Authority  # noqa: E402
 from harness.gateway import Gateway  # noqa: E402
+from harness.http2_upstream import Http2Upstream  # noqa: E402
+from harness.tls_upstream import server_context  # noqa: E402
 from harness.upstream import Upstream  # noqa: E402
 
 # Names u0.local.kyma.dev, u1... of the default gateway, each with an endpoint of its own that a test can have.
 SLOT_COUNT = 800
+# The same of the gateway to upstreams of HTTP/2, of each kind.
+HTTP2_SLOT_COUNT = 100
 
 
 class Slots:
-    """Endpoints that the default gateway knows from its start: a port each, bound but not listening yet."""
+    """Endpoints that a gateway knows from its start: a port each, bound but not listening yet."""
 
-    def __init__(self, count):
+    def __init__(self, count, *, prefix="u", protocol="HTTP", tls=None):
         self._reserved = [ports.ReservedPort() for _ in range(count)]
         self._next = 0
+        self._prefix = prefix
+        self._protocol = protocol
+        self._tls = tls  # of a DestinationRule
 
     def document(self):
-        return documents.join(
-            *[documents.routes(f"u{index}", port.number) for index, port in enumerate(self._reserved)]
-        )
+        parts = []
+        for index, port in enumerate(self._reserved):
+            parts.append(documents.routes(f"{self._prefix}{index}", port.number, protocol=self._protocol))
+            if self._tls:
+                parts.append(documents.destination_rule(f"{self._prefix}{index}", self._tls))
+        return documents.join(*parts)
 
     def take(self):
         """(host, the port that nobody listens on yet)."""
         index = self._next
         self._next += 1
         assert index < len(self._reserved), "more upstreams than slots: raise SLOT_COUNT"
-        return f"u{index}.{documents.DOMAIN}", self._reserved[index]
+        return f"{self._prefix}{index}.{documents.DOMAIN}", self._reserved[index]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -145,6 +156,65 @@ def own_upstream():
     running = Upstream().serve()
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def upstream_authority():
+    """Issues what upstreams with TLS show."""
+    return Authority("Upstreams CA")
+
+
+@pytest.fixture(scope="session")
+def upstream_pair(upstream_authority):  # pylint: disable=redefined-outer-name
+    return upstream_authority.issue("upstream", f"DNS:*.{documents.DOMAIN}")
+
+
+@pytest.fixture(scope="session")
+def http2_slots():
+    tls = {"mode": "SIMPLE", "credentialName": "upstream-tls"}
+    return {
+        "prior-knowledge": Slots(HTTP2_SLOT_COUNT, prefix="p", protocol="HTTP2"),
+        "tls": Slots(HTTP2_SLOT_COUNT, prefix="t", protocol="HTTP2", tls=tls),
+    }
+
+
+@pytest.fixture(scope="session")
+def shared_http2_gateway(http2_slots, certificate, upstream_authority):  # pylint: disable=redefined-outer-name
+    """One shard, and every slot of HTTP/2."""
+    texts = documents.kyma_texts(certificate) | {
+        "plain.yaml": http2_slots["prior-knowledge"].document(),
+        "tls.yaml": http2_slots["tls"].document(),
+        "ca.yaml": documents.opaque_secret("upstream-tls", {"ca.crt": upstream_authority.certificate}),
+    }
+    with tempfile.TemporaryDirectory(prefix="sluice-http2-") as folder, Gateway(folder, texts) as running:
+        yield running
+
+
+@pytest.fixture
+def http2_gateway(shared_http2_gateway):  # pylint: disable=redefined-outer-name
+    """The gateway to upstreams of HTTP/2; the test must leave it alive and well."""
+    shared_http2_gateway.check_health()
+    yield shared_http2_gateway
+    shared_http2_gateway.check_health()
+
+
+@pytest.fixture(params=["prior-knowledge", "tls"])
+def http2_upstream(request, http2_slots, upstream_pair, shared_http2_gateway):
+    # pylint: disable=redefined-outer-name,unused-argument
+    """http2_upstream(script, ...) is an upstream behind http2_gateway: its `host` leads to it."""
+    running = []
+
+    def make(script=None, **options):
+        host, port = http2_slots[request.param].take()
+        context = server_context(upstream_pair, alpn=["h2", "http/1.1"]) if request.param == "tls" else None
+        made = Http2Upstream(context, listener=port.listen(), **options)
+        made.host = host
+        running.append(made.serve(script))
+        return made
+
+    yield make
+    for made in running:
+        made.stop()
 
 
 @pytest.fixture

@@ -183,7 +183,7 @@ data:
 """
 
 
-def service_entry(name, *endpoint_ports):
+def service_entry(name, *endpoint_ports, protocol="HTTP"):
     """The service `name`.upstream.test, port 80, whose endpoints listen on these ports of the loopback interface."""
     endpoints = "".join(f"  - address: {ports.LOOPBACK}\n    ports:\n      http: {port}\n" for port in endpoint_ports)
     return f"""apiVersion: networking.istio.io/v1
@@ -197,7 +197,7 @@ spec:
   ports:
   - number: 80
     name: http
-    protocol: HTTP
+    protocol: {protocol}
   location: MESH_INTERNAL
   resolution: STATIC
   endpoints:{" []" if not endpoints else ""}
@@ -243,9 +243,10 @@ spec:
 {"".join(rules)}"""
 
 
-def routes(name, upstream_port):
+def routes(name, upstream_port, *, protocol="HTTP"):
     """What leads `name`.local.kyma.dev to a port of the loopback interface."""
-    return join(service_entry(name, upstream_port), virtual_service(name, [f"{name}.{DOMAIN}"], name))
+    entry = service_entry(name, upstream_port, protocol=protocol)
+    return join(entry, virtual_service(name, [f"{name}.{DOMAIN}"], name))
 
 
 def kyma_texts(certificate):

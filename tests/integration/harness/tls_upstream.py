@@ -7,11 +7,13 @@ import threading
 from .upstream import Upstream
 
 
-def server_context(pair, *, client_ca_file=None, maximum=ssl.TLSVersion.TLSv1_3):
-    """With `client_ca_file` the client must show a certificate of that CA."""
+def server_context(pair, *, client_ca_file=None, maximum=ssl.TLSVersion.TLSv1_3, alpn=()):
+    """With `client_ca_file` the client must show a certificate of that CA; without `alpn` there is no ALPN."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.maximum_version = maximum
     context.load_cert_chain(pair.certificate_file, pair.key_file)
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
     if client_ca_file:
         context.load_verify_locations(client_ca_file)
         context.verify_mode = ssl.CERT_REQUIRED
@@ -30,8 +32,8 @@ class TlsUpstream(Upstream):
             self.is_resumed = connection.session_reused
             self.peer_certificate = connection.getpeercert(binary_form=True)
 
-    def __init__(self, context):
-        super().__init__()
+    def __init__(self, context, *, listener=None):
+        super().__init__(listener)
         self.context = context
         self.handshakes = []
         self.refusals = []

@@ -184,9 +184,9 @@ def in_turn(*scripts):
     waiting = collections.deque(scripts)
     lock = threading.Lock()
 
-    def script(peer, request):
+    def script(*arguments):
         with lock:
             chosen = waiting.popleft() if len(waiting) > 1 else waiting[0]
-        chosen(peer, request)
+        chosen(*arguments)
 
     return script
