@@ -285,8 +285,10 @@ void Http2Session::end_of_input() {
 
 void Http2Session::lose_all_streams() noexcept {
   block_stream_ = nullptr;
-  streams_.for_each([](Http2Stream& stream) {
-    if (stream.phase_ == Http2Stream::Phase::open) stream.note_closed(NGHTTP2_NO_ERROR);
+  streams_.for_each([this](Http2Stream& stream) {
+    if (stream.phase_ != Http2Stream::Phase::open) return;
+    if (!error_text_.empty()) stream.fail(ReadError::malformed, error_text_);
+    stream.note_closed(NGHTTP2_NO_ERROR);
   });
 }
 

@@ -165,8 +165,12 @@ void Http2Stream::take_response(const ResponseHead& head, const Refusal& refusal
 
 void Http2Stream::fail_head(const Refusal& refusal) noexcept {
   head_progress_ = Progress::failed;
-  error_ = refusal.error;
-  error_text_ = refusal.text;
+  fail(refusal.error, refusal.text);
+}
+
+void Http2Stream::fail(ReadError error, std::string_view text) noexcept {
+  error_ = error;
+  error_text_ = text;
 }
 
 // nghttp2 has no such stream any more.
@@ -176,8 +180,8 @@ void Http2Stream::note_closed(uint32_t code) noexcept {
   // The peer did not reset it, nor did we, nor has the connection ended: nghttp2 has found a fault.
   const bool is_refused = code != NGHTTP2_NO_ERROR && code != NGHTTP2_REFUSED_STREAM && !is_reset_by_peer_;
   if (is_refused && error_ == ReadError::none) {
-    error_ = ReadError::malformed;
-    error_text_ = code == NGHTTP2_FLOW_CONTROL_ERROR ? "http2.flow_control_error" : "http2.malformed_message";
+    const bool is_overflow = code == NGHTTP2_FLOW_CONTROL_ERROR;
+    fail(ReadError::malformed, is_overflow ? "http2.flow_control_error" : "http2.malformed_message");
   }
   session_.note_stream(*this);
   --session_.open_count_;

@@ -68,8 +68,8 @@ class Http2Stream : public ListNode<Http2Stream>, public ListNode<Http2Changed> 
   [[nodiscard]] const HeaderList& trailers() const noexcept;
 
   // It is over before its end: reset by the peer, or refused as malformed (then error() says why), or the connection
-  // is. Nothing more comes of it, not even what had come, and what is sent goes nowhere. Not lost is what the peer had
-  // ended itself: a client keeps a response whose server wants no more of the request.
+  // is, for either reason. Nothing more comes of it, not even what had come, and what is sent goes nowhere. Not lost is
+  // what the peer had ended itself: a client keeps a response whose server wants no more of the request.
   [[nodiscard]] bool is_lost() const noexcept { return phase_ == Phase::lost; }
   // RFC 9113 7, once it is lost; 0 when the connection was.
   [[nodiscard]] uint32_t reset_code() const noexcept { return reset_code_; }
@@ -133,6 +133,7 @@ class Http2Stream : public ListNode<Http2Stream>, public ListNode<Http2Changed> 
   void take_request(const RequestHead& head, const Refusal& refusal) noexcept;
   void take_response(const ResponseHead& head, const Refusal& refusal);
   void fail_head(const Refusal& refusal) noexcept;
+  void fail(ReadError error, std::string_view text) noexcept;
   void note_closed(uint32_t code) noexcept;
   void lose(uint32_t code) noexcept;
   void end_sending() noexcept;

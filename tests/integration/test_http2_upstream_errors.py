@@ -319,9 +319,9 @@ def test_bad_frame(http2_gateway, http2_upstream, frame):
         stream.connection.send_raw(frame)
 
     upstream = http2_upstream(in_turn(script, answer))
-    assert ask(http2_gateway, upstream.host, target=f"/{upstream.host}").status == 503
+    assert ask(http2_gateway, upstream.host, target=f"/{upstream.host}").status == 502
     line = http2_gateway.wait_for_access_line(f"/{upstream.host} ")
-    assert fields_of(line).startswith("503 UC upstream_reset_before_response_started{connection_termination} ")
+    assert fields_of(line).startswith("502 UPE upstream_reset_before_response_started{protocol_error} ")
     assert upstream.wait_for(lambda: upstream.http2_connections[0].closed)
     assert ask(http2_gateway, upstream.host).body == b"ok"
     assert len(upstream.connections) == 2
@@ -330,7 +330,7 @@ def test_bad_frame(http2_gateway, http2_upstream, frame):
 def test_bad_frame_is_answered_by_goaway(http2_gateway, http2_upstream):
     """RFC 9113 5.4.1: the upstream is told why the connection ends."""
     upstream = http2_upstream(lambda stream: stream.connection.send_raw(BAD_FRAMES["data-on-stream-0"]))
-    assert ask(http2_gateway, upstream.host).status == 503
+    assert ask(http2_gateway, upstream.host).status == 502
     assert upstream.wait_for(lambda: upstream.http2_connections[0].closed)
     assert upstream.http2_connections[0].goaway == (ErrorCodes.PROTOCOL_ERROR, 0)
 
