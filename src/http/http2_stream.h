@@ -93,7 +93,8 @@ class Http2Stream : public ListNode<Http2Stream>, public ListNode<Http2Changed> 
   void send_informational(uint16_t status, const HeaderList& headers);
   void send_response(uint16_t status, const HeaderList& headers, const MessageFraming& framing, bool is_end);
 
-  // What write() takes now without keeping anything: the peer's windows of stream and connection.
+  // What write() takes now without keeping anything: the peer's windows of stream and connection, which may be 2 GiB.
+  // How much the sink should hold is for the owner to know.
   [[nodiscard]] size_t writable_bytes() const noexcept;
   // Content; after the head, before the end. What the windows do not take is kept, without a bound.
   void write(ConstBytes content);
