@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 #include "http/head.h"
-#include "http/http1_reader.h"
+#include "http/reading.h"
 
 #include <cstddef>
 #include <cstdint>

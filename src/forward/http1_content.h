@@ -2,6 +2,7 @@
 #pragma once
 
 #include "forward/content.h"
+#include "http/http1_reader.h"
 #include "transport/transport.h"
 
 namespace sluice::forward {

@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "http/head.h"
+#include "http/reading.h"
 
 #include <llhttp.h>
 
@@ -22,35 +23,9 @@
 
 namespace sluice::http {
 
-// Why a message was refused, and what a server answers a client with.
-enum class ReadError : uint8_t {
-  none,
-  malformed,              // 400, or 502 when an upstream sent it
-  head_too_large,         // 431
-  target_too_long,        // 414
-  too_many_headers,       // 431
-  trailers_too_large,     // 400
-  version_not_supported,  // 505
-  not_implemented,        // 501: a transfer coding other than chunked
-  truncated,              // the peer closed in mid-message
-};
-
-enum class Progress : uint8_t {
-  more,    // everything was consumed, more input is needed
-  done,    // the head, or the whole message, is complete
-  failed,  // error() and error_text() say why; the connection cannot be used any more
-};
-
 struct ReadStep {
   size_t consumed = 0;  // bytes of the input that the caller must drop
   Progress progress = Progress::more;
-};
-
-// Receives the content of a body. Called zero or more times within read_body(); the bytes are valid
-// during the call. A plain function pointer with its owner: no allocation, no virtual call.
-struct BodySink {
-  void (*write)(void* owner, ConstBytes content);
-  void* owner;
 };
 
 class Http1Reader {

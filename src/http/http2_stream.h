@@ -12,9 +12,9 @@
 #include "base/bytes.h"
 #include "base/list.h"
 #include "http/head.h"
-#include "http/http1_reader.h"
 #include "http/http1_writer.h"
 #include "http/message_rules.h"
+#include "http/reading.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "http/head.h"
-#include "http/http1_reader.h"
+#include "http/reading.h"
 
 #include <llhttp.h>
 

@@ -74,7 +74,7 @@ void Http2Connection::on_greeting() {
   timer_.cancel();
   state_ = State::open;
   endpoint_->learn_http2_capacity(session_->stream_capacity());
-  tell_waiting();
+  tell_requests();
   rest_if_unused();
 }
 
@@ -83,16 +83,16 @@ void Http2Connection::end_connecting(int error) {
   connect_error_ = error;
   timer_.cancel();
   stop_taking_requests();
-  tell_waiting();
+  tell_requests();
   end_if_unused();
 }
 
-// Each request that has waited looks, and stays or goes.
-void Http2Connection::tell_waiting() {
-  List<Http2Request> waiting;
-  waiting.append(requests_);
-  while (!waiting.empty()) {
-    Http2Request& request = waiting.pop_front();
+// Each looks, and stays or goes.
+void Http2Connection::tell_requests() {
+  List<Http2Request> all;
+  all.append(requests_);
+  while (!all.empty()) {
+    Http2Request& request = all.pop_front();
     requests_.push_back(request);
     request.borrower_.on_change(request.borrower_.owner);
   }
@@ -113,7 +113,10 @@ void Http2Connection::read() {
   if (transport.is_at_end() || transport.has_send_failed()) session_->end_of_input();
   if (connection_ == nullptr) return;
   if (!session_->takes_requests()) stop_taking_requests();
-  tell_writers();
+  if (has_writers_waiting_ && transport.writable_bytes() > 0) {
+    has_writers_waiting_ = false;
+    tell_requests();
+  }
   flush_later();
   end_if_unused();
 }
@@ -121,19 +124,6 @@ void Http2Connection::read() {
 void Http2Connection::on_stream_change(void*, http::Http2Stream& stream) {
   const Http2Request& request = static_cast<Http2Request::Stream&>(stream).request;
   request.borrower_.on_change(request.borrower_.owner);
-}
-
-// The connection may have room again for what they hold back.
-void Http2Connection::tell_writers() {
-  if (!has_writers_waiting_ || connection_->transport().writable_bytes() == 0) return;
-  has_writers_waiting_ = false;
-  List<Http2Request> all;
-  all.append(requests_);
-  while (!all.empty()) {
-    Http2Request& request = all.pop_front();
-    requests_.push_back(request);
-    if (request.stream_ && !request.stream_->is_sent()) request.borrower_.on_change(request.borrower_.owner);
-  }
 }
 
 void Http2Connection::flush_later() noexcept {

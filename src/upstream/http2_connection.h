@@ -1,9 +1,9 @@
 // An HTTP/2 connection to an endpoint (RFC 9113), which the requests of many exchanges share, each on a stream of its
 // own. The first ones wait until the upstream's SETTINGS are there, and with them how many it takes. Its endpoint keeps
-// it while it can take requests; it ends when it has had none for
-// limits::upstream_idle_timeout, or when it can take no more (GOAWAY, no stream ids left, broken) and the last one is
-// over. Where the upstream chooses HTTP/1.1 in the TLS handshake (ALPN, RFC 7301), the connection becomes one of those
-// and goes into the pool. Frames of all requests of a turn go out with one send. One thread.
+// it while it can take requests; it ends when it has had none for limits::upstream_idle_timeout, or when it can take no
+// more (GOAWAY, no stream ids left, broken) and the last one is over. Where the upstream chooses HTTP/1.1 in the TLS
+// handshake (ALPN, RFC 7301), the connection becomes one of those and goes into the pool. Frames of all requests of a
+// turn go out with one send. One thread.
 //
 // Its memory is ConnectionPool's, which it goes back to by itself.
 #pragma once
@@ -60,9 +60,8 @@ class Http2Connection : public ListNode<Http2Connection> {
   void on_connected();
   void on_greeting();
   void end_connecting(int error);
-  void tell_waiting();
+  void tell_requests();
   void read();
-  void tell_writers();
   void flush_later() noexcept;
   void add(Http2Request& request) noexcept;
   void remove(Http2Request& request) noexcept;
@@ -73,7 +72,7 @@ class Http2Connection : public ListNode<Http2Connection> {
   ConnectionPool& pool_;
   Endpoint* endpoint_;                         // null once it takes no more requests
   Connection* connection_ = nullptr;           // lent to this; null once ended
-  std::optional<http::Http2Session> session_;  // from open on
+  std::optional<http::Http2Session> session_;  // from greeting on
   List<Http2Request> requests_;
   uint32_t request_count_ = 0;
   Timer timer_;  // greeting: the time it may take; open: the time it is kept without requests

@@ -1,6 +1,8 @@
 // Any text at all as MeshConfig's accessLogFormat, in either encoding, and as the values that its operators find.
 // Besides not crashing: a format within its bounds whose lines are lines, and in JSON objects, whatever a client has
 // sent; or a message that is safe to print.
+#include "hostile_records.h"
+
 #include "base/check.h"
 #include "base/limits.h"
 #include "config/access_log_format.h"
@@ -11,7 +13,6 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -46,25 +47,6 @@ void check_line(const AccessLogFormat& format, const observe::RequestRecord& rec
   CHECK(nlohmann::json::accept(line));
 }
 
-// Values that are not there, and values that are `text`, with numbers at their ends.
-void check_lines(const AccessLogFormat& format, std::string_view text) {
-  observe::RequestRecord record;
-  check_line(format, record);
-  Arena arena(64 * 1024);
-  http::HeaderList fields(arena);
-  if (!fields.add("x", text) || !fields.add("host", text)) return;
-  record.request_fields = record.response_fields = &fields;
-  record.method = record.path = record.authority = record.details = record.requested_server_name = text;
-  record.connection_termination_details = record.upstream_failure_reason = text;
-  record.flags.bits = 0xffffffff;
-  record.start = WallTime::max();
-  record.duration = Duration::max();
-  check_line(format, record);
-  record.start = WallTime::min() + std::chrono::seconds(1);  // whose whole second can be represented
-  record.duration = Duration::min();
-  check_line(format, record);
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -79,7 +61,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     CHECK(!(format && diagnostics.has_errors()));
     if (!format) continue;
     CHECK(format->values.size() <= limits::access_log_values_max);
-    check_lines(*format, text);
+    fuzz::for_hostile_records(text, [&](const observe::RequestRecord& record) { check_line(*format, record); });
   }
   return 0;
 }

@@ -124,12 +124,12 @@ bool ClientActor::misbehave() {
   if (std::exchange(has_misbehaved_, true)) return true;
   give_up_later();
   if (plan_.manners == Manners::slow_head) {
-    out().push(as_bytes("GET /one/1 HTTP/1.1\r\nHost: sim"));
+    out().append(as_bytes("GET /one/1 HTTP/1.1\r\nHost: sim"));
   } else if (plan_.manners == Manners::garbage) {
     std::array<std::byte, 300> bytes;
     fill_pattern(world_.random().next(), 0, bytes);
-    out().push(bytes);
-    out().push(as_bytes("\r\n\r\n"));
+    out().append(bytes);
+    out().append(as_bytes("\r\n\r\n"));
   }
   return true;
 }
@@ -161,7 +161,7 @@ bool ClientActor::send_head() {
   world_.trace("client {}: request {} {} /{}/ body {}{}{}", endpoint().local().to_string(), request.id, request.method,
                name_of(request.place), request.body_size, request.is_http_1_0 ? " 1.0" : "",
                request.is_upgrade ? " upgrade" : "");
-  out().push(as_bytes(head_of(request)));
+  out().append(as_bytes(head_of(request)));
   if (request.expects_continue && request.body_size > 0) {
     sending_ = Sending::await_continue;
     world_.after(kContinueWaitMax, [this, index = sending_index_] {
@@ -206,14 +206,14 @@ bool ClientActor::send_body() {
     request.client_sent_all = true;
     sending_ = Sending::end;
     if (request.body != Body::chunked) return produce();
-    out().push(as_bytes("0\r\n\r\n"));
+    out().append(as_bytes("0\r\n\r\n"));
     return true;
   }
   std::array<std::byte, kPieceMax> piece;
   fill_pattern(request_body_key(request.id), body_sent_, MutableBytes(piece).first(count));
-  if (request.body == Body::chunked) out().push(as_bytes(fmt::format("{:x}\r\n", count)));
-  out().push(ConstBytes(piece).first(count));
-  if (request.body == Body::chunked) out().push(as_bytes("\r\n"));
+  if (request.body == Body::chunked) out().append(as_bytes(fmt::format("{:x}\r\n", count)));
+  out().append(ConstBytes(piece).first(count));
+  if (request.body == Body::chunked) out().append(as_bytes("\r\n"));
   body_sent_ += count;
   if (body_sent_ == request.body_size && request.body == Body::length) request.client_sent_all = true;
   return true;
@@ -241,7 +241,7 @@ bool ClientActor::send_tunnel() {
     return false;
   }
   fill_pattern(tunnel_up_key(request.id), tunnel_sent_, MutableBytes(piece).first(count));
-  out().push(ConstBytes(piece).first(count));
+  out().append(ConstBytes(piece).first(count));
   tunnel_sent_ += count;
   return true;
 }

@@ -172,7 +172,7 @@ void Http2UpstreamActor::answer(int32_t id) {
   RequestPlan& request = *stream(id).request;
   const ResponsePlan& plan = request.response;
   if (plan.fault == Fault::garbage) {
-    out().push(as_bytes("this is no frame of any kind that there is in HTTP/2"));
+    out().append(as_bytes("this is no frame of any kind that there is in HTTP/2"));
     finish_writing();
     return;
   }
@@ -240,7 +240,7 @@ bool Http2UpstreamActor::produce() {
   const uint8_t* data = nullptr;
   const ssize_t size = nghttp2_session_mem_send(session_, &data);
   if (size < 0) world_.fail("an upstream cannot write: {}", nghttp2_strerror(static_cast<int>(size)));
-  if (size > 0) out().push({reinterpret_cast<const std::byte*>(data), static_cast<size_t>(size)});
+  if (size > 0) out().append({reinterpret_cast<const std::byte*>(data), static_cast<size_t>(size)});
   if (size == 0 && nghttp2_session_want_read(session_) == 0) finish_writing();
   return size > 0;
 }

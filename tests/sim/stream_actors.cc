@@ -21,7 +21,7 @@ size_t put_piece(World& world, ByteQueue& out, uint64_t key, uint64_t said, size
   std::array<std::byte, kPieceMax> piece;
   const size_t count = std::min<size_t>(size - said, world.between(1, kPieceMax));
   fill_pattern(key, said, MutableBytes(piece).first(count));
-  out.push(ConstBytes(piece).first(count));
+  out.append(ConstBytes(piece).first(count));
   return count;
 }
 
@@ -68,7 +68,7 @@ bool StreamClient::produce() {
     return false;
   }
   if (!std::exchange(has_opened_, true)) {
-    out().push(as_bytes(plan_.opening()));
+    out().append(as_bytes(plan_.opening()));
     return true;
   }
   if (sent_ < plan_.up) {

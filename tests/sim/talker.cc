@@ -74,7 +74,7 @@ bool Talker::pauses(const Pace& pace, bool& is_pausing) {
 
 bool Talker::shake_hands() {
   if (!is_secure_) is_secure_ = tls_->handshake();
-  wire_.push(as_bytes(tls_->take_output()));
+  wire_.append(as_bytes(tls_->take_output()));
   return is_secure_;
 }
 
@@ -89,31 +89,31 @@ bool Talker::fill_wire() {
       return false;
     }
     tls_->send_close_notify();
-    wire_.push(as_bytes(tls_->take_output()));
+    wire_.append(as_bytes(tls_->take_output()));
     return true;
   }
-  const ConstBytes piece = out_.view().first(std::min(out_.size(), world_.between(1, writing_.piece_max)));
+  const ConstBytes piece = out_.bytes().first(std::min(out_.size(), world_.between(1, writing_.piece_max)));
   if (tls_ == nullptr) {
-    wire_.push(piece);
+    wire_.append(piece);
   } else {
     tls_->write(as_text(piece));
-    wire_.push(as_bytes(tls_->take_output()));
+    wire_.append(as_bytes(tls_->take_output()));
   }
-  out_.drop(piece.size());
+  out_.consume(piece.size());
   return true;
 }
 
 void Talker::write_some() {
   while (endpoint_ != nullptr && is_writing_ && !write_pausing_ && !write_failed_) {
     if (wire_.empty() && !fill_wire()) return;
-    const long written = endpoint_->write(wire_.view());
+    const long written = endpoint_->write(wire_.bytes());
     if (written == -EAGAIN) return;
     last_progress_ = world_.now();
     if (written < 0) {
       write_failed_ = true;
       if (has_read_end_) on_end(/*is_orderly=*/false);  // otherwise reading will tell
     } else {
-      wire_.drop(static_cast<size_t>(written));
+      wire_.consume(static_cast<size_t>(written));
       pauses(writing_, write_pausing_);
     }
   }

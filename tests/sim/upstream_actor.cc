@@ -124,8 +124,8 @@ void UpstreamActor::say_head() {
   const ResponsePlan& plan = request_->response;
   std::string text;
   if (plan.fault == Fault::garbage) {
-    out().push(as_bytes(world_.chance(500) ? "hello, this is no HTTP\r\n\r\n"
-                                           : "HTTP/1.1 2OO OK\r\ncontent-length: 0\r\n\r\n"));
+    out().append(as_bytes(world_.chance(500) ? "hello, this is no HTTP\r\n\r\n"
+                                             : "HTTP/1.1 2OO OK\r\ncontent-length: 0\r\n\r\n"));
     finish_writing();
     saying_ = Saying::nothing;
     return;
@@ -144,7 +144,7 @@ void UpstreamActor::say_head() {
     text += "\r\n";
     saying_ = Saying::body;
   }
-  out().push(as_bytes(text));
+  out().append(as_bytes(text));
   if (saying_ == Saying::body && (!has_response_body() || (plan.framing == Framing::length && plan.size == 0)))
     say_end();
 }
@@ -170,9 +170,9 @@ void UpstreamActor::say_body() {
   }
   std::array<std::byte, kPieceMax> piece;
   fill_pattern(response_body_key(request_->id), body_said_, MutableBytes(piece).first(count));
-  if (plan.framing == Framing::chunked) out().push(as_bytes(fmt::format("{:x}\r\n", count)));
-  out().push(ConstBytes(piece).first(count));
-  if (plan.framing == Framing::chunked) out().push(as_bytes("\r\n"));
+  if (plan.framing == Framing::chunked) out().append(as_bytes(fmt::format("{:x}\r\n", count)));
+  out().append(ConstBytes(piece).first(count));
+  if (plan.framing == Framing::chunked) out().append(as_bytes("\r\n"));
   body_said_ += count;
   if (body_said_ == plan.size && plan.framing == Framing::length) say_end();  // the last byte is the end
 }
@@ -180,7 +180,7 @@ void UpstreamActor::say_body() {
 void UpstreamActor::say_end() {
   const ResponsePlan& plan = request_->response;
   if (has_response_body() && plan.framing == Framing::chunked) {
-    out().push(as_bytes(plan.has_trailers ? "0\r\nx-check: sum\r\n\r\n" : "0\r\n\r\n"));
+    out().append(as_bytes(plan.has_trailers ? "0\r\nx-check: sum\r\n\r\n" : "0\r\n\r\n"));
   }
   on_said();
 }
@@ -213,7 +213,7 @@ void UpstreamActor::do_afterwards(ResponsePlan::Afterwards afterwards) {
     case surplus:
       world_.after(world_.delay(3ms), [this] {
         if (!is_talking() || saying_ != Saying::nothing) return;
-        out().push(as_bytes("surplus\r\n\r\n"));
+        out().append(as_bytes("surplus\r\n\r\n"));
         finish_writing();
         pump_later();
       });
@@ -237,7 +237,7 @@ void UpstreamActor::say_tunnel() {
     return;
   }
   fill_pattern(tunnel_down_key(request_->id), tunnel_said_, MutableBytes(piece).first(count));
-  out().push(ConstBytes(piece).first(count));
+  out().append(ConstBytes(piece).first(count));
   tunnel_said_ += count;
 }
 

@@ -121,16 +121,16 @@ long Kernel::splice_in(Endpoint& from, SimPipe& to, size_t max) {
   std::vector<std::byte> moving(std::min(max, slots_free * kPageBytes));
   const long count = from.read(moving);
   if (count <= 0) return count;
-  to.bytes.push(ConstBytes(moving).first(static_cast<size_t>(count)));
+  to.bytes.append(ConstBytes(moving).first(static_cast<size_t>(count)));
   to.slots_used += (static_cast<size_t>(count) + kPageBytes - 1) / kPageBytes;
   return count;
 }
 
 long Kernel::splice_out(SimPipe& from, Endpoint& to, size_t max) {
   if (from.bytes.empty()) return from.is_write_open ? -EAGAIN : 0;
-  const long count = to.write(from.bytes.view().first(std::min(max, from.bytes.size())));
+  const long count = to.write(from.bytes.bytes().first(std::min(max, from.bytes.size())));
   if (count <= 0) return count;
-  from.bytes.drop(static_cast<size_t>(count));
+  from.bytes.consume(static_cast<size_t>(count));
   from.slots_used = std::min(from.slots_used, from.bytes.size());  // at most one byte to a slot
   return count;
 }
@@ -138,7 +138,7 @@ long Kernel::splice_out(SimPipe& from, Endpoint& to, size_t max) {
 long Kernel::read_pipe(int fd, MutableBytes buffer) {
   SimPipe& pipe = *descriptor(fd, "read").pipe;
   if (pipe.bytes.empty()) return pipe.is_write_open ? -EAGAIN : 0;
-  const size_t count = pipe.bytes.pop(buffer);
+  const size_t count = pop(pipe.bytes, buffer);
   pipe.slots_used = std::min(pipe.slots_used, pipe.bytes.size());
   return static_cast<long>(count);
 }

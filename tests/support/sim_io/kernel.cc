@@ -237,7 +237,7 @@ void Kernel::attempt_poll(Operation& operation) {
 void Kernel::attempt_read(Operation& operation) {
   SimPipe& pipe = *operation.descriptor->pipe;
   if (!pipe.bytes.empty()) {
-    post(operation, static_cast<int>(pipe.bytes.pop(operation.entry.buffer)));
+    post(operation, static_cast<int>(pop(pipe.bytes, operation.entry.buffer)));
   } else if (!pipe.is_write_open) {
     post(operation, 0);
   } else if (operation.is_nowait) {

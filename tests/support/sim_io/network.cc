@@ -19,7 +19,7 @@ int Endpoint::take_error() noexcept { return std::exchange(error_, 0); }
 // tcp_recvmsg: the queue first, then FIN, then the error, then what shutdown(2) has said.
 long Endpoint::read(MutableBytes room) {
   if (!received_.empty()) {
-    const size_t count = received_.pop(room);
+    const size_t count = pop(received_, room);
     if (peer_ != nullptr) peer_->move_later();
     return static_cast<long>(count);
   }
@@ -36,7 +36,7 @@ long Endpoint::write(ConstBytes bytes) {
   if (peer_ == nullptr) return -ENOTCONN;
   const size_t count = std::min(bytes.size(), unsent_max_ - unsent_.size());
   if (count == 0) return -EAGAIN;
-  unsent_.push(bytes.first(count));
+  unsent_.append(bytes.first(count));
   move_later();
   return static_cast<long>(count);
 }
@@ -114,8 +114,8 @@ void Endpoint::move() {
     const size_t fits = std::min(unsent_.size(), peer_->received_max_ - peer_->received_.size());
     if (fits == 0) return;  // the peer's read() goes on
     const size_t count = world_.chance(world_.weather().short_transfer) ? world_.some_of(fits) : fits;
-    peer_->received_.push(unsent_.view().first(count));
-    unsent_.drop(count);
+    peer_->received_.append(unsent_.bytes().first(count));
+    unsent_.consume(count);
     peer_->change();
     change();
     if (!unsent_.empty() || fin_wanted_) move_later();
