@@ -101,24 +101,24 @@ constexpr FieldSchema gateway_fields[] = {
 constexpr FieldSchema string_match_fields[] = {
     field<&StringMatch::exact>("exact", "the whole value"),
     field<&StringMatch::prefix>("prefix", "the start of the value: /foo also matches /foobar"),
-    planned("regex", "an RE2 expression for the whole value"),
+    field<&StringMatch::regex>("regex", "an RE2 expression for the whole value"),
 };
 
 constexpr FieldSchema http_match_fields[] = {
     no_effect("name", "a label of the match"),
     no_effect("statPrefix", "a label of statistics"),
     field<&HttpMatch::uri>("uri", "the path, without the query"),
-    planned("ignoreUriCase", "compare the path regardless of case"),
-    planned("scheme", "the scheme"),
-    planned("method", "the method"),
-    planned("authority", "the Host field"),
-    planned("headers", "header fields"),
-    planned("withoutHeaders", "header fields that must not match"),
-    planned("queryParams", "parameters of the query"),
-    planned("port", "the port that the request came to"),
-    planned("sourceLabels", "labels of the calling workload"),
-    planned("sourceNamespace", "namespace of the calling workload"),
-    planned("gateways", "the gateways that the match is for"),
+    field<&HttpMatch::ignore_uri_case>("ignoreUriCase", "compare the path regardless of case; not for regex"),
+    field<&HttpMatch::scheme>("scheme", "http or https"),
+    field<&HttpMatch::method>("method", "the method"),
+    field<&HttpMatch::authority>("authority", "the Host field, with its port"),
+    field<&HttpMatch::headers>("headers", "header fields; {} is for any value"),
+    field<&HttpMatch::without_headers>("withoutHeaders", "header fields that must not match"),
+    field<&HttpMatch::query_params>("queryParams", "parameters of the query; {} is for any value"),
+    number<&HttpMatch::port>("port", 1, port_max, "the port of the Gateway's server"),
+    field<&HttpMatch::source_labels>("sourceLabels", "labels of the caller, which is the gateway: its selector"),
+    field<&HttpMatch::source_namespace>("sourceNamespace", "namespace of the caller, which is the gateway"),
+    field<&HttpMatch::gateways>("gateways", "the gateways that the match is for"),
 };
 
 constexpr FieldSchema port_selector_fields[] = {

@@ -1,6 +1,7 @@
 #include "config/listener_builder.h"
 
 #include "config/host_name.h"
+#include "config/labels.h"
 #include "config/server_credentials.h"
 #include "config/tls_settings.h"
 #include "config/wording.h"
@@ -27,18 +28,10 @@ std::string_view family(const ServerRole& role) {
   return role.kind == snapshot::ServerKind::tcp ? "TCP" : "HTTP";
 }
 
-bool includes(const TextMap& all, const TextMap& some) {
-  return std::ranges::all_of(some, [&](const auto& wanted) {
-    return std::ranges::any_of(all, [&](const auto& label) {
-      return label.first == wanted.first && label.second.value == wanted.second.value;
-    });
-  });
-}
-
 // Whether a Service is in front of the pods that a Gateway is for. Both select pods by labels: when one
 // selector includes the other, they mean the same pods.
 bool select_same_pods(const TextMap& service, const TextMap& gateway) {
-  return !service.empty() && !gateway.empty() && (includes(gateway, service) || includes(service, gateway));
+  return !service.empty() && !gateway.empty() && (has_labels(gateway, service) || has_labels(service, gateway));
 }
 
 // The Services in front of gateway pods, for Gateways without selector: they are for every gateway pod (gateway.proto).

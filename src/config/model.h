@@ -4,6 +4,7 @@
 #pragma once
 
 #include "config/schema.h"
+#include "snapshot/regex.h"
 
 #include <cstddef>
 #include <deque>
@@ -108,12 +109,25 @@ struct StringMatch {
   const Node* node = nullptr;
   Text exact;
   Text prefix;
+  Text regex;
+  std::shared_ptr<const snapshot::Regex> compiled_regex;  // set by validation; null: none, or it is wrong
   static const ObjectSchema schema;
 };
 
 struct HttpMatch {
   const Node* node = nullptr;
   StringMatch uri;
+  Flag ignore_uri_case;
+  StringMatch scheme;
+  StringMatch method;
+  StringMatch authority;
+  ObjectMap<StringMatch> headers;
+  ObjectMap<StringMatch> without_headers;
+  ObjectMap<StringMatch> query_params;
+  Number port;
+  TextMap source_labels;
+  Text source_namespace;
+  std::vector<Text> gateways;
   static const ObjectSchema schema;
 };
 

@@ -1,7 +1,7 @@
 #include "config/route_builder.h"
 
 #include "base/limits.h"
-#include "config/header_operations.h"
+#include "config/gateway_key.h"
 #include "config/host_name.h"
 #include "config/visibility.h"
 #include "config/wording.h"
@@ -15,19 +15,6 @@ namespace sluice::config {
 
 namespace {
 
-using snapshot::PathMatch;
-
-PathMatch path_match(const HttpMatch& match) {
-  if (match.uri.exact) return {PathMatch::Kind::exact, std::string(match.uri.exact.value)};
-  if (match.uri.prefix && !match.uri.prefix.value.empty())
-    return {PathMatch::Kind::prefix, std::string(match.uri.prefix.value)};
-  return {};
-}
-
-bool is_catch_all(const PathMatch& match) noexcept {
-  return match.kind == PathMatch::Kind::any || (match.kind == PathMatch::Kind::prefix && match.text == "/");
-}
-
 bool is_for_http(const BoundServer* server) noexcept { return server->role.kind == snapshot::ServerKind::http; }
 
 }  // namespace
@@ -39,11 +26,12 @@ RouteBuilder::RouteBuilder(const Model& model, const std::vector<BoundServer>& s
       snapshot_(snapshot),
       diagnostics_(diagnostics),
       clusters_(model, credentials, snapshot.clusters, diagnostics),
+      http_routes_(snapshot, clusters_, diagnostics),
       tcp_routes_(snapshot, clusters_, diagnostics),
-      host_routes_(snapshot.route_tables.size()),
+      parts_(snapshot.route_tables.size()),
       host_pairs_left_(limits::config_host_pairs_max),
       virtual_hosts_left_(limits::config_virtual_hosts_max),
-      routes_left_(limits::config_routes_max) {
+      matches_left_(limits::config_routes_max) {
   for (const BoundServer& server : servers) servers_by_gateway_[server.gateway->key()].push_back(&server);
   for (const Gateway& gateway : model.gateways) gateways_.emplace(gateway.key(), &gateway);
 }
@@ -54,6 +42,7 @@ void RouteBuilder::build() {
   }
   add_redirects();
   finish_tables();
+  warn_of_unused_matches();
   tcp_routes_.finish();
 }
 
@@ -69,20 +58,20 @@ void RouteBuilder::add_virtual_service(const VirtualService& service) {
                                 fmt::format("{} is not exported to {}, where the gateway is: it has no effect",
                                             service.title(), gateway_namespace));
   }
-  warn_of_prefixes(service);
   const std::vector<const BoundServer*> servers = servers_of(service);
   if (servers.empty()) return;
-  const CompiledRoutes* routes = service.spec.http.empty() ? nullptr : &compiled_.emplace_back(compile_routes(service));
+  const CompiledMatches* matches =
+      service.spec.http.empty() ? nullptr : &compiled_.emplace_back(http_routes_.compile(service));
   MetServers met;
   for (const Text& host : service.spec.hosts) {
-    if (add_host(service, host, servers, routes, met)) continue;
+    if (add_host(service, host, servers, matches, met)) continue;
     diagnostics_.warning(host.node->place(),
                          fmt::format("host {} of {} is bound to no server: no server of its Gateways has a "
                                      "host that covers it",
                                      in_quotes(host.value), service.title()));
   }
   if (met.in_order.empty()) return;
-  if (routes != nullptr && std::ranges::none_of(met.in_order, is_for_http)) {
+  if (matches != nullptr && std::ranges::none_of(met.in_order, is_for_http)) {
     diagnostics_.warning(
         service.spec.http.front().node->place(),
         fmt::format("the http routes of {} have no effect: {}", service.title(), what_it_does(*met.in_order.front())));
@@ -110,10 +99,13 @@ std::vector<const BoundServer*> RouteBuilder::servers_of(const VirtualService& s
 }
 
 // True when a server covers the host (or the host a server's); such servers are added to `met`. Without
-// `routes` there are none for HTTP.
+// `matches` there are none for HTTP.
 bool RouteBuilder::add_host(const VirtualService& service, const Text& host,
-                            const std::vector<const BoundServer*>& servers, const CompiledRoutes* routes,
+                            const std::vector<const BoundServer*>& servers, const CompiledMatches* matches,
                             MetServers& met) {
+  const bool is_same_for_all = matches == nullptr || std::ranges::all_of(*matches, [](const CompiledMatch& match) {
+                                 return match.server_specific == nullptr;
+                               });
   const std::string pattern = normalised_host(host.value);
   bool is_bound = false;
   for (const BoundServer* server : servers) {
@@ -133,12 +125,13 @@ bool RouteBuilder::add_host(const VirtualService& service, const Text& host,
       if (!both) continue;
       is_bound = true;
       if (met.all.insert(server).second) met.in_order.push_back(server);
-      if (routes == nullptr || !is_for_http(server)) continue;
+      if (matches == nullptr || !is_for_http(server)) continue;
       const std::optional<uint32_t> index = find_or_add_virtual_host(*server, std::string(*both), host.node->place());
       if (!index) return true;
-      std::vector<const CompiledRoutes*>& parts = host_routes_[server->route_table][*index].parts;
+      Parts& parts = parts_[server->route_table][*index];
+      const Part part{&service, matches, is_same_for_all ? nullptr : server};
       // Several servers or hosts can lead a VirtualService to the same virtual host.
-      if (parts.empty() || parts.back() != routes) parts.push_back(routes);
+      if (parts.empty() || parts.back() != part) parts.push_back(part);
     }
   }
   return is_bound;
@@ -158,7 +151,7 @@ std::optional<uint32_t> RouteBuilder::find_or_add_virtual_host(const BoundServer
     snapshot::VirtualHost& added = table.virtual_hosts.emplace_back();
     added.pattern = pattern;
     added.place = place;
-    host_routes_[server.route_table].emplace_back();
+    parts_[server.route_table].emplace_back();
   }
   // Where several servers of a port lead to a host, one with httpsRedirect wins.
   if (server.redirects_to_https) table.virtual_hosts[*index].https_redirect = true;
@@ -181,108 +174,59 @@ void RouteBuilder::finish_tables() {
   for (size_t table = 0; table < snapshot_.route_tables.size(); ++table) {
     std::vector<snapshot::VirtualHost>& virtual_hosts = snapshot_.route_tables[table].virtual_hosts;
     for (size_t i = 0; i < virtual_hosts.size(); ++i) {
-      if (!virtual_hosts[i].https_redirect || trusts_proxies)
-        finish_virtual_host(virtual_hosts[i], host_routes_[table][i]);
+      const Parts& parts = parts_[table][i];
+      if (parts.empty() || (virtual_hosts[i].https_redirect && !trusts_proxies)) continue;
+      virtual_hosts[i].route_list = route_list_of(parts, virtual_hosts[i]);
     }
   }
 }
 
-void RouteBuilder::finish_virtual_host(snapshot::VirtualHost& virtual_host, const HostRoutes& routes) {
-  const CompiledRoute* catch_all = nullptr;
-  const auto add = [&](const CompiledRoute& compiled) {
-    if (--routes_left_ == 0)
-      diagnostics_.error(compiled.route.place,
-                         fmt::format("more than {} routes over all hosts", limits::config_routes_max));
-    virtual_host.routes.push_back(compiled.route);
-  };
-  for (const CompiledRoutes* part : routes.parts) {
-    for (const CompiledRoute& compiled : *part) {
-      if (routes_left_ == 0) return;
-      if (!compiled.is_catch_all) {
-        add(compiled);
-      } else if (catch_all == nullptr) {
+// All matches of the parts in order, and one that takes everything last: it ends its VirtualService only.
+uint32_t RouteBuilder::route_list_of(const Parts& parts, const snapshot::VirtualHost& virtual_host) {
+  const auto [known, is_new] = route_lists_.try_emplace(parts, static_cast<uint32_t>(snapshot_.route_lists.size()));
+  if (!is_new) return known->second;
+  std::vector<snapshot::RequestMatch> list;
+  const CompiledMatch* catch_all = nullptr;
+  for (const auto& [service, matches, server] : parts) {
+    for (const CompiledMatch& compiled : *matches) {
+      if (compiled.server_specific != nullptr) {
+        if (!is_for(*compiled.server_specific, *server, *service)) continue;
+        used_.insert(compiled.server_specific);
+      }
+      if (!compiled.match.takes_everything()) {
+        list.push_back(compiled.match);
+        continue;
+      }
+      if (catch_all == nullptr) {
         catch_all = &compiled;
       } else if (unreachable_.insert(&compiled).second) {
         diagnostics_.warning(
-            compiled.route.place,
+            compiled.place,
             fmt::format("this route is never reached for host {}: the one at {} already takes every request",
-                        in_quotes(virtual_host.pattern), catch_all->route.place.to_string()));
+                        in_quotes(virtual_host.pattern), catch_all->place.to_string()));
       }
-    }
-  }
-  if (catch_all != nullptr && routes_left_ > 0) add(*catch_all);
-}
-
-// --- Routes of one VirtualService ------------------------------------------------------------------
-
-RouteBuilder::CompiledRoutes RouteBuilder::compile_routes(const VirtualService& service) {
-  CompiledRoutes routes;
-  for (const HttpRoute& written : service.spec.http) {
-    if (!routes.empty() && routes.back().is_catch_all) {
-      diagnostics_.warning(written.node->place(),
-                           fmt::format("this route is never reached: the one in line {} takes every request",
-                                       routes.back().route.place.line));
-      continue;
-    }
-    compile_route(written, service.name_space(), routes);
-  }
-  return routes;
-}
-
-// One route, or two when only the last of its matches takes every request: that one is sorted behind the
-// routes of other VirtualServices, the others are not.
-void RouteBuilder::compile_route(const HttpRoute& written, std::string_view name_space, CompiledRoutes& routes) {
-  snapshot::Route route;
-  route.name = written.name.value;
-  route.place = written.node->place();
-  route.timeout = written.timeout.value;
-  snapshot::HeaderOperations operations = compile_header_operations(written.headers, diagnostics_);
-  std::vector<Share> shares;
-  for (const RouteDestination& to : written.route) {
-    snapshot::HeaderOperations of_destination = compile_header_operations(to.headers, diagnostics_);
-    shares.push_back({to.destination, to.weight.value, {}});
-    if (written.route.size() == 1) {
-      append(operations, std::move(of_destination));
-    } else {
-      shares.back().header_operations = add_operations(std::move(of_destination));
-    }
-  }
-  route.header_operations = add_operations(std::move(operations));
-  WeightedClusters clusters = clusters_.split(shares, name_space, Traffic::http, *written.node);
-  route.destinations = std::move(clusters.destinations);
-  route.total_weight = clusters.total_weight;
-
-  CompiledRoute catch_all{route, true};
-  bool has_catch_all = written.match.empty();
-  if (has_catch_all) catch_all.route.matches.emplace_back();
-  for (const HttpMatch& match : written.match) {
-    if (has_catch_all) {
-      diagnostics_.warning(match.node->place(), "this match is never reached: the one before takes every request");
       break;
     }
-    PathMatch path = path_match(match);
-    has_catch_all = is_catch_all(path);
-    (has_catch_all ? catch_all.route : route).matches.push_back(std::move(path));
   }
-  if (!route.matches.empty()) routes.push_back({std::move(route), false});
-  if (has_catch_all) routes.push_back(std::move(catch_all));
+  if (catch_all != nullptr) list.push_back(catch_all->match);
+  if (list.size() > matches_left_) {
+    if (matches_left_ > 0)
+      diagnostics_.error(virtual_host.place,
+                         fmt::format("more than {} matches over all hosts", limits::config_routes_max));
+    list.clear();
+    matches_left_ = 0;
+  }
+  matches_left_ -= list.size();
+  snapshot_.route_lists.emplace_back(std::move(list));
+  return known->second;
 }
 
-std::optional<uint32_t> RouteBuilder::add_operations(snapshot::HeaderOperations operations) {
-  if (operations.empty()) return std::nullopt;
-  snapshot_.header_operations.push_back(std::move(operations));
-  return static_cast<uint32_t>(snapshot_.header_operations.size() - 1);
-}
-
-// Once for each VirtualService: prefixes are not of whole segments, which surprises.
-void RouteBuilder::warn_of_prefixes(const VirtualService& service) {
-  for (const HttpRoute& route : service.spec.http) {
-    for (const HttpMatch& match : route.match) {
-      const Text& prefix = match.uri.prefix;
-      if (prefix.value.empty() || prefix.value.ends_with('/')) continue;
-      return diagnostics_.warning(prefix.node->place(),
-                                  fmt::format("prefix {} also matches {}: a prefix is not of whole segments",
-                                              in_quotes(prefix.value), in_quotes(std::string(prefix.value) + "bar")));
+void RouteBuilder::warn_of_unused_matches() {
+  for (const CompiledMatches& matches : compiled_) {
+    for (const CompiledMatch& compiled : matches) {
+      if (compiled.server_specific == nullptr || used_.contains(compiled.server_specific)) continue;
+      diagnostics_.warning(compiled.place,
+                           "this match is for none of the servers (its port, gateways, sourceLabels, sourceNamespace)");
     }
   }
 }

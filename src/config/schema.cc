@@ -208,10 +208,16 @@ void Reader::read_text_map(const Node& node, TextMap& value) {
 }
 
 void Reader::read_number_map(const Node& node, NumberMap& value, const FieldSchema& field) {
-  if (node.kind != Node::Kind::mapping) return error(node, fmt::format("must be an object, {}", not_this(node)));
+  if (!check_mapping(node)) return;
   for (size_t i = 0; i < node.keys.size(); ++i) {
     read_number(node.items[i], value.emplace_back(node.keys[i].text, Number{}).second, field);
   }
+}
+
+bool Reader::check_mapping(const Node& node) {
+  if (node.kind == Node::Kind::mapping) return true;
+  error(node, fmt::format("must be an object, {}", not_this(node)));
+  return false;
 }
 
 bool Reader::check_list(const Node& node) {

@@ -60,6 +60,8 @@ struct PortReference {
 
 using TextMap = std::vector<std::pair<std::string_view, Text>>;
 using NumberMap = std::vector<std::pair<std::string_view, Number>>;
+template <typename Object>
+using ObjectMap = std::vector<std::pair<std::string_view, Object>>;
 
 // --- Tables ----------------------------------------------------------------------------------------
 
@@ -133,8 +135,9 @@ class Reader {
   void read_port_reference(const Node& node, PortReference& value);
   void read_text_map(const Node& node, TextMap& value);
   void read_number_map(const Node& node, NumberMap& value, const FieldSchema& field);
-  // False (and an error) when the node is not a list.
+  // False (and an error) when the node is not a list, or not a mapping.
   bool check_list(const Node& node);
+  bool check_mapping(const Node& node);
 
   // "spec.servers[0].port"
   void enter(std::string_view name) { path_.push_back({name, 0}); }
@@ -171,6 +174,16 @@ struct ListItem<std::vector<T>> {
 };
 
 template <typename T>
+struct MapItem {};
+template <typename T>
+struct MapItem<ObjectMap<T>> {
+  using Type = T;
+};
+
+template <typename T>
+concept MapOfObjects = requires { typename MapItem<T>::Type; };
+
+template <typename T>
 void read_value(Reader& reader, const Node& node, T& value, const FieldSchema& field) {
   if constexpr (std::is_same_v<T, Text>) {
     reader.read_text(node, value, field);
@@ -189,6 +202,15 @@ void read_value(Reader& reader, const Node& node, T& value, const FieldSchema& f
   } else if constexpr (ModelObject<T>) {
     value.node = &node;
     reader.read_object(node, &value, T::schema);
+  } else if constexpr (MapOfObjects<T>) {
+    if (!reader.check_mapping(node)) return;
+    value.reserve(node.items.size());
+    for (size_t i = 0; i < node.items.size(); ++i) {
+      const std::string& key = node.keys[i].text;
+      reader.enter(key);
+      read_value(reader, node.items[i], value.emplace_back(key, typename MapItem<T>::Type{}).second, field);
+      reader.leave();
+    }
   } else {
     if (!reader.check_list(node)) return;
     value.reserve(node.items.size());
@@ -221,6 +243,9 @@ constexpr void describe_type(FieldSchema& field) {
   } else if constexpr (ModelObject<T>) {
     field.type = "object";
     field.object = &T::schema;
+  } else if constexpr (MapOfObjects<T>) {
+    describe_type<typename MapItem<T>::Type>(field);
+    field.shape = FieldSchema::Shape::map;
   } else {
     describe_type<typename ListItem<T>::Type>(field);
     field.shape = FieldSchema::Shape::list;

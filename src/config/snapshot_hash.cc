@@ -129,6 +129,7 @@ Digest digest_of(const snapshot::HeaderOperations& operations) {
 struct Referred {
   std::vector<Digest> clusters;
   std::vector<Digest> header_operations;
+  std::vector<Digest> route_lists;
 };
 
 void add_operations(Hasher& hasher, std::optional<uint32_t> index, const Referred& referred) {
@@ -145,12 +146,33 @@ void add_destinations(Hasher& hasher, const std::vector<snapshot::WeightedDestin
   }
 }
 
-void add_route(Hasher& hasher, const snapshot::Route& route, const Referred& referred) {
-  hasher.add(route.name).add(route.matches.size());
-  for (const snapshot::PathMatch& match : route.matches) hasher.add(static_cast<unsigned>(match.kind)).add(match.text);
+void add_text_match(Hasher& hasher, const snapshot::TextMatch& match) {
+  hasher.add(static_cast<unsigned>(match.kind)).add(match.ignores_case);
+  hasher.add(match.regex == nullptr ? std::string_view(match.text) : match.regex->expression());
+}
+
+Digest digest_of(const snapshot::Route& route, const Referred& referred) {
+  Hasher hasher;
+  hasher.add(route.name);
   add_destinations(hasher, route.destinations, referred);
   hasher.add(route.timeout.count());
   add_operations(hasher, route.header_operations, referred);
+  return hasher.digest();
+}
+
+Digest digest_of(const snapshot::RouteList& list, const std::vector<Digest>& routes) {
+  Hasher hasher;
+  hasher.add(list.matches().size());
+  for (const snapshot::RequestMatch& match : list.matches()) {
+    add_text_match(hasher, match.path);
+    hasher.add(match.conditions.size());
+    for (const snapshot::Condition& condition : match.conditions) {
+      hasher.add(static_cast<unsigned>(condition.subject)).add(condition.is_inverted).add(condition.name);
+      add_text_match(hasher, condition.text);
+    }
+    hasher.add(routes[match.route]);
+  }
+  return hasher.digest();
 }
 
 Digest digest_of(const snapshot::RouteTable& table, const Referred& referred) {
@@ -158,8 +180,8 @@ Digest digest_of(const snapshot::RouteTable& table, const Referred& referred) {
   hasher.add(table.name);
   hasher.add_set(digests_of(table.virtual_hosts, [&](const snapshot::VirtualHost& virtual_host) {
     Hasher host;
-    host.add(virtual_host.pattern).add(virtual_host.https_redirect).add(virtual_host.routes.size());
-    for (const snapshot::Route& route : virtual_host.routes) add_route(host, route, referred);
+    host.add(virtual_host.pattern).add(virtual_host.https_redirect).add(virtual_host.route_list.has_value());
+    if (virtual_host.route_list) host.add(referred.route_lists[*virtual_host.route_list]);
     return host.digest();
   }));
   hasher.add(table.tcp_routes.size());
@@ -200,11 +222,15 @@ std::string tls_identity(const snapshot::UpstreamTls& tls) {
 }
 
 std::string snapshot_hash(const snapshot::Snapshot& snapshot) {
-  const Referred referred{
+  Referred referred{
       .clusters = digests_of(snapshot.clusters, [](const snapshot::Cluster& cluster) { return digest_of(cluster); }),
       .header_operations = digests_of(snapshot.header_operations, [](const snapshot::HeaderOperations& operations) {
         return digest_of(operations);
       })};
+  const std::vector<Digest> routes =
+      digests_of(snapshot.routes, [&](const snapshot::Route& route) { return digest_of(route, referred); });
+  referred.route_lists =
+      digests_of(snapshot.route_lists, [&](const snapshot::RouteList& list) { return digest_of(list, routes); });
   const std::vector<Digest> tables =
       digests_of(snapshot.route_tables, [&](const snapshot::RouteTable& table) { return digest_of(table, referred); });
   const auto digest_of_listener = [&](const snapshot::Listener& listener) {

@@ -1,6 +1,7 @@
 #include "config/tcp_route_builder.h"
 
 #include "base/limits.h"
+#include "config/gateway_key.h"
 #include "config/host_name.h"
 #include "config/wording.h"
 
@@ -21,9 +22,7 @@ using snapshot::ServerKind;
 template <typename Match>
 bool is_for(const Match& match, const BoundServer& server, const VirtualService& service) {
   if (match.port && match.port.value != server.server->port.number.value) return false;
-  return match.gateways.empty() || std::ranges::any_of(match.gateways, [&](const Text& reference) {
-           return gateway_key(reference, service) == server.gateway->key();
-         });
+  return match.gateways.empty() || names_gateway(match.gateways, *server.gateway, service);
 }
 
 // What the names of routes are compared by: exact ones first, then longer wildcards, "*" last. The name itself
@@ -35,11 +34,6 @@ std::tuple<int, size_t, std::string_view> specificity(const snapshot::TcpRoute& 
 }
 
 }  // namespace
-
-std::string gateway_key(const Text& reference, const VirtualService& service) {
-  return reference.value.contains('/') ? std::string(reference.value)
-                                       : fmt::format("{}/{}", service.name_space(), reference.value);
-}
 
 std::string what_it_does(const BoundServer& server) {
   const std::string title = server_title(*server.gateway, *server.server);

@@ -14,9 +14,6 @@
 
 namespace sluice::config {
 
-// `namespace/name` of the Gateway that a VirtualService means.
-[[nodiscard]] std::string gateway_key(const Text& reference, const VirtualService& service);
-
 // Why other routes than those of its kind have no effect: "server "tls" of Gateway default/gw passes TLS through, ..."
 [[nodiscard]] std::string what_it_does(const BoundServer& server);
 

@@ -4,6 +4,7 @@
 #include "config/base64.h"
 #include "config/header_operations.h"
 #include "config/host_name.h"
+#include "config/request_matches.h"
 #include "config/validate_tls.h"
 #include "config/wording.h"
 #include "snapshot/host_map.h"
@@ -108,21 +109,11 @@ void check_gateway_reference(const Text& gateway, Diagnostics& diagnostics) {
   }
 }
 
-void check_match(const HttpMatch& match, Diagnostics& diagnostics) {
-  const StringMatch& uri = match.uri;
-  if (uri.node == nullptr || uri.node->kind != Node::Kind::mapping || uri.node->has("regex")) return;
-  if (uri.node->has("exact") == uri.node->has("prefix")) {
-    return diagnostics.error(uri.node->place(), "uri needs one of exact and prefix");
+void check_route(HttpRoute& route, RegexCompiler& regexes, Diagnostics& diagnostics) {
+  for (HttpMatch& match : route.match) {
+    check_match(match, regexes, diagnostics);
+    for (const Text& gateway : match.gateways) check_gateway_reference(gateway, diagnostics);
   }
-  const Text& path = uri.exact ? uri.exact : uri.prefix;
-  if (!path.value.empty() && !path.value.starts_with('/')) {
-    diagnostics.warning(path.node->place(),
-                        fmt::format("{} matches no request: a path starts with \"/\"", in_quotes(path.value)));
-  }
-}
-
-void check_route(const HttpRoute& route, Diagnostics& diagnostics) {
-  for (const HttpMatch& match : route.match) check_match(match, diagnostics);
   const auto has_action = [&](std::string_view action) { return route.node->has(action); };
   static constexpr std::string_view actions[] = {"redirect", "directResponse", "delegate"};
   const bool has_route = has_action("route") && !is_empty_list(route.node, "route");
@@ -169,8 +160,8 @@ void check_tls_route(const TlsRoute& route, const snapshot::HostMap& hosts, Diag
   }
 }
 
-void check_virtual_service(const VirtualService& service, Diagnostics& diagnostics) {
-  const VirtualServiceSpec& spec = service.spec;
+void check_virtual_service(VirtualService& service, RegexCompiler& regexes, Diagnostics& diagnostics) {
+  VirtualServiceSpec& spec = service.spec;
   if (spec.node == nullptr || spec.node->kind != Node::Kind::mapping) return;
   if (is_empty_list(spec.node, "hosts"))
     diagnostics.error(service.place(), "virtual service must have at least one host");
@@ -180,7 +171,7 @@ void check_virtual_service(const VirtualService& service, Diagnostics& diagnosti
   if (!has_routes) diagnostics.error(service.place(), "http, tcp or tls must be provided in virtual service");
   for (const Text& host : spec.hosts) check_host(host, host.value, diagnostics);
   for (const Text& gateway : spec.gateways) check_gateway_reference(gateway, diagnostics);
-  for (const HttpRoute& route : spec.http) check_route(route, diagnostics);
+  for (HttpRoute& route : spec.http) check_route(route, regexes, diagnostics);
   for (const TcpRoute& route : spec.tcp) check_connection_route(route, diagnostics);
   if (spec.tls.empty()) return;
   snapshot::HostMap hosts;  // which of them covers a name, wildcards included
@@ -330,7 +321,11 @@ void validate_each(Documents& documents, Check check, Diagnostics& diagnostics) 
 
 void validate(Model& model, Diagnostics& diagnostics) {
   validate_each(model.gateways, check_gateway, diagnostics);
-  validate_each(model.virtual_services, check_virtual_service, diagnostics);
+  RegexCompiler regexes(diagnostics);
+  const auto check_service_routes = [&](VirtualService& service, Diagnostics& of_service) {
+    check_virtual_service(service, regexes, of_service);
+  };
+  validate_each(model.virtual_services, check_service_routes, diagnostics);
   validate_each(model.service_entries, check_service_entry, diagnostics);
   validate_each(model.destination_rules, check_destination_rule, diagnostics);
   validate_each(model.services, check_service, diagnostics);

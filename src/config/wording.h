@@ -28,6 +28,7 @@ namespace sluice::config {
 
 // ASCII only: names of the configuration are ASCII.
 [[nodiscard]] std::string to_lower(std::string_view text);
+[[nodiscard]] std::string to_upper(std::string_view text);
 [[nodiscard]] bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;
 
 }  // namespace sluice::config

@@ -43,15 +43,6 @@ std::string_view text_of(snapshot::LoadBalancing balancing) {
   return "unknown";
 }
 
-std::string_view text_of(snapshot::PathMatch::Kind kind) {
-  switch (kind) {
-    case snapshot::PathMatch::Kind::any: return "any";
-    case snapshot::PathMatch::Kind::exact: return "exact";
-    case snapshot::PathMatch::Kind::prefix: return "prefix";
-  }
-  return "unknown";
-}
-
 std::string_view text_of(snapshot::ServerKind kind) {
   switch (kind) {
     case snapshot::ServerKind::http: return "http";
@@ -181,12 +172,38 @@ Json destinations_json(const std::vector<snapshot::WeightedDestination>& destina
   return list;
 }
 
-Json route_json(const snapshot::Route& route, const snapshot::Snapshot& snapshot) {
-  Json matches = Json::array();
-  for (const snapshot::PathMatch& match : route.matches)
-    matches.push_back({{std::string(text_of(match.kind)), match.text}});
+Json text_match_json(const snapshot::TextMatch& match) {
+  using Kind = snapshot::TextMatch::Kind;
+  const std::string suffix = match.ignores_case ? " (any case)" : "";
+  switch (match.kind) {
+    case Kind::any: return "any";
+    case Kind::exact: return {{"exact" + suffix, match.text}};
+    case Kind::prefix: return {{"prefix" + suffix, match.text}};
+    case Kind::regex: return {{"regex", match.regex->expression()}};
+  }
+  return nullptr;
+}
+
+Json condition_json(const snapshot::Condition& condition) {
+  using Subject = snapshot::Condition::Subject;
+  const Json text = text_match_json(condition.text);
+  switch (condition.subject) {
+    case Subject::scheme: return {{"scheme", text}};
+    case Subject::method: return {{"method", text}};
+    case Subject::authority: return {{"authority", text}};
+    case Subject::field: return {{condition.is_inverted ? "withoutHeader" : "header", condition.name}, {"value", text}};
+    case Subject::query_parameter: return {{"queryParam", condition.name}, {"value", text}};
+  }
+  return nullptr;
+}
+
+Json route_json(const snapshot::RequestMatch& match, const snapshot::Snapshot& snapshot) {
+  const snapshot::Route& route = snapshot.routes.at(match.route);
+  Json conditions = Json::array();
+  for (const snapshot::Condition& condition : match.conditions) conditions.push_back(condition_json(condition));
   return {{"name", route.name},
-          {"matches", std::move(matches)},
+          {"path", text_match_json(match.path)},
+          {"conditions", std::move(conditions)},
           {"destinations", destinations_json(route.destinations, snapshot)},
           {"timeoutMs", to_milliseconds(route.timeout)},
           {"headers", operations_json(route.header_operations, snapshot)},
@@ -197,7 +214,10 @@ Json route_table_json(const snapshot::RouteTable& table, const snapshot::Snapsho
   Json hosts = Json::array();
   for (const snapshot::VirtualHost& host : table.virtual_hosts) {
     Json routes = Json::array();
-    for (const snapshot::Route& route : host.routes) routes.push_back(route_json(route, snapshot));
+    if (host.route_list) {
+      for (const snapshot::RequestMatch& match : snapshot.route_lists.at(*host.route_list).matches())
+        routes.push_back(route_json(match, snapshot));
+    }
     hosts.push_back({{"host", host.pattern},
                      {"httpsRedirect", host.https_redirect},
                      {"routes", std::move(routes)},

@@ -83,7 +83,7 @@ Exchange::Outcome Exchange::on_request_head() {
   }
 
   if (const snapshot::RouteTable* routes = connection_.routes_in(*snapshot_))
-    decision_ = route::choose_route(*routes, request_, random);
+    decision_ = route::choose_route(snapshot_->tables, *routes, request_, random);
   switch (decision_.outcome) {
     case route::Outcome::https_redirect: return redirect_to_https();
     case route::Outcome::not_found:

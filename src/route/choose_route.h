@@ -1,4 +1,5 @@
-// From a request head to a decision: a pure function of the tables (no I/O, no allocation).
+// From a request head to a decision: a pure function of the tables (no I/O). It does not allocate, but
+// for regular expressions.
 #pragma once
 
 #include "http/head.h"
@@ -19,11 +20,13 @@ struct Decision {
   Outcome outcome = Outcome::not_found;
   const snapshot::WeightedDestination* destination = nullptr;  // exactly when forward
   const snapshot::Route* route = nullptr;                      // forward, no_cluster
+  const snapshot::RequestMatch* match = nullptr;               // the same: which of the route's
   const snapshot::VirtualHost* virtual_host = nullptr;         // null: the host is not known
 };
 
-// `random` (any 64 bits) chooses among weighted destinations. Uses head.host, head.path and head.is_https.
-[[nodiscard]] Decision choose_route(const snapshot::RouteTable& table, const http::RequestHead& head,
-                                    uint64_t random) noexcept;
+// `table` is one of `tables`. `random` (any 64 bits) chooses among weighted destinations. The head is one that hygiene
+// has prepared (http/hygiene.h).
+[[nodiscard]] Decision choose_route(const snapshot::Snapshot& tables, const snapshot::RouteTable& table,
+                                    const http::RequestHead& head, uint64_t random) noexcept;
 
 }  // namespace sluice::route

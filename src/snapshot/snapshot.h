@@ -10,6 +10,7 @@
 #include "snapshot/gateway_topology.h"
 #include "snapshot/header_operations.h"
 #include "snapshot/host_map.h"
+#include "snapshot/route_list.h"
 
 #include <array>
 #include <cstdint>
@@ -107,12 +108,6 @@ struct Cluster {
 
 // --- Routing ---------------------------------------------------------------------------------------
 
-struct PathMatch {
-  enum class Kind : uint8_t { any, exact, prefix };
-  Kind kind = Kind::any;
-  std::string text;  // prefix: a plain string prefix, "/foo" matches "/foobar", as in Istio
-};
-
 struct WeightedDestination {
   uint32_t cluster = 0;  // index into Snapshot::clusters
   uint32_t weight = 1;
@@ -121,7 +116,6 @@ struct WeightedDestination {
 
 struct Route {
   std::string name;                               // for %ROUTE_NAME%; may be empty
-  std::vector<PathMatch> matches;                 // OR; never empty
   std::vector<WeightedDestination> destinations;  // empty: a destination that is not known, 503 NC
   uint64_t total_weight = 0;                      // sum over destinations
   Duration timeout{};                             // of the whole response, 504 UT beyond it; zero: none
@@ -141,7 +135,7 @@ struct VirtualHost {
   std::string pattern;  // as written: "httpbin.local.kyma.dev", "*.local.kyma.dev", "*"
   // 301 to https for every path; the routes are for what came to a trusted proxy in front by https.
   bool https_redirect = false;
-  std::vector<Route> routes;  // first match wins
+  std::optional<uint32_t> route_list;  // index into Snapshot::route_lists; none: no routes
   SourcePlace place;
 };
 
@@ -232,6 +226,8 @@ struct Snapshot {
   std::string hash;      // hexadecimal; equal documents give equal hashes
   std::vector<Listener> listeners;
   std::vector<RouteTable> route_tables;
+  std::vector<RouteList> route_lists;
+  std::vector<Route> routes;
   std::vector<Cluster> clusters;
   std::vector<HeaderOperations> header_operations;
   std::vector<CertificateSummary> certificates;

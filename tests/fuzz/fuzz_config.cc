@@ -52,14 +52,21 @@ void check_destinations(const snapshot::Snapshot& snapshot, const Route& route) 
   }
 }
 
+// Every match is found by its own path, unless one before it takes that path.
+void check_route_list(const snapshot::Snapshot& snapshot, const snapshot::RouteList& list) {
+  for (const snapshot::RequestMatch& match : list.matches()) {
+    CHECK(match.route < snapshot.routes.size());
+    CHECK((match.path.kind == snapshot::TextMatch::Kind::regex) == (match.path.regex != nullptr));
+    if (match.path.kind == snapshot::TextMatch::Kind::regex) continue;
+    const snapshot::RequestMatch* found = list.find(match.path.text, [](const auto&) { return true; });
+    CHECK(found != nullptr && found <= &match);
+  }
+}
+
 void check_table(const snapshot::Snapshot& snapshot, const snapshot::RouteTable& table) {
   for (const snapshot::VirtualHost& host : table.virtual_hosts) {
     CHECK(table.hosts.find_pattern(host.pattern).has_value());
-    for (const snapshot::Route& route : host.routes) {
-      CHECK(!route.matches.empty());
-      check_operations(snapshot, route.header_operations);
-      check_destinations(snapshot, route);
-    }
+    if (host.route_list) check_route_list(snapshot, snapshot.route_lists.at(*host.route_list));
   }
   for (const snapshot::TcpRoute& route : table.tcp_routes) check_destinations(snapshot, route);
   CHECK(table.virtual_hosts.empty() || table.tcp_routes.empty());

@@ -178,3 +178,52 @@ def test_endpoints_share_the_load(own_gateway, upstreams):
             counts[client.request().body] += 1
     assert set(counts) == {b"red", b"green", b"blue"}
     assert min(counts.values()) >= 15, counts
+
+
+def test_other_conditions_than_the_path(own_gateway, upstreams):
+    """Each request goes to "red" when it meets the conditions of its match, else to "green"."""
+    matches = {
+        "/method": "method: {regex: GET|PUT}",
+        "/header": "headers: {X-User: {exact: jane}, x-any: {}}",
+        "/several": "headers: {x-list: {exact: 'a,b'}}",
+        "/without": "withoutHeaders: {x-debug: {}, x-level: {prefix: de}}",
+        "/query": "queryParams: {q: {regex: '[0-9]+'}, flag: {}}",
+        "/authority": f"authority: {{exact: app.{DOMAIN}}}",
+        "/scheme": "scheme: {exact: http}",
+        "/https": "scheme: {exact: https}",
+        "/Case": "ignoreUriCase: true",
+    }
+    rules = [
+        http_rule("red", match=f"    - {{uri: {{prefix: {path}}}, {more}}}\n") for path, more in matches.items()
+    ] + [http_rule("green")]
+    entries = [service_entry(name, upstream.port) for name, upstream in upstreams.items()]
+    gateway = own_gateway(
+        {"routes.yaml": documents.join(*entries, virtual_service("app", [f"app.{DOMAIN}"], rules))}
+    )
+    cases = [
+        ("GET", "/method", [], "red"),
+        ("PUT", "/method", [], "red"),
+        ("POST", "/method", [], "green"),
+        ("GET", "/header", [("X-USER", "jane"), ("X-Any", "")], "red"),
+        ("GET", "/header", [("X-User", "Jane"), ("X-Any", "1")], "green"),
+        ("GET", "/header", [("X-User", "jane")], "green"),
+        ("GET", "/several", [("X-List", "a"), ("X-List", "b")], "red"),
+        ("GET", "/several", [("X-List", "a")], "green"),
+        ("GET", "/without", [], "red"),
+        ("GET", "/without", [("X-Level", "info")], "red"),
+        ("GET", "/without", [("X-Level", "debug")], "green"),
+        ("GET", "/without", [("X-Debug", "")], "green"),
+        ("GET", "/query?q=12&flag", [], "red"),
+        ("GET", "/query?flag=1&q=1&q=x", [], "red"),
+        ("GET", "/query?q=1x&flag", [], "green"),
+        ("GET", "/query?q=12", [], "green"),
+        ("GET", "/authority", [], "red"),
+        ("GET", "/scheme", [], "red"),
+        ("GET", "/https", [], "green"),
+        ("GET", "/cASE/x", [], "red"),
+        ("GET", "/CAS", [], "green"),
+    ]
+    for method, target, fields, expected in cases:
+        with gateway.connect(f"app.{DOMAIN}") as client:
+            response = client.request(method, target, headers=fields)
+            assert response.body.decode() == expected, (method, target, fields)

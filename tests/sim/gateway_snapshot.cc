@@ -1,6 +1,7 @@
 #include "sim/gateway_snapshot.h"
 
 #include "connection.h"
+#include "route_tables.h"
 
 #include <algorithm>
 #include <array>
@@ -90,14 +91,12 @@ snapshot::Cluster cluster(ClusterIndex index, const std::string& name, snapshot:
   return cluster;
 }
 
-snapshot::Route route(Place place, std::vector<snapshot::WeightedDestination> destinations, Duration timeout = {}) {
+test::TestRoute route(Place place, std::vector<snapshot::WeightedDestination> destinations, Duration timeout = {}) {
   snapshot::Route route;
   route.name = name_of(place);
-  route.matches.push_back({.kind = snapshot::PathMatch::Kind::prefix, .text = std::string("/") + name_of(place) + "/"});
-  for (const auto& destination : destinations) route.total_weight += destination.weight;
   route.destinations = std::move(destinations);
   route.timeout = timeout;
-  return route;
+  return {std::move(route), {test::prefix(std::string("/") + name_of(place) + "/")}};
 }
 
 void add_tls_listener(snapshot::Snapshot& snapshot) {
@@ -188,14 +187,12 @@ std::unique_ptr<snapshot::Snapshot> make_gateway_snapshot(uint64_t version) {
 
   snapshot::VirtualHost host;
   host.pattern = "*";
-  host.routes.push_back(route(Place::one, {{.cluster = kOne}}));
-  host.routes.push_back(route(Place::several, {{.cluster = kSeveral}}));
-  host.routes.push_back(route(
-      Place::weighted, {{.cluster = kHeavy, .weight = version == 1 ? 3U : 1U}, {.cluster = kLight, .weight = 1}}));
-  host.routes.push_back(route(Place::shared, {{.cluster = kShared}}));
-  host.routes.push_back(route(Place::timed, {{.cluster = kOne}}, 5s));
-  host.routes.push_back(route(Place::dead, {{.cluster = kDead}}));
-  host.routes.push_back(route(Place::nowhere, {{.cluster = kNowhere}}));
+  host.route_list = test::add_route_list(
+      *snapshot, {route(Place::one, {{.cluster = kOne}}), route(Place::several, {{.cluster = kSeveral}}),
+                  route(Place::weighted,
+                        {{.cluster = kHeavy, .weight = version == 1 ? 3U : 1U}, {.cluster = kLight, .weight = 1}}),
+                  route(Place::shared, {{.cluster = kShared}}), route(Place::timed, {{.cluster = kOne}}, 5s),
+                  route(Place::dead, {{.cluster = kDead}}), route(Place::nowhere, {{.cluster = kNowhere}})});
 
   snapshot::VirtualHost redirected;
   redirected.pattern = "redirected.test";

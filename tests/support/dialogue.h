@@ -2,6 +2,7 @@
 // tests of everything that needs both sides. The weather is fine unless the test asks for another one.
 #pragma once
 
+#include "route_tables.h"
 #include "sim_gateway.h"
 #include "sim_io/kernel.h"
 #include "sim_io/network.h"
@@ -33,13 +34,9 @@ inline std::unique_ptr<snapshot::Snapshot> one_upstream_snapshot() {
   cluster.name = "outbound|8000||one";
   cluster.connect_timeout = 3s;
   cluster.endpoints.push_back({.address = dialogue_upstream_address});
-  snapshot::Route route;
-  route.matches.push_back({});
-  route.destinations.push_back({.cluster = 0});
-  route.total_weight = 1;
   snapshot::VirtualHost host;
   host.pattern = "*";
-  host.routes.push_back(std::move(route));
+  host.route_list = test::add_route_list(*made, {{.route = {.destinations = {{.cluster = 0}}}}});
   snapshot::RouteTable& table = made->route_tables.emplace_back();
   table.hosts.add("*", 0);
   table.virtual_hosts.push_back(std::move(host));

@@ -285,19 +285,21 @@ BENCHMARK_CAPTURE(normalize, with_dots_and_encodings, "/a/b/../%7Euser/./%41/c/d
 
 void choose_route(benchmark::State& state) {
   const auto host_count = static_cast<uint32_t>(state.range(0));
-  snapshot::RouteTable table;
+  snapshot::Snapshot tables;
+  snapshot::RouteTable& table = tables.route_tables.emplace_back();
   for (uint32_t i = 0; i < host_count; ++i) {
     const std::string pattern = i == 0 ? "*.example.com" : fmt::format("host-{}.example.com", i);
     (void)table.hosts.add(pattern, i);
-    snapshot::VirtualHost host;
-    host.pattern = pattern;
+    std::vector<snapshot::RequestMatch> matches;
     for (const char* prefix : {"/healthz", "/static/", "/api/v2/", "/api/v1/"}) {
-      snapshot::Route& route = host.routes.emplace_back();
-      route.matches = {{snapshot::PathMatch::Kind::prefix, prefix}};
+      matches.push_back({.path = {snapshot::TextMatch::Kind::prefix, false, prefix},
+                         .route = static_cast<uint32_t>(tables.routes.size())});
+      snapshot::Route& route = tables.routes.emplace_back();
       route.destinations = {{0, 20}, {1, 80}};
       route.total_weight = 100;
     }
-    table.virtual_hosts.push_back(std::move(host));
+    table.virtual_hosts.push_back({.pattern = pattern, .route_list = i});
+    tables.route_lists.emplace_back(std::move(matches));
   }
   Arena arena(1024);
   http::RequestHead head(arena);
@@ -306,7 +308,7 @@ void choose_route(benchmark::State& state) {
   Random random(1);
   Report report(state);
   for (auto _ : state) {
-    const route::Decision decision = route::choose_route(table, head, random.next());
+    const route::Decision decision = route::choose_route(tables, table, head, random.next());
     if (decision.outcome != route::Outcome::forward) state.SkipWithError("no route");
     report.checksum += decision.destination->cluster;
   }

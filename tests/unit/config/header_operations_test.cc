@@ -28,9 +28,7 @@ Loaded load_route(std::string_view route) {
                        virtual_service("vs", "hosts: ['*'], gateways: [gw], http: [" + std::string(route) + "]"));
 }
 
-const snapshot::Route& only_route(const Loaded& loaded) {
-  return loaded.snapshot->route_tables.at(0).virtual_hosts.at(0).routes.at(0);
-}
+const snapshot::Route& only_route(const Loaded& loaded) { return loaded.snapshot->routes.at(0); }
 
 TEST(HeaderOperations, AreThoseOfTheRoute) {
   const Loaded loaded = load_route(

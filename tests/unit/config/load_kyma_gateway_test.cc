@@ -223,11 +223,11 @@ TEST_P(KymaGateway, RoutesTheHealthCheckOnTheTlsPort) {
   const snapshot::VirtualHost* virtual_host = find_host(table, "healthz.local.kyma.dev");
   ASSERT_NE(virtual_host, nullptr);
   EXPECT_FALSE(virtual_host->https_redirect);
-  ASSERT_EQ(virtual_host->routes.size(), 1u);
-  const snapshot::Route& route = virtual_host->routes[0];
-  ASSERT_EQ(route.matches.size(), 1u);
-  EXPECT_EQ(route.matches[0].kind, snapshot::PathMatch::Kind::exact);
-  EXPECT_EQ(route.matches[0].text, "/healthz/ready");
+  const std::span matches = loaded_.snapshot->route_lists.at(virtual_host->route_list.value()).matches();
+  ASSERT_EQ(matches.size(), 1u);
+  EXPECT_EQ(matches[0].path.kind, snapshot::TextMatch::Kind::exact);
+  EXPECT_EQ(matches[0].path.text, "/healthz/ready");
+  const snapshot::Route& route = loaded_.snapshot->routes.at(matches[0].route);
   ASSERT_EQ(route.destinations.size(), 1u);
   const snapshot::Cluster& cluster = loaded_.snapshot->clusters.at(route.destinations[0].cluster);
   EXPECT_EQ(cluster.name, "outbound|15021||istio-ingressgateway.istio-system.svc.cluster.local");
@@ -269,7 +269,8 @@ TEST(KymaGatewayExample, CompilesWithoutErrors) {
   const snapshot::VirtualHost* host =
       find_host(snapshot->route_tables.at(snapshot->listeners[0].tls_servers[0].route_table), "httpbin.local.kyma.dev");
   ASSERT_NE(host, nullptr);
-  const snapshot::Cluster& cluster = snapshot->clusters.at(host->routes.at(0).destinations.at(0).cluster);
+  const snapshot::RequestMatch& match = snapshot->route_lists.at(host->route_list.value()).matches()[0];
+  const snapshot::Cluster& cluster = snapshot->clusters.at(snapshot->routes.at(match.route).destinations.at(0).cluster);
   EXPECT_EQ(cluster.name, "outbound|9000||httpbin.example");
   ASSERT_EQ(cluster.endpoints.size(), 1u);
   EXPECT_EQ(cluster.endpoints[0].address.to_string(), "127.0.0.1:9000");

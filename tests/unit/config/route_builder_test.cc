@@ -26,6 +26,12 @@ std::string routes(std::string_view name, std::string_view hosts, const std::vec
       name, "hosts: " + std::string(hosts) + ", gateways: " + std::string(gateways) + ", http: [" + http + "]");
 }
 
+std::span<const snapshot::RequestMatch> matches_of(const snapshot::Snapshot& snapshot,
+                                                   const snapshot::VirtualHost& host) {
+  if (!host.route_list) return {};
+  return snapshot.route_lists.at(*host.route_list).matches();
+}
+
 // "host1(route route) host2(redirect)" of the only table, in the order in which they are.
 std::string flat(const Loaded& loaded) {
   if (!loaded.snapshot) return "errors";
@@ -33,7 +39,8 @@ std::string flat(const Loaded& loaded) {
   for (const snapshot::RouteTable& table : loaded.snapshot->route_tables) {
     for (const snapshot::VirtualHost& host : table.virtual_hosts) {
       std::string inner = host.https_redirect ? "redirect" : "";
-      for (const snapshot::Route& route : host.routes) inner += (inner.empty() ? "" : " ") + route.name;
+      for (const snapshot::RequestMatch& match : matches_of(*loaded.snapshot, host))
+        inner += (inner.empty() ? "" : " ") + loaded.snapshot->routes.at(match.route).name;
       result += (result.empty() ? "" : " ") + host.pattern + "(" + inner + ")";
     }
   }
@@ -130,7 +137,7 @@ TEST(Redirect, KeepsTheRoutesForWhatTrustedProxiesCallHttps) {
                       std::string(proxies) + "}}'}\n");
     const snapshot::VirtualHost& host = loaded.snapshot->route_tables.at(0).virtual_hosts.at(0);
     EXPECT_TRUE(host.https_redirect);
-    return host.routes.size();
+    return matches_of(*loaded.snapshot, host).size();
   };
   EXPECT_EQ(routes_with("0"), 0u);
   EXPECT_EQ(routes_with("1"), 1u);
@@ -160,16 +167,15 @@ TEST(Routes, MatchPathsExactlyByPrefixOrAll) {
                                         std::string(to_app) + "}, {match: [{}], " + std::string(to_app) + "}]") +
                     std::string(app_entry));
   ASSERT_NE(loaded.snapshot, nullptr);
-  const std::vector<snapshot::Route>& routes = loaded.snapshot->route_tables.at(0).virtual_hosts.at(0).routes;
-  ASSERT_EQ(routes.size(), 2u);
-  ASSERT_EQ(routes[0].matches.size(), 2u);
-  EXPECT_EQ(routes[0].matches[0].kind, snapshot::PathMatch::Kind::exact);
-  EXPECT_EQ(routes[0].matches[0].text, "/a");
-  EXPECT_EQ(routes[0].matches[1].kind, snapshot::PathMatch::Kind::prefix);
-  EXPECT_EQ(routes[0].matches[1].text, "/b/");
-  ASSERT_EQ(routes[1].matches.size(), 1u);
-  EXPECT_EQ(routes[1].matches[0].kind, snapshot::PathMatch::Kind::any);
-  EXPECT_EQ(routes[0].place.to_string(), "test.yaml:13:55");
+  const std::span matches = matches_of(*loaded.snapshot, loaded.snapshot->route_tables.at(0).virtual_hosts.at(0));
+  ASSERT_EQ(matches.size(), 3u);
+  EXPECT_EQ(matches[0].path.kind, snapshot::TextMatch::Kind::exact);
+  EXPECT_EQ(matches[0].path.text, "/a");
+  EXPECT_EQ(matches[1].path.kind, snapshot::TextMatch::Kind::prefix);
+  EXPECT_EQ(matches[1].path.text, "/b/");
+  EXPECT_EQ(matches[1].route, matches[0].route);
+  EXPECT_EQ(matches[2].path.kind, snapshot::TextMatch::Kind::any);
+  EXPECT_EQ(loaded.snapshot->routes.at(matches[0].route).place.to_string(), "test.yaml:13:55");
 }
 
 TEST(Routes, HaveTheTimeoutThatIsWritten) {
@@ -179,8 +185,7 @@ TEST(Routes, HaveTheTimeoutThatIsWritten) {
                                               std::string(to_app) + "}]") +
                     std::string(app_entry));
   ASSERT_NE(loaded.snapshot, nullptr);
-  EXPECT_EQ(loaded.snapshot->route_tables.at(0).virtual_hosts.at(0).routes.at(0).timeout,
-            std::chrono::milliseconds(1500));
+  EXPECT_EQ(loaded.snapshot->routes.at(0).timeout, std::chrono::milliseconds(1500));
 }
 
 // The matches before the one that takes everything keep their place when other VirtualServices follow.
@@ -205,7 +210,7 @@ std::string weights(std::string_view destinations) {
                                                                 std::string(destinations) + "}]") +
                                       std::string(app_entry));
   if (!loaded.snapshot) return "errors";
-  const snapshot::Route& route = loaded.snapshot->route_tables.at(0).virtual_hosts.at(0).routes.at(0);
+  const snapshot::Route& route = loaded.snapshot->routes.at(0);
   std::string result;
   for (const snapshot::WeightedDestination& to : route.destinations) {
     result += loaded.snapshot->clusters.at(to.cluster).host + "*" + std::to_string(to.weight) + " ";

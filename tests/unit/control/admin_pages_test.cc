@@ -29,7 +29,7 @@ TEST(AdminPages, ShowTheLiveConfiguration) {
   const Json& host = snapshot["routeTables"][0]["virtualHosts"][0];
   EXPECT_EQ(host["host"], "httpbin.local.kyma.dev");
   EXPECT_EQ(host["place"], "vs.yaml:3:5");
-  EXPECT_EQ(host["routes"][0]["matches"][0]["prefix"], "/");
+  EXPECT_EQ(host["routes"][0]["path"]["prefix"], "/");
   EXPECT_EQ(host["routes"][0]["destinations"][0]["cluster"], "outbound|8000||httpbin.default.svc.cluster.local");
   EXPECT_EQ(host["routes"][0]["timeoutMs"], 30000);
   EXPECT_EQ(host["routes"][0]["headers"]["request"]["set"]["x-client"], "%REQ(:AUTHORITY)%");

@@ -3,6 +3,7 @@
 
 #include "control/process_state.h"
 #include "observe/shard_observer.h"
+#include "route_tables.h"
 #include "snapshot/cell.h"
 
 #include <chrono>
@@ -33,9 +34,7 @@ inline std::unique_ptr<snapshot::Snapshot> sample_snapshot() {
 
   snapshot::Route route;
   route.name = "main";
-  route.matches.push_back({.kind = snapshot::PathMatch::Kind::prefix, .text = "/"});
   route.destinations.push_back({.cluster = 0, .weight = 1});
-  route.total_weight = 1;
   route.timeout = std::chrono::seconds(30);
   snapshot::HeaderOperations operations;
   operations.request.set.push_back({.name = "x-client", .value = {.source = "%REQ(:AUTHORITY)%", .parts = {}}});
@@ -44,7 +43,7 @@ inline std::unique_ptr<snapshot::Snapshot> sample_snapshot() {
   route.header_operations = 0;
   snapshot::VirtualHost host;
   host.pattern = "httpbin.local.kyma.dev";
-  host.routes.push_back(route);
+  host.route_list = test::add_route_list(*snapshot, {{std::move(route), {test::prefix("/")}}});
   host.place = {.file = "vs.yaml", .line = 3, .column = 5};
   snapshot::RouteTable table;
   table.name = "https.443.https.kyma-gateway.kyma-system";

@@ -498,7 +498,7 @@ std::unique_ptr<snapshot::Snapshot> snapshot_with(snapshot::HeaderOperations of_
                                                   snapshot::HeaderOperations of_destination = {}) {
   auto made = sim::one_upstream_snapshot();
   made->header_operations = {std::move(of_destination), std::move(of_route)};
-  snapshot::Route& route = made->route_tables[0].virtual_hosts[0].routes[0];
+  snapshot::Route& route = made->routes[0];
   route.name = "main";
   route.destinations[0].header_operations = 0;
   route.header_operations = 1;

@@ -1,6 +1,7 @@
 #include "route/choose_route.h"
 
 #include "base/random.h"
+#include "route_tables.h"
 
 #include <gtest/gtest.h>
 
@@ -10,56 +11,57 @@
 namespace sluice::route {
 namespace {
 
-using snapshot::PathMatch;
+using test::exact;
+using test::prefix;
 
-snapshot::Route route_of(std::string name, std::vector<PathMatch> matches,
+// A snapshot with one tables.
+struct Tables {
+  snapshot::Snapshot snapshot{.route_tables = std::vector<snapshot::RouteTable>(1)};
+
+  void add_host(std::string pattern, std::vector<test::TestRoute> routes, bool https_redirect = false) {
+    snapshot::RouteTable& table = snapshot.route_tables[0];
+    ASSERT_TRUE(table.hosts.add(pattern, static_cast<uint32_t>(table.virtual_hosts.size())));
+    table.virtual_hosts.push_back({.pattern = std::move(pattern), .https_redirect = https_redirect});
+    if (!routes.empty()) table.virtual_hosts.back().route_list = test::add_route_list(snapshot, std::move(routes));
+  }
+};
+
+test::TestRoute route_of(std::string name, std::vector<snapshot::RequestMatch> matches,
                          std::vector<snapshot::WeightedDestination> destinations) {
-  snapshot::Route route{
-      .name = std::move(name), .matches = std::move(matches), .destinations = std::move(destinations)};
-  for (const auto& destination : route.destinations) route.total_weight += destination.weight;
-  return route;
+  return {{.name = std::move(name), .destinations = std::move(destinations)}, std::move(matches)};
 }
 
-void add_host(snapshot::RouteTable& table, std::string pattern, std::vector<snapshot::Route> routes,
-              bool https_redirect = false) {
-  ASSERT_TRUE(table.hosts.add(pattern, static_cast<uint32_t>(table.virtual_hosts.size())));
-  table.virtual_hosts.push_back(
-      {.pattern = std::move(pattern), .https_redirect = https_redirect, .routes = std::move(routes)});
-}
+const snapshot::RequestMatch any{};
 
-const PathMatch any{};
-PathMatch exact(std::string text) { return {PathMatch::Kind::exact, std::move(text)}; }
-PathMatch prefix(std::string text) { return {PathMatch::Kind::prefix, std::move(text)}; }
-
-Decision decide(const snapshot::RouteTable& table, std::string_view host, std::string_view path, uint64_t random = 0) {
+Decision decide(const Tables& tables, std::string_view host, std::string_view path, uint64_t random = 0) {
   Arena arena(1024);
   http::RequestHead head(arena);
   head.host = host;
   head.path = path;
-  return choose_route(table, head, random);
+  return choose_route(tables.snapshot, tables.snapshot.route_tables[0], head, random);
 }
 
 TEST(ChooseRoute, RedirectsOnlyWhatIsNotHttpsAlready) {
-  snapshot::RouteTable table;
-  add_host(table, "a", {route_of("route", {any}, {{0}})}, /*https_redirect=*/true);
-  add_host(table, "without.routes", {}, /*https_redirect=*/true);
-  EXPECT_EQ(decide(table, "a", "/").outcome, Outcome::https_redirect);
+  Tables tables;
+  tables.add_host("a", {route_of("route", {any}, {{0}})}, /*https_redirect=*/true);
+  tables.add_host("without.routes", {}, /*https_redirect=*/true);
+  EXPECT_EQ(decide(tables, "a", "/").outcome, Outcome::https_redirect);
   Arena arena(1024);
   http::RequestHead head(arena);
   head.path = "/";
   head.is_https = true;
   head.host = "a";
-  EXPECT_EQ(choose_route(table, head, 0).outcome, Outcome::forward);
+  EXPECT_EQ(choose_route(tables.snapshot, tables.snapshot.route_tables[0], head, 0).outcome, Outcome::forward);
   head.host = "without.routes";
-  EXPECT_EQ(choose_route(table, head, 0).outcome, Outcome::not_found);
+  EXPECT_EQ(choose_route(tables.snapshot, tables.snapshot.route_tables[0], head, 0).outcome, Outcome::not_found);
 }
 
 TEST(ChooseRoute, TakesTheMostSpecificHost) {
-  snapshot::RouteTable table;
-  add_host(table, "*", {route_of("any", {any}, {{0}})});
-  add_host(table, "*.example.com", {route_of("suffix", {any}, {{1}})});
-  add_host(table, "*.b.example.com", {route_of("longer", {any}, {{2}})});
-  add_host(table, "a.b.example.com", {route_of("exact", {any}, {{3}})});
+  Tables tables;
+  tables.add_host("*", {route_of("any", {any}, {{0}})});
+  tables.add_host("*.example.com", {route_of("suffix", {any}, {{1}})});
+  tables.add_host("*.b.example.com", {route_of("longer", {any}, {{2}})});
+  tables.add_host("a.b.example.com", {route_of("exact", {any}, {{3}})});
   struct {
     std::string_view host, name;
   } cases[] = {
@@ -75,18 +77,17 @@ TEST(ChooseRoute, TakesTheMostSpecificHost) {
       {"10.0.0.1", "any"},
   };
   for (const auto& [host, name] : cases) {
-    const Decision decision = decide(table, host, "/");
+    const Decision decision = decide(tables, host, "/");
     ASSERT_EQ(decision.outcome, Outcome::forward) << host;
     EXPECT_EQ(decision.route->name, name) << host;
-    EXPECT_EQ(decision.virtual_host->routes[0].name, name) << host;
   }
 }
 
 TEST(ChooseRoute, DoesNotKnowOtherHosts) {
-  snapshot::RouteTable table;
-  add_host(table, "a.example.com", {route_of("r", {any}, {{0}})});
+  Tables tables;
+  tables.add_host("a.example.com", {route_of("r", {any}, {{0}})});
   for (const std::string_view host : {"", "example.com", "b.example.com", "a.example.com.evil"}) {
-    const Decision decision = decide(table, host, "/");
+    const Decision decision = decide(tables, host, "/");
     EXPECT_EQ(decision.outcome, Outcome::not_found) << host;
     EXPECT_EQ(decision.virtual_host, nullptr) << host;
     EXPECT_EQ(decision.route, nullptr) << host;
@@ -94,11 +95,10 @@ TEST(ChooseRoute, DoesNotKnowOtherHosts) {
 }
 
 TEST(ChooseRoute, TakesTheFirstRouteThatFits) {
-  snapshot::RouteTable table;
-  add_host(table, "h",
-           {route_of("exact", {exact("/foo")}, {{1}}), route_of("two", {exact("/x"), prefix("/y/")}, {{2}}),
-            route_of("prefix", {prefix("/foo")}, {{3}}), route_of("never", {prefix("/foo/bar")}, {{4}}),
-            route_of("dead", {exact("/dead")}, {})});
+  Tables tables;
+  tables.add_host("h", {route_of("exact", {exact("/foo")}, {{1}}), route_of("two", {exact("/x"), prefix("/y/")}, {{2}}),
+                        route_of("prefix", {prefix("/foo")}, {{3}}), route_of("never", {prefix("/foo/bar")}, {{4}}),
+                        route_of("dead", {exact("/dead")}, {})});
   struct {
     std::string_view path, name;
   } cases[] = {
@@ -107,40 +107,40 @@ TEST(ChooseRoute, TakesTheFirstRouteThatFits) {
       {"", ""},          {"/fo", ""},
   };
   for (const auto& [path, name] : cases) {
-    const Decision decision = decide(table, "h", path);
+    const Decision decision = decide(tables, "h", path);
     EXPECT_EQ(decision.outcome, name.empty() ? Outcome::not_found : Outcome::forward) << path;
     EXPECT_EQ(decision.route == nullptr ? "" : decision.route->name, name) << path;
     EXPECT_NE(decision.virtual_host, nullptr);
   }
-  const Decision dead = decide(table, "h", "/dead");
+  const Decision dead = decide(tables, "h", "/dead");
   EXPECT_EQ(dead.outcome, Outcome::no_cluster);
   EXPECT_EQ(dead.route->name, "dead");
 }
 
 TEST(ChooseRoute, RedirectsEveryPathOfAHostThatWantsHttps) {
-  snapshot::RouteTable table;
-  add_host(table, "*.example.com", {route_of("ignored", {any}, {{1}})}, true);
+  Tables tables;
+  tables.add_host("*.example.com", {route_of("ignored", {any}, {{1}})}, true);
   for (const std::string_view path : {"/", "/a", "/.well-known/acme-challenge/x"}) {
-    const Decision decision = decide(table, "a.example.com", path);
+    const Decision decision = decide(tables, "a.example.com", path);
     EXPECT_EQ(decision.outcome, Outcome::https_redirect);
     EXPECT_EQ(decision.route, nullptr);
     EXPECT_NE(decision.virtual_host, nullptr);
   }
-  EXPECT_EQ(decide(table, "example.com", "/").outcome, Outcome::not_found);
+  EXPECT_EQ(decide(tables, "example.com", "/").outcome, Outcome::not_found);
 }
 
 TEST(ChooseRoute, SharesByWeight) {
-  snapshot::RouteTable table;
-  add_host(table, "h", {route_of("r", {any}, {{10, 1}, {11, 0}, {12, 3}, {13, 6}})});
-  EXPECT_EQ(decide(table, "h", "/", 0).destination->cluster, 10U);
-  EXPECT_EQ(decide(table, "h", "/", UINT64_MAX).destination->cluster, 13U);
-  EXPECT_EQ(decide(table, "h", "/", UINT64_MAX / 10 - 1).destination->cluster, 10U);
-  EXPECT_EQ(decide(table, "h", "/", UINT64_MAX / 10 + 2).destination->cluster, 12U);
+  Tables tables;
+  tables.add_host("h", {route_of("r", {any}, {{10, 1}, {11, 0}, {12, 3}, {13, 6}})});
+  EXPECT_EQ(decide(tables, "h", "/", 0).destination->cluster, 10U);
+  EXPECT_EQ(decide(tables, "h", "/", UINT64_MAX).destination->cluster, 13U);
+  EXPECT_EQ(decide(tables, "h", "/", UINT64_MAX / 10 - 1).destination->cluster, 10U);
+  EXPECT_EQ(decide(tables, "h", "/", UINT64_MAX / 10 + 2).destination->cluster, 12U);
 
   std::vector<unsigned> counts(14);
   Random random(1);
   constexpr unsigned rounds = 100'000;
-  for (unsigned i = 0; i < rounds; ++i) ++counts[decide(table, "h", "/", random.next()).destination->cluster];
+  for (unsigned i = 0; i < rounds; ++i) ++counts[decide(tables, "h", "/", random.next()).destination->cluster];
   EXPECT_EQ(counts[11], 0U);
   EXPECT_NEAR(counts[10], rounds * 0.1, rounds * 0.01);
   EXPECT_NEAR(counts[12], rounds * 0.3, rounds * 0.01);
@@ -148,21 +148,21 @@ TEST(ChooseRoute, SharesByWeight) {
 }
 
 TEST(ChooseRoute, GivesEverythingToASingleDestinationWhateverItsWeight) {
-  snapshot::RouteTable table;
-  add_host(table, "h", {route_of("r", {any}, {{7, 0}})});
-  EXPECT_EQ(decide(table, "h", "/", 0).destination->cluster, 7U);
-  EXPECT_EQ(decide(table, "h", "/", UINT64_MAX).destination->cluster, 7U);
-  snapshot::RouteTable none;
-  add_host(none, "h", {route_of("r", {any}, {{8, 0}, {9, 0}})});
+  Tables tables;
+  tables.add_host("h", {route_of("r", {any}, {{7, 0}})});
+  EXPECT_EQ(decide(tables, "h", "/", 0).destination->cluster, 7U);
+  EXPECT_EQ(decide(tables, "h", "/", UINT64_MAX).destination->cluster, 7U);
+  Tables none;
+  none.add_host("h", {route_of("r", {any}, {{8, 0}, {9, 0}})});
   EXPECT_EQ(decide(none, "h", "/", 5).destination->cluster, 8U);
 }
 
 TEST(ChooseRoute, SharesByWeightsWhoseSumIsLarge) {
-  snapshot::RouteTable table;
-  add_host(table, "h", {route_of("r", {any}, {{1, UINT32_MAX}, {2, UINT32_MAX}, {3, UINT32_MAX}})});
-  EXPECT_EQ(decide(table, "h", "/", 0).destination->cluster, 1U);
-  EXPECT_EQ(decide(table, "h", "/", UINT64_MAX / 2).destination->cluster, 2U);
-  EXPECT_EQ(decide(table, "h", "/", UINT64_MAX).destination->cluster, 3U);
+  Tables tables;
+  tables.add_host("h", {route_of("r", {any}, {{1, UINT32_MAX}, {2, UINT32_MAX}, {3, UINT32_MAX}})});
+  EXPECT_EQ(decide(tables, "h", "/", 0).destination->cluster, 1U);
+  EXPECT_EQ(decide(tables, "h", "/", UINT64_MAX / 2).destination->cluster, 2U);
+  EXPECT_EQ(decide(tables, "h", "/", UINT64_MAX).destination->cluster, 3U);
 }
 
 }  // namespace

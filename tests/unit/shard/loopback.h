@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "io/blocking_socket.h"
 #include "io/socket.h"
+#include "route_tables.h"
 #include "snapshot/snapshot.h"
 
 #include <fcntl.h>
@@ -123,13 +124,9 @@ inline std::unique_ptr<snapshot::Snapshot> snapshot_of(const std::vector<SocketA
   cluster.name = "outbound|80||one";
   cluster.connect_timeout = 5s;
   cluster.endpoints.push_back({.address = upstream->address()});
-  snapshot::Route route;
-  route.matches.push_back({});
-  route.destinations.push_back({.cluster = 0});
-  route.total_weight = 1;
   table.hosts.add("*", 0);
   table.virtual_hosts.emplace_back().pattern = "*";
-  table.virtual_hosts.back().routes.push_back(std::move(route));
+  table.virtual_hosts.back().route_list = test::add_route_list(*made, {{.route = {.destinations = {{.cluster = 0}}}}});
   return made;
 }
 

@@ -1,0 +1,139 @@
+#include "config/http_routes.h"
+
+#include "config/header_operations.h"
+#include "config/wording.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace sluice::config {
+
+namespace {
+
+using snapshot::TextMatch;
+
+// Whether a match takes every request of the paths that it fits.
+bool looks_at_path_only(const CompiledMatch& match) noexcept {
+  return match.server_specific == nullptr && match.match.conditions.empty() &&
+         match.match.path.kind != TextMatch::Kind::regex;
+}
+
+// Whether `wide`, which fits the text of `narrow`, fits all that `narrow` does.
+bool fits_all_of(const TextMatch& wide, const TextMatch& narrow) noexcept {
+  if (wide.kind == TextMatch::Kind::exact && narrow.kind != TextMatch::Kind::exact) return false;
+  return wide.ignores_case || !narrow.ignores_case;
+}
+
+bool ends_the_list(const CompiledMatch& match) noexcept {
+  return match.server_specific == nullptr && match.match.takes_everything();
+}
+
+}  // namespace
+
+HttpRouteCompiler::HttpRouteCompiler(snapshot::Snapshot& snapshot, ClusterBuilder& clusters, Diagnostics& diagnostics)
+    : snapshot_(snapshot), clusters_(clusters), diagnostics_(diagnostics) {}
+
+CompiledMatches HttpRouteCompiler::compile(const VirtualService& service) {
+  warn_of_prefixes(service);
+  CompiledMatches matches;
+  for (const HttpRoute& written : service.spec.http) {
+    if (!matches.empty() && ends_the_list(matches.back())) {
+      diagnostics_.warning(written.node->place(),
+                           fmt::format("this route is never reached: the one in line {} takes every request",
+                                       snapshot_.routes[matches.back().match.route].place.line));
+      continue;
+    }
+    add_matches(written, add_route(written, service), matches);
+  }
+  warn_of_hidden(matches);
+  return matches;
+}
+
+uint32_t HttpRouteCompiler::add_route(const HttpRoute& written, const VirtualService& service) {
+  snapshot::Route route;
+  route.name = written.name.value;
+  route.place = written.node->place();
+  route.timeout = written.timeout.value;
+  snapshot::HeaderOperations operations = compile_header_operations(written.headers, diagnostics_);
+  std::vector<Share> shares;
+  for (const RouteDestination& to : written.route) {
+    snapshot::HeaderOperations of_destination = compile_header_operations(to.headers, diagnostics_);
+    shares.push_back({to.destination, to.weight.value, {}});
+    if (written.route.size() == 1) {
+      append(operations, std::move(of_destination));
+    } else {
+      shares.back().header_operations = add_operations(std::move(of_destination));
+    }
+  }
+  route.header_operations = add_operations(std::move(operations));
+  WeightedClusters clusters = clusters_.split(shares, service.name_space(), Traffic::http, *written.node);
+  route.destinations = std::move(clusters.destinations);
+  route.total_weight = clusters.total_weight;
+  snapshot_.routes.push_back(std::move(route));
+  return static_cast<uint32_t>(snapshot_.routes.size() - 1);
+}
+
+std::optional<uint32_t> HttpRouteCompiler::add_operations(snapshot::HeaderOperations operations) {
+  if (operations.empty()) return std::nullopt;
+  snapshot_.header_operations.push_back(std::move(operations));
+  return static_cast<uint32_t>(snapshot_.header_operations.size() - 1);
+}
+
+void HttpRouteCompiler::add_matches(const HttpRoute& written, uint32_t route, CompiledMatches& matches) {
+  if (written.match.empty()) {
+    matches.push_back({{.route = route}, nullptr, written.node->place()});
+    return;
+  }
+  const size_t first = matches.size();
+  for (const HttpMatch& match : written.match) {
+    if (matches.size() > first && ends_the_list(matches.back())) {
+      diagnostics_.warning(match.node->place(), "this match is never reached: the one before takes every request");
+      break;
+    }
+    snapshot::RequestMatch compiled = compile_match(match);
+    compiled.route = route;
+    matches.push_back({std::move(compiled), is_server_specific(match) ? &match : nullptr, match.node->place()});
+  }
+}
+
+// Paths that an earlier match takes whole; what else a later one asks for makes no difference.
+void HttpRouteCompiler::warn_of_hidden(const CompiledMatches& matches) {
+  std::vector<snapshot::RequestMatch> wide;
+  std::vector<size_t> places;  // of each of `wide`, in `matches`
+  for (size_t i = 0; i < matches.size(); ++i) {
+    if (!looks_at_path_only(matches[i])) continue;
+    wide.push_back(matches[i].match);
+    places.push_back(i);
+  }
+  const snapshot::RouteList list(std::move(wide));
+  const auto place_of = [&](const snapshot::RequestMatch& match) {
+    return places[static_cast<size_t>(&match - list.matches().data())];
+  };
+  for (size_t i = 0; i < matches.size(); ++i) {
+    const TextMatch& path = matches[i].match.path;
+    if (path.kind != TextMatch::Kind::exact && path.kind != TextMatch::Kind::prefix) continue;
+    const snapshot::RequestMatch* hiding = list.find(path.text, [&](const snapshot::RequestMatch& match) {
+      return place_of(match) < i && fits_all_of(match.path, path);
+    });
+    if (hiding == nullptr) continue;
+    diagnostics_.warning(matches[i].place,
+                         fmt::format("this match is never reached: the one in line {} takes every request that it fits",
+                                     matches[place_of(*hiding)].place.line));
+  }
+}
+
+// Once for each VirtualService: prefixes are not of whole segments, which surprises.
+void HttpRouteCompiler::warn_of_prefixes(const VirtualService& service) {
+  for (const HttpRoute& route : service.spec.http) {
+    for (const HttpMatch& match : route.match) {
+      const Text& prefix = match.uri.prefix;
+      if (prefix.value.empty() || prefix.value.ends_with('/')) continue;
+      return diagnostics_.warning(prefix.node->place(),
+                                  fmt::format("prefix {} also matches {}: a prefix is not of whole segments",
+                                              in_quotes(prefix.value), in_quotes(std::string(prefix.value) + "bar")));
+    }
+  }
+}
+
+}  // namespace sluice::config

@@ -1,0 +1,43 @@
+// From the http routes of a VirtualService to routes of the snapshot and the matches that lead to them.
+#pragma once
+
+#include "config/cluster_builder.h"
+#include "config/diagnostic.h"
+#include "config/model.h"
+#include "config/request_matches.h"
+#include "snapshot/snapshot.h"
+
+#include <optional>
+#include <vector>
+
+namespace sluice::config {
+
+struct CompiledMatch {
+  snapshot::RequestMatch match;
+  const HttpMatch* server_specific = nullptr;  // null: it is for every server that the VirtualService is bound to
+  SourcePlace place;
+};
+
+// In the order in which they are tried.
+using CompiledMatches = std::vector<CompiledMatch>;
+
+class HttpRouteCompiler {
+ public:
+  HttpRouteCompiler(snapshot::Snapshot& snapshot, ClusterBuilder& clusters, Diagnostics& diagnostics);
+
+  // Adds the routes to the snapshot. Matches that no request can reach are left out, with a warning.
+  [[nodiscard]] CompiledMatches compile(const VirtualService& service);
+
+ private:
+  [[nodiscard]] uint32_t add_route(const HttpRoute& written, const VirtualService& service);
+  [[nodiscard]] std::optional<uint32_t> add_operations(snapshot::HeaderOperations operations);
+  void add_matches(const HttpRoute& written, uint32_t route, CompiledMatches& matches);
+  void warn_of_hidden(const CompiledMatches& matches);
+  void warn_of_prefixes(const VirtualService& service);
+
+  snapshot::Snapshot& snapshot_;
+  ClusterBuilder& clusters_;
+  Diagnostics& diagnostics_;
+};
+
+}  // namespace sluice::config
