@@ -129,6 +129,15 @@ FieldOperations FieldCompiler::compile(const HeaderOperations& written) {
   return std::move(operations_);
 }
 
+void append(FieldOperations& first, FieldOperations second) {
+  std::ranges::move(second.remove, std::back_inserter(first.remove));
+  std::ranges::move(second.set, std::back_inserter(first.set));
+  std::ranges::move(second.add, std::back_inserter(first.add));
+  first.needs |= second.needs;
+}
+
+}  // namespace
+
 // What goes to destinations as Host is fixed: an operator would let a client choose it.
 void compile_host(const Text& written, snapshot::HeaderOperations& operations, Diagnostics& diagnostics) {
   if (!written) return;
@@ -143,15 +152,6 @@ void compile_host(const Text& written, snapshot::HeaderOperations& operations, D
   operations.host = to_lower(authority->host);
   if (operations.host.ends_with('.')) operations.host.pop_back();
 }
-
-void append(FieldOperations& first, FieldOperations second) {
-  std::ranges::move(second.remove, std::back_inserter(first.remove));
-  std::ranges::move(second.set, std::back_inserter(first.set));
-  std::ranges::move(second.add, std::back_inserter(first.add));
-  first.needs |= second.needs;
-}
-
-}  // namespace
 
 snapshot::HeaderOperations compile_header_operations(const Headers& written, Diagnostics& diagnostics) {
   snapshot::HeaderOperations operations;

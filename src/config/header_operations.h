@@ -11,6 +11,10 @@ namespace sluice::config {
 // connection, values with control characters, formats that cannot be compiled.
 [[nodiscard]] snapshot::HeaderOperations compile_header_operations(const Headers& written, Diagnostics& diagnostics);
 
+// The Host that destinations see, of `set` or of `rewrite`: a name or an address, without operators. Nothing when it is
+// not given; what is wrong is reported and left out.
+void compile_host(const Text& written, snapshot::HeaderOperations& operations, Diagnostics& diagnostics);
+
 // Of a route with one destination, as Istio has it: what the destination does comes after what the route does,
 // evaluated together; a Host of the route wins.
 void append(snapshot::HeaderOperations& route, snapshot::HeaderOperations destination);

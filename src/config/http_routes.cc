@@ -1,6 +1,7 @@
 #include "config/http_routes.h"
 
 #include "config/header_operations.h"
+#include "config/route_actions.h"
 #include "config/wording.h"
 
 #include <fmt/format.h>
@@ -55,7 +56,13 @@ uint32_t HttpRouteCompiler::add_route(const HttpRoute& written, const VirtualSer
   route.name = written.name.value;
   route.place = written.node->place();
   route.timeout = written.timeout.value;
+  route.redirect = compile_redirect(written.redirect);
+  route.direct_response = compile_direct_response(written.direct_response);
+  route.rewrite = compile_rewrite(written.rewrite);
+  route.fault = compile_fault(written.fault);
+  route.cors = compile_cors_policy(written.cors_policy);
   snapshot::HeaderOperations operations = compile_header_operations(written.headers, diagnostics_);
+  compile_host(written.rewrite.authority, operations, diagnostics_);  // wins over `headers`
   std::vector<Share> shares;
   for (const RouteDestination& to : written.route) {
     snapshot::HeaderOperations of_destination = compile_header_operations(to.headers, diagnostics_);
@@ -67,10 +74,20 @@ uint32_t HttpRouteCompiler::add_route(const HttpRoute& written, const VirtualSer
     }
   }
   route.header_operations = add_operations(std::move(operations));
-  WeightedClusters clusters = clusters_.split(shares, service.name_space(), Traffic::http, *written.node);
-  route.destinations = std::move(clusters.destinations);
-  route.total_weight = clusters.total_weight;
+  if (!shares.empty()) {
+    WeightedClusters clusters = clusters_.split(shares, service.name_space(), Traffic::http, *written.node);
+    route.destinations = std::move(clusters.destinations);
+    route.total_weight = clusters.total_weight;
+  }
   snapshot_.routes.push_back(std::move(route));
+  return static_cast<uint32_t>(snapshot_.routes.size() - 1);
+}
+
+// The same route under the name that a match of it has, "ROUTE.MATCH" as in Istio.
+uint32_t HttpRouteCompiler::add_named(uint32_t route, std::string_view match) {
+  snapshot::Route named = snapshot_.routes[route];
+  named.name += "." + std::string(match);
+  snapshot_.routes.push_back(std::move(named));
   return static_cast<uint32_t>(snapshot_.routes.size() - 1);
 }
 
@@ -92,7 +109,7 @@ void HttpRouteCompiler::add_matches(const HttpRoute& written, uint32_t route, Co
       break;
     }
     snapshot::RequestMatch compiled = compile_match(match);
-    compiled.route = route;
+    compiled.route = match.name.value.empty() ? route : add_named(route, match.name.value);
     matches.push_back({std::move(compiled), is_server_specific(match) ? &match : nullptr, match.node->place()});
   }
 }

@@ -8,6 +8,7 @@
 #include "snapshot/snapshot.h"
 
 #include <optional>
+#include <string_view>
 #include <vector>
 
 namespace sluice::config {
@@ -30,6 +31,7 @@ class HttpRouteCompiler {
 
  private:
   [[nodiscard]] uint32_t add_route(const HttpRoute& written, const VirtualService& service);
+  [[nodiscard]] uint32_t add_named(uint32_t route, std::string_view match);
   [[nodiscard]] std::optional<uint32_t> add_operations(snapshot::HeaderOperations operations);
   void add_matches(const HttpRoute& written, uint32_t route, CompiledMatches& matches);
   void warn_of_hidden(const CompiledMatches& matches);

@@ -105,7 +105,7 @@ constexpr FieldSchema string_match_fields[] = {
 };
 
 constexpr FieldSchema http_match_fields[] = {
-    no_effect("name", "a label of the match"),
+    field<&HttpMatch::name>("name", "a label of the match, for logs: ROUTE.MATCH"),
     no_effect("statPrefix", "a label of statistics"),
     field<&HttpMatch::uri>("uri", "the path, without the query"),
     field<&HttpMatch::ignore_uri_case>("ignoreUriCase", "compare the path regardless of case; not for regex"),
@@ -149,22 +149,98 @@ constexpr FieldSchema route_destination_fields[] = {
     field<&RouteDestination::headers>("headers", "changes of header fields, where requests go there"),
 };
 
+constexpr Choice derived_ports[] = {{"FROM_PROTOCOL_DEFAULT"}, {"FROM_REQUEST_PORT"}};
+
+constexpr FieldSchema redirect_fields[] = {
+    field<&Redirect::uri>("uri", "replaces the whole path; the query stays unless this has one"),
+    field<&Redirect::authority>("authority", "replaces the host"),
+    field<&Redirect::scheme>("scheme", "replaces the scheme"),
+    number<&Redirect::port>("port", 1, port_max, "replaces the port"),
+    choice<&Redirect::derive_port>("derivePort", derived_ports, "the port that the request came to, or none"),
+    number<&Redirect::redirect_code>("redirectCode", 300, 399, "301, 302, 303, 307 or 308; 301 by default"),
+};
+
+constexpr FieldSchema direct_response_body_fields[] = {
+    content<&DirectResponseBody::string>("string", "the body as text"),
+    field<&DirectResponseBody::bytes>("bytes", "the body in base64"),
+};
+
+constexpr FieldSchema direct_response_fields[] = {
+    number<&DirectResponse::status>("status", 200, 599, "the status", required),
+    field<&DirectResponse::body>("body", "the body; none by default"),
+};
+
+constexpr FieldSchema regex_rewrite_fields[] = {
+    field<&RegexRewrite::match>("match", "an RE2 expression for parts of the path", required),
+    field<&RegexRewrite::rewrite>("rewrite", "what replaces each of them; \\1 is what the first group has matched"),
+};
+
+constexpr FieldSchema rewrite_fields[] = {
+    field<&Rewrite::uri>("uri", "replaces the prefix that was matched, or the whole path"),
+    field<&Rewrite::authority>("authority", "replaces the host"),
+    field<&Rewrite::uri_regex_rewrite>("uriRegexRewrite", "replaces parts of the path"),
+};
+
+constexpr FieldSchema percent_fields[] = {
+    field<&Percent::value>("value", "a share of the requests in percent"),
+};
+
+constexpr FieldSchema fault_delay_fields[] = {
+    field<&FaultDelay::fixed_delay>("fixedDelay", "how long requests wait", required),
+    field<&FaultDelay::percentage>("percentage", "the share of the requests that wait; none by default"),
+    field<&FaultDelay::percent>("percent", "the same (deprecated)"),
+    planned("exponentialDelay", "not built by Istio either"),
+};
+
+constexpr Choice grpc_statuses[] = {
+    {"CANCELLED"},      {"UNKNOWN"},           {"INVALID_ARGUMENT"}, {"DEADLINE_EXCEEDED"},  {"NOT_FOUND"},
+    {"ALREADY_EXISTS"}, {"PERMISSION_DENIED"}, {"UNAUTHENTICATED"},  {"RESOURCE_EXHAUSTED"}, {"FAILED_PRECONDITION"},
+    {"ABORTED"},        {"OUT_OF_RANGE"},      {"UNIMPLEMENTED"},    {"INTERNAL"},           {"UNAVAILABLE"},
+    {"DATA_LOSS"},
+};
+
+constexpr FieldSchema fault_abort_fields[] = {
+    number<&FaultAbort::http_status>("httpStatus", 200, 599, "the status of the answer"),
+    choice<&FaultAbort::grpc_status>("grpcStatus", grpc_statuses, "the same as a status of gRPC"),
+    planned("http2Error", "not built by Istio either"),
+    field<&FaultAbort::percentage>("percentage", "the share of the requests that are answered so; none by default"),
+};
+
+constexpr FieldSchema fault_fields[] = {
+    field<&Fault::delay>("delay", "requests that wait before they go on"),
+    field<&Fault::abort>("abort", "requests that are answered with an error"),
+};
+
+constexpr Choice unmatched_preflights[] = {{"UNSPECIFIED"}, {"FORWARD"}, {"IGNORE"}};
+
+constexpr FieldSchema cors_policy_fields[] = {
+    field<&CorsPolicy::allow_origin>("allowOrigin", "origins that may ask (deprecated)"),
+    field<&CorsPolicy::allow_origins>("allowOrigins", "origins that may ask"),
+    field<&CorsPolicy::allow_methods>("allowMethods", "Access-Control-Allow-Methods"),
+    field<&CorsPolicy::allow_headers>("allowHeaders", "Access-Control-Allow-Headers"),
+    field<&CorsPolicy::expose_headers>("exposeHeaders", "Access-Control-Expose-Headers"),
+    field<&CorsPolicy::max_age>("maxAge", "how long the answer to a preflight holds"),
+    field<&CorsPolicy::allow_credentials>("allowCredentials", "whether requests may have cookies"),
+    choice<&CorsPolicy::unmatched_preflights>("unmatchedPreflights", unmatched_preflights,
+                                              "what becomes of preflights of other origins; FORWARD by default"),
+};
+
 constexpr FieldSchema http_route_fields[] = {
     field<&HttpRoute::name>("name", "a label of the route, for logs"),
     field<&HttpRoute::match>("match", "requests that are meant: any of these; all when it is empty"),
     field<&HttpRoute::route>("route", "where requests go"),
     field<&HttpRoute::timeout>("timeout", "limit of the whole response, 504 beyond it; 0s is no limit"),
-    planned("redirect", "an answer that names another place"),
-    planned("directResponse", "a fixed answer"),
+    field<&HttpRoute::redirect>("redirect", "an answer that names another place"),
+    field<&HttpRoute::direct_response>("directResponse", "a fixed answer"),
     planned("delegate", "routes of another VirtualService"),
-    planned("rewrite", "another path or host for the destination"),
+    field<&HttpRoute::rewrite>("rewrite", "another path or host for the destination"),
     planned("retries", "when to try again"),
-    planned("fault", "injected delays and errors"),
+    field<&HttpRoute::fault>("fault", "injected delays and errors"),
     planned("mirror", "a copy of the request to another destination"),
     planned("mirrors", "copies of the request to other destinations"),
     planned("mirrorPercent", "the share of requests that are copied (deprecated)"),
     planned("mirrorPercentage", "the share of requests that are copied"),
-    planned("corsPolicy", "cross-origin requests"),
+    field<&HttpRoute::cors_policy>("corsPolicy", "which origins' pages may ask (fetch.spec.whatwg.org)"),
     field<&HttpRoute::headers>("headers", "changes of header fields"),
 };
 
@@ -386,6 +462,16 @@ constinit const ObjectSchema Destination::schema{"Destination", destination_fiel
 constinit const ObjectSchema HeaderOperations::schema{"HeaderOperations", header_operations_fields};
 constinit const ObjectSchema Headers::schema{"Headers", headers_fields};
 constinit const ObjectSchema RouteDestination::schema{"HTTPRouteDestination", route_destination_fields};
+constinit const ObjectSchema Redirect::schema{"HTTPRedirect", redirect_fields};
+constinit const ObjectSchema DirectResponseBody::schema{"HTTPBody", direct_response_body_fields};
+constinit const ObjectSchema DirectResponse::schema{"HTTPDirectResponse", direct_response_fields};
+constinit const ObjectSchema RegexRewrite::schema{"RegexRewrite", regex_rewrite_fields};
+constinit const ObjectSchema Rewrite::schema{"HTTPRewrite", rewrite_fields};
+constinit const ObjectSchema Percent::schema{"Percent", percent_fields};
+constinit const ObjectSchema FaultDelay::schema{"Delay", fault_delay_fields};
+constinit const ObjectSchema FaultAbort::schema{"Abort", fault_abort_fields};
+constinit const ObjectSchema Fault::schema{"HTTPFaultInjection", fault_fields};
+constinit const ObjectSchema CorsPolicy::schema{"CorsPolicy", cors_policy_fields};
 constinit const ObjectSchema HttpRoute::schema{"HTTPRoute", http_route_fields};
 constinit const ObjectSchema ConnectionDestination::schema{"RouteDestination", connection_destination_fields};
 constinit const ObjectSchema TlsMatch::schema{"TLSMatchAttributes", tls_match_fields};

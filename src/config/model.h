@@ -116,6 +116,7 @@ struct StringMatch {
 
 struct HttpMatch {
   const Node* node = nullptr;
+  Text name;
   StringMatch uri;
   Flag ignore_uri_case;
   StringMatch scheme;
@@ -167,12 +168,100 @@ struct RouteDestination {
   static const ObjectSchema schema;
 };
 
+struct Redirect {
+  const Node* node = nullptr;
+  Text uri;
+  Text authority;
+  Text scheme;
+  Number port;
+  Text derive_port;
+  Number redirect_code;
+  static const ObjectSchema schema;
+};
+
+struct DirectResponseBody {
+  const Node* node = nullptr;
+  Text string;
+  Text bytes;  // base64
+  static const ObjectSchema schema;
+};
+
+struct DirectResponse {
+  const Node* node = nullptr;
+  Number status;
+  DirectResponseBody body;
+  static const ObjectSchema schema;
+};
+
+struct RegexRewrite {
+  const Node* node = nullptr;
+  Text match;
+  Text rewrite;
+  std::shared_ptr<const snapshot::Regex> compiled;  // set by validation; null: none, or it is wrong
+  static const ObjectSchema schema;
+};
+
+struct Rewrite {
+  const Node* node = nullptr;
+  Text uri;
+  Text authority;
+  RegexRewrite uri_regex_rewrite;
+  static const ObjectSchema schema;
+};
+
+struct Percent {
+  const Node* node = nullptr;
+  Percentage value;
+  static const ObjectSchema schema;
+};
+
+struct FaultDelay {
+  const Node* node = nullptr;
+  TimeSpan fixed_delay;
+  Percent percentage;
+  Percentage percent;
+  static const ObjectSchema schema;
+};
+
+struct FaultAbort {
+  const Node* node = nullptr;
+  Number http_status;
+  Text grpc_status;
+  Percent percentage;
+  static const ObjectSchema schema;
+};
+
+struct Fault {
+  const Node* node = nullptr;
+  FaultDelay delay;
+  FaultAbort abort;
+  static const ObjectSchema schema;
+};
+
+struct CorsPolicy {
+  const Node* node = nullptr;
+  std::vector<Text> allow_origin;
+  std::vector<StringMatch> allow_origins;
+  std::vector<Text> allow_methods;
+  std::vector<Text> allow_headers;
+  std::vector<Text> expose_headers;
+  TimeSpan max_age;
+  Flag allow_credentials;
+  Text unmatched_preflights;
+  static const ObjectSchema schema;
+};
+
 struct HttpRoute {
   const Node* node = nullptr;
   Text name;
   std::vector<HttpMatch> match;
   std::vector<RouteDestination> route;
+  Redirect redirect;
+  DirectResponse direct_response;
+  Rewrite rewrite;
   TimeSpan timeout;
+  Fault fault;
+  CorsPolicy cors_policy;
   Headers headers;
   static const ObjectSchema schema;
 };

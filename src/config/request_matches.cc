@@ -83,6 +83,10 @@ void MatchChecker::check_fields(ObjectMap<StringMatch>& fields, std::string_view
 
 // --- As it is written ------------------------------------------------------------------------------
 
+void check_string_match(StringMatch& match, std::string_view field, RegexCompiler& regexes, Diagnostics& diagnostics) {
+  MatchChecker(regexes, diagnostics).check(match, field, AnyValue::may_not_be);
+}
+
 void check_match(HttpMatch& match, RegexCompiler& regexes, Diagnostics& diagnostics) {
   MatchChecker checker(regexes, diagnostics);
   checker.check(match.uri, "uri", AnyValue::may_not_be);
@@ -116,16 +120,12 @@ std::shared_ptr<const snapshot::Regex> RegexCompiler::compile(const Text& expres
 
 // --- What it means ---------------------------------------------------------------------------------
 
-namespace {
-
 TextMatch compile_text(const StringMatch& written) {
   if (written.exact) return {TextMatch::Kind::exact, false, std::string(written.exact.value)};
   if (written.compiled_regex) return {TextMatch::Kind::regex, false, {}, written.compiled_regex};
   if (!written.prefix.value.empty()) return {TextMatch::Kind::prefix, false, std::string(written.prefix.value)};
   return {};
 }
-
-}  // namespace
 
 snapshot::RequestMatch compile_match(const HttpMatch& written) {
   snapshot::RequestMatch match;

@@ -30,8 +30,13 @@ class RegexCompiler {
 // What is wrong with a match as it is written. Compiles its regular expressions.
 void check_match(HttpMatch& match, RegexCompiler& regexes, Diagnostics& diagnostics);
 
+// The same for one text, which must be given.
+void check_string_match(StringMatch& match, std::string_view field, RegexCompiler& regexes, Diagnostics& diagnostics);
+
 // Of what was checked.
 [[nodiscard]] snapshot::RequestMatch compile_match(const HttpMatch& written);
+// `any` when nothing is written.
+[[nodiscard]] snapshot::TextMatch compile_text(const StringMatch& written);
 
 // Whether a match asks for certain servers: by port, gateways, or what the gateway itself is.
 [[nodiscard]] bool is_server_specific(const HttpMatch& match) noexcept;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 
 namespace sluice::config {
 
@@ -127,7 +128,7 @@ void Reader::read_text(const Node& node, Text& value, const FieldSchema& field) 
   if (node.is_plain && (is_true(node.text) || is_false(node.text) || is_number(node.text) || node.is_null())) {
     return error(node, fmt::format("must be a text: write it in quotes, {}", in_quotes(node.text)));
   }
-  if (has_control_character(node.text))
+  if (!field.is_content && has_control_character(node.text))
     return error(node, fmt::format("{} has a control character", in_quotes(node.text)));
   value = {node.text, &node};
   if (!field.choices.empty()) check_choice(node, field);
@@ -168,6 +169,16 @@ void Reader::read_flag(const Node& node, Flag& value) {
     return error(node, fmt::format("must be true or false, {}", not_this(node)));
   }
   value = {is_true(node.text), &node};
+}
+
+void Reader::read_percentage(const Node& node, Percentage& value) {
+  double percent = -1;
+  const char* end = node.text.data() + node.text.size();
+  const bool is_read =
+      node.kind == Node::Kind::scalar && node.is_plain && std::from_chars(node.text.data(), end, percent).ptr == end;
+  if (!is_read || !(percent >= 0 && percent <= 100))
+    return error(node, fmt::format("must be a number from 0 to 100, {}", not_this(node)));
+  value = {static_cast<uint32_t>(std::lround(percent * 10'000)), &node};
 }
 
 void Reader::read_time_span(const Node& node, TimeSpan& value) {

@@ -46,6 +46,13 @@ struct Flag {
   const Node* node = nullptr;
 };
 
+// Of 100, in millionths: 0.1 % is 1000.
+struct Percentage {
+  uint32_t millionths = 0;
+  const Node* node = nullptr;
+  explicit operator bool() const noexcept { return node != nullptr; }
+};
+
 struct TimeSpan {
   Duration value{};
   const Node* node = nullptr;
@@ -91,6 +98,7 @@ struct FieldSchema {
   const ObjectSchema* object = nullptr;        // of a field whose type is an object
   std::span<const Choice> choices;             // not empty: the values that a string may have
   bool ignores_case = false;                   // of the choices
+  bool is_content = false;                     // a string that may have lines and control characters
   std::span<const std::string_view> accepted;  // of a planned field: what is done anyway is no error
   uint32_t min = 0;                            // of a number
   uint32_t max = std::numeric_limits<int32_t>::max();
@@ -131,6 +139,7 @@ class Reader {
   void read_text(const Node& node, Text& value, const FieldSchema& field);
   void read_number(const Node& node, Number& value, const FieldSchema& field);
   void read_flag(const Node& node, Flag& value);
+  void read_percentage(const Node& node, Percentage& value);
   void read_time_span(const Node& node, TimeSpan& value);
   void read_port_reference(const Node& node, PortReference& value);
   void read_text_map(const Node& node, TextMap& value);
@@ -191,6 +200,8 @@ void read_value(Reader& reader, const Node& node, T& value, const FieldSchema& f
     reader.read_number(node, value, field);
   } else if constexpr (std::is_same_v<T, Flag>) {
     reader.read_flag(node, value);
+  } else if constexpr (std::is_same_v<T, Percentage>) {
+    reader.read_percentage(node, value);
   } else if constexpr (std::is_same_v<T, TimeSpan>) {
     reader.read_time_span(node, value);
   } else if constexpr (std::is_same_v<T, PortReference>) {
@@ -230,6 +241,8 @@ constexpr void describe_type(FieldSchema& field) {
     field.type = "integer";
   } else if constexpr (std::is_same_v<T, Flag>) {
     field.type = "boolean";
+  } else if constexpr (std::is_same_v<T, Percentage>) {
+    field.type = "percentage";
   } else if constexpr (std::is_same_v<T, TimeSpan>) {
     field.type = "duration";
   } else if constexpr (std::is_same_v<T, PortReference>) {
@@ -288,6 +301,14 @@ constexpr FieldSchema protocol(std::string_view name, std::span<const Choice> ch
                                Presence presence = Presence::optional) {
   FieldSchema result = choice<member>(name, choices, doc, presence);
   result.ignores_case = true;
+  return result;
+}
+
+// A string that is content of a message: anything goes.
+template <auto member>
+constexpr FieldSchema content(std::string_view name, std::string_view doc) {
+  FieldSchema result = field<member>(name, doc);
+  result.is_content = true;
   return result;
 }
 

@@ -151,9 +151,33 @@ void add_text_match(Hasher& hasher, const snapshot::TextMatch& match) {
   hasher.add(match.regex == nullptr ? std::string_view(match.text) : match.regex->expression());
 }
 
+void add_actions(Hasher& hasher, const snapshot::Route& route) {
+  hasher.add(route.redirect != nullptr).add(route.direct_response != nullptr).add(route.rewrite != nullptr);
+  hasher.add(route.fault != nullptr).add(route.cors != nullptr);
+  if (const auto& redirect = route.redirect) {
+    hasher.add(redirect->status).add(redirect->scheme).add(redirect->authority).add(redirect->port);
+    hasher.add(redirect->has_request_port).add(redirect->path);
+  }
+  if (const auto& response = route.direct_response) hasher.add(response->status).add(response->body);
+  if (const auto& rewrite = route.rewrite) {
+    hasher.add(rewrite->prefix).add(rewrite->regex == nullptr ? std::string_view() : rewrite->regex->expression());
+    hasher.add(rewrite->substitution);
+  }
+  if (const auto& fault = route.fault) {
+    hasher.add(fault->delay.count()).add(fault->delay_share).add(fault->abort_status).add(fault->abort_share);
+  }
+  if (const auto& cors = route.cors) {
+    hasher.add(cors->origins.size());
+    for (const snapshot::TextMatch& origin : cors->origins) add_text_match(hasher, origin);
+    hasher.add(cors->allow_methods).add(cors->allow_headers).add(cors->expose_headers).add(cors->max_age);
+    hasher.add(cors->allow_credentials).add(cors->answers_other_origins);
+  }
+}
+
 Digest digest_of(const snapshot::Route& route, const Referred& referred) {
   Hasher hasher;
   hasher.add(route.name);
+  add_actions(hasher, route);
   add_destinations(hasher, route.destinations, referred);
   hasher.add(route.timeout.count());
   add_operations(hasher, route.header_operations, referred);

@@ -5,6 +5,7 @@
 #include "config/header_operations.h"
 #include "config/host_name.h"
 #include "config/request_matches.h"
+#include "config/route_actions.h"
 #include "config/validate_tls.h"
 #include "config/wording.h"
 #include "snapshot/host_map.h"
@@ -115,6 +116,7 @@ void check_route(HttpRoute& route, RegexCompiler& regexes, Diagnostics& diagnost
     for (const Text& gateway : match.gateways) check_gateway_reference(gateway, diagnostics);
   }
   const auto has_action = [&](std::string_view action) { return route.node->has(action); };
+  check_actions(route, regexes, diagnostics);
   static constexpr std::string_view actions[] = {"redirect", "directResponse", "delegate"};
   const bool has_route = has_action("route") && !is_empty_list(route.node, "route");
   if (route.node->kind == Node::Kind::mapping && !has_route && std::ranges::none_of(actions, has_action)) {

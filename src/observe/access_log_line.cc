@@ -101,7 +101,7 @@ char* write_default_line(const RequestRecord& record, char* at) noexcept {
   line.put("] \"");
   line.put_escaped(record.method);
   line.put(' ');
-  line.put_escaped(record.path);
+  line.put_escaped(record.original_path.empty() ? record.path : record.original_path);
   line.put(' ');
   line.put(record.is_tcp ? "-" : protocol_text(record.version));
   line.put("\" ");
@@ -129,10 +129,10 @@ char* write_default_line(const RequestRecord& record, char* at) noexcept {
 }
 
 size_t line_bytes_max(const RequestRecord& record) noexcept {
-  size_t bytes = record.method.size() + record.path.size() + record.authority.size() + record.user_agent.size() +
-                 record.request_id.size() + record.forwarded_for.size() + record.details.size() +
-                 record.connection_termination_details.size() + record.upstream_failure_reason.size() +
-                 record.requested_server_name.size();
+  size_t bytes = record.method.size() + record.path.size() + record.original_path.size() + record.authority.size() +
+                 record.user_agent.size() + record.request_id.size() + record.forwarded_for.size() +
+                 record.details.size() + record.connection_termination_details.size() +
+                 record.upstream_failure_reason.size() + record.requested_server_name.size();
   if (record.cluster != nullptr) bytes += record.cluster->name.size();
   if (record.route != nullptr) bytes += record.route->name.size();
   return kFixedBytesMax + escaped_text_bytes_max * bytes;

@@ -32,6 +32,8 @@ enum class ResponseFlag : uint32_t {
   downstream_protocol_error = 1U << 11,          // DPE
   stream_idle_timeout = 1U << 12,                // SI
   local_reset = 1U << 13,                        // LR
+  delay_injected = 1U << 14,                     // DI
+  fault_injected = 1U << 15,                     // FI
 };
 
 struct ResponseFlags {
@@ -53,9 +55,10 @@ struct RequestRecord {
   Duration duration{};
   int64_t upstream_service_ms = -1;  // time to the response's head; -1: no response
 
-  bool is_tcp = false;      // no HTTP: no method, path, protocol and status
-  std::string_view method;  // empty: no head was understood
-  std::string_view path;    // with query, as the client sent it
+  bool is_tcp = false;             // no HTTP: no method, path, protocol and status
+  std::string_view method;         // empty: no head was understood
+  std::string_view path;           // with query, as the client sent it or as it was rewritten; then:
+  std::string_view original_path;  // before it was rewritten; empty: it was not
   http::Version version = http::Version::http_1_1;
   std::string_view authority;
   std::string_view user_agent;

@@ -83,6 +83,11 @@ const snapshot::RouteTable* ClientConnection::routes_in(const AdoptedSnapshot& s
   return listener == nullptr ? nullptr : &snapshot.tables.route_tables[listener->route_table];
 }
 
+uint16_t ClientConnection::service_port_in(const AdoptedSnapshot& snapshot) const {
+  const snapshot::Listener* listener = listener_in(snapshot);
+  return listener == nullptr ? 0 : listener->service_port;
+}
+
 observe::RequestRecord ClientConnection::connection_record() {
   observe::RequestRecord record;
   record.is_tcp = true;

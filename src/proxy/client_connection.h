@@ -52,6 +52,8 @@ class ClientConnection : public ListNode<ClientConnection> {
   // The routes of the server that this connection belongs to, in `snapshot`: of the listener, or of the
   // TLS server that its SNI chose. Nullptr: a reload has taken the server away.
   [[nodiscard]] const snapshot::RouteTable* routes_in(const AdoptedSnapshot& snapshot) const;
+  // The port of that server as the Gateway says it, which clients use; 0: it was taken away.
+  [[nodiscard]] uint16_t service_port_in(const AdoptedSnapshot& snapshot) const;
   // Encrypted by the client, whether we decrypt it or not.
   [[nodiscard]] bool is_tls() const noexcept { return kind_ == ListenerKind::tls; }
   [[nodiscard]] std::string_view server_name() const noexcept { return server_name_; }

@@ -3,7 +3,6 @@
 #include "http/http1_writer.h"
 #include "http/hygiene.h"
 #include "proxy/client_connection.h"
-#include "proxy/header_operations.h"
 
 #include <utility>
 
@@ -21,7 +20,7 @@ Exchange::Exchange(Services& services, ClientConnection& connection, ClientSide&
       request_(arena_),
       response_(arena_),
       borrowed_(services, {.on_change = on_upstream_change, .owner = this}),
-      timer_(on_timeout, this),
+      timer_(on_timer, this),
       started_at_(services.loop.now()) {
   services_.observer.counters.requests_active.add();
 }
@@ -35,11 +34,15 @@ Exchange::Outcome Exchange::advance() {
   if (timed_out_) return on_timed_out();
   switch (state_) {
     case State::reading_head: return read_request_head();
+    case State::delayed:
+      if (client_.has_left()) return on_client_lost();
+      return timer_.is_armed() ? Outcome::pending : inject_abort();
     case State::connecting:
       if (client_.has_left()) return on_client_lost();
       return on_borrowed(borrowed_.look_at_connect(BorrowedUpstream::Wanted::any));
     case State::forwarding: return forward_both_ways();
     case State::tunnelling: return advance_tunnel();
+    case State::answering: return write_answer();
     case State::ended: break;
   }
   UNREACHABLE();
@@ -84,55 +87,7 @@ Exchange::Outcome Exchange::on_request_head() {
 
   if (const snapshot::RouteTable* routes = connection_.routes_in(*snapshot_))
     decision_ = route::choose_route(snapshot_->tables, *routes, request_, random);
-  switch (decision_.outcome) {
-    case route::Outcome::https_redirect: return redirect_to_https();
-    case route::Outcome::not_found:
-      flags_.set(ResponseFlag::no_route_found);
-      return reply_locally(404, "route_not_found");
-    case route::Outcome::no_cluster:
-      flags_.set(ResponseFlag::no_cluster_found);
-      return reply_locally(503, "cluster_not_found");
-    case route::Outcome::forward: break;
-  }
-  if (!apply_request_operations()) return reply_locally(431, "request_headers_too_large");
-  return borrow_upstream(BorrowedUpstream::Wanted::any);
-}
-
-// Those of the destination, then those of the route, as in Envoy.
-std::array<const snapshot::HeaderOperations*, 2> Exchange::header_operations() const noexcept {
-  const auto at = [this](std::optional<uint32_t> index) {
-    return index ? &snapshot_->tables.header_operations[*index] : nullptr;
-  };
-  return {decision_.destination == nullptr ? nullptr : at(decision_.destination->header_operations),
-          decision_.route == nullptr ? nullptr : at(decision_.route->header_operations)};
-}
-
-// False: the head becomes too large.
-bool Exchange::apply_request_operations() {
-  for (const snapshot::HeaderOperations* operations : header_operations()) {
-    if (operations == nullptr) continue;
-    if (!operations->request.empty()) {
-      observe::RequestRecord record = make_record(operations->request.needs);
-      record.path = http::upstream_target(request_);  // normalised: somebody may decide by it
-      if (!apply_operations(operations->request, request_.headers, record)) return false;
-    }
-    if (operations->authority.empty()) continue;
-    request_.authority = operations->authority;
-    request_.host = operations->host;
-    if (!request_.headers.set("host", request_.authority)) return false;
-  }
-  return true;
-}
-
-// `fields` are those of the response. False: there are too many, or one is too long.
-bool Exchange::apply_response_operations(http::HeaderList& fields) {
-  for (const snapshot::HeaderOperations* operations : header_operations()) {
-    if (operations == nullptr || operations->response.empty()) continue;
-    observe::RequestRecord record = make_record(operations->response.needs);
-    record.response_fields = &fields;
-    if (!apply_operations(operations->response, fields, record)) return false;
-  }
-  return true;
+  return inject_delay();
 }
 
 // --- 5. An upstream connection ---------------------------------------------------------------------
@@ -496,6 +451,7 @@ Exchange::Outcome Exchange::on_bad_response() {
 }
 
 Exchange::Outcome Exchange::on_timed_out() {
+  timed_out_ = false;
   flags_.set(ResponseFlag::upstream_request_timeout);
   return reply_locally(504, "response_timeout", "upstream request timeout");
 }
@@ -515,8 +471,11 @@ void Exchange::cancel() {
   static_cast<void>(on_client_lost());
 }
 
-// The route's timeout.
-void Exchange::on_timeout(void* self) { static_cast<Exchange*>(self)->time_out_request(); }
+void Exchange::on_timer(void* self) {
+  auto& exchange = *static_cast<Exchange*>(self);
+  if (exchange.state_ != State::delayed) return exchange.time_out_request();
+  exchange.connection_.on_upstream_change();  // the delay is over
+}
 
 void Exchange::time_out_request() {
   timed_out_ = true;
@@ -574,7 +533,8 @@ observe::RequestRecord Exchange::make_record(snapshot::FormatNeeds needs) const 
       .duration = duration,
       .upstream_service_ms = upstream_service_ms_,
       .method = request_.method,
-      .path = received_path_,
+      .path = rewritten_path_.empty() ? received_path_ : rewritten_path_,
+      .original_path = rewritten_path_.empty() ? std::string_view() : received_path_,
       .version = request_.version,
       .authority = request_.authority,
       .user_agent = request_.headers.find("user-agent").value_or(std::string_view{}),

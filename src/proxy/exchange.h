@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/timer_wheel.h"
 #include "forward/copy.h"
+#include "forward/memory_content.h"
 #include "forward/splice_pump.h"
 #include "http/head.h"
 #include "observe/request_record.h"
@@ -18,6 +19,7 @@
 #include "proxy/services.h"
 #include "proxy/tunnel.h"
 #include "route/choose_route.h"
+#include "route/cors.h"
 
 #include <array>
 #include <cstddef>
@@ -74,17 +76,25 @@ class Exchange {
  private:
   enum class State : uint8_t {
     reading_head,
+    delayed,     // an injected fault
     connecting,  // to the upstream; is followed by itself when another endpoint is tried
     forwarding,
     tunnelling,  // after 101: bytes both ways
+    answering,   // a response of our own is written
     ended,       // the outcome is known, the record is written
   };
   enum class ResponseState : uint8_t { awaiting_head, body, done };
   enum class SpliceDirection : uint8_t { none, request, response };
 
-  // In the order of the way of a request.
+  // In the order of the way of a request. What the route does to heads, and instead of forwarding, is in
+  // proxy/route_actions.cc, answers of our own in proxy/local_reply.cc.
   Outcome read_request_head();
   Outcome on_request_head();
+  Outcome inject_delay();
+  Outcome inject_abort();
+  Outcome follow_route();
+  Outcome forward_to_destination();
+  [[nodiscard]] bool is_hit(uint32_t share) noexcept;
   [[nodiscard]] std::array<const snapshot::HeaderOperations*, 2> header_operations() const noexcept;
   [[nodiscard]] bool apply_request_operations();
   [[nodiscard]] bool apply_response_operations(http::HeaderList& fields);
@@ -114,6 +124,8 @@ class Exchange {
   Outcome reply_locally(uint16_t status, std::string_view details, std::string_view body = {},
                         std::string_view location = {});
   Outcome redirect_to_https();
+  Outcome redirect_by_route();
+  Outcome write_answer();
 
   Outcome end(Outcome outcome);
   void release_upstream(bool reusable);
@@ -128,7 +140,7 @@ class Exchange {
   void write_record();
   [[nodiscard]] observe::RequestRecord make_record(snapshot::FormatNeeds needs) const noexcept;
   static void on_upstream_change(void* self);
-  static void on_timeout(void* self);
+  static void on_timer(void* self);
 
   Services& services_;
   ClientConnection& connection_;
@@ -146,11 +158,13 @@ class Exchange {
   SpliceDirection splice_direction_ = SpliceDirection::none;  // whose source was asked for splice mode
   std::optional<forward::SplicePump> splice_;                 // exactly while bytes are being spliced
   std::optional<Tunnel> tunnel_;                              // exactly while tunnelling
-  Timer timer_;                                               // the route's timeout
+  std::optional<forward::MemoryContent> answer_;              // exactly while answering: what is not written yet
+  Timer timer_;                                               // the route's timeout, or an injected delay
 
   // For the record.
   Instant started_at_;
-  std::string_view received_path_;  // path and query as the client sent them
+  std::string_view received_path_;   // path and query as the client sent them
+  std::string_view rewritten_path_;  // the same for the destination; empty: as they were
   int64_t upstream_service_ms_ = -1;
   uint64_t request_bytes_ = 0;
   uint64_t response_bytes_ = 0;
@@ -160,6 +174,7 @@ class Exchange {
   uint16_t status_ = 0;
 
   State state_ = State::reading_head;
+  route::CorsRequest cors_ = route::CorsRequest::none;
   ResponseState response_state_ = ResponseState::awaiting_head;
   bool request_done_ = false;       // the whole request has been written to the upstream
   bool response_started_ = false;   // bytes of a final response were written to the client

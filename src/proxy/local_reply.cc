@@ -1,6 +1,8 @@
 // Responses that sluice gives itself: redirects and errors, with Envoy's texts where Envoy has one.
 #include "http/hygiene.h"
+#include "proxy/client_connection.h"
 #include "proxy/exchange.h"
+#include "route/redirect.h"
 
 namespace sluice::proxy {
 
@@ -29,18 +31,42 @@ Exchange::Outcome Exchange::reply_locally(uint16_t status, std::string_view deta
   fits = fits && apply_response_operations(headers);  // of the route, if one was chosen
   if (!fits) return end(Outcome::abort_client);       // the request has filled the arena to the last byte
 
-  const bool is_head = request_.method == "HEAD";
+  // 204 has no content, and says no length (RFC 9110 8.6).
+  const bool has_no_content = request_.method == "HEAD" || status == 204 || status == 304;
   response_.status = status;
-  response_.framing = is_head ? BodyFraming::none : BodyFraming::content_length;
+  response_.framing = has_no_content ? BodyFraming::none : BodyFraming::content_length;
   response_.content_length = body.size();
-  response_.has_content_length = true;
-  const bool is_kept = client_.write_head(response_, request_, keep);
-  if (!is_head) {
-    client_.response().write_content(as_bytes(body));
-    response_bytes_ = body.size();
-  }
+  response_.has_content_length = status != 204 && status != 304;
+  client_keep_alive_ = client_.write_head(response_, request_, keep);
   response_started_ = true;
-  return end(is_kept ? Outcome::reuse_client : Outcome::close_client);
+  if (has_no_content) body = {};
+  answer_.emplace(body, arena_);
+  timer_.cancel();
+  state_ = State::answering;
+  return write_answer();
+}
+
+// As the client takes it: the body of a direct response may be long.
+Exchange::Outcome Exchange::write_answer() {
+  const forward::CopyResult copied = forward::copy_content(*answer_, &client_.response());
+  response_bytes_ += copied.bytes;
+  switch (copied.status) {
+    case forward::CopyStatus::blocked: return Outcome::pending;
+    case forward::CopyStatus::yield: return Outcome::yield;
+    case forward::CopyStatus::done: return end(client_keep_alive_ ? Outcome::reuse_client : Outcome::close_client);
+    case forward::CopyStatus::sink_failed: return on_client_lost();
+    case forward::CopyStatus::source_ended:
+    case forward::CopyStatus::source_failed: break;
+  }
+  UNREACHABLE();
+}
+
+Exchange::Outcome Exchange::redirect_by_route() {
+  const snapshot::Redirect& redirect = *decision_.route->redirect;
+  const std::string_view location =
+      route::redirect_location(redirect, request_, connection_.service_port_in(*snapshot_));
+  if (location.empty()) return reply_locally(400, "missing_host_header");
+  return reply_locally(redirect.status, "direct_response", {}, location);
 }
 
 Exchange::Outcome Exchange::redirect_to_https() {

@@ -23,6 +23,14 @@ Decision choose_route(const snapshot::Snapshot& tables, const snapshot::RouteTab
   const snapshot::Route& route = tables.routes[match->route];
   decision.match = match;
   decision.route = &route;
+  if (route.redirect != nullptr) {
+    decision.outcome = Outcome::redirect;
+    return decision;
+  }
+  if (route.direct_response != nullptr) {
+    decision.outcome = Outcome::direct_response;
+    return decision;
+  }
   if (route.destinations.empty()) {
     decision.outcome = Outcome::no_cluster;
     return decision;

@@ -10,16 +10,18 @@
 namespace sluice::route {
 
 enum class Outcome : uint8_t {
-  forward,         // to `destination`
-  https_redirect,  // 301, http::https_location()
-  not_found,       // no virtual host or no route: 404 NR
-  no_cluster,      // the route's destination is not known: 503 NC
+  forward,          // to `destination`
+  redirect,         // route->redirect
+  direct_response,  // route->direct_response
+  https_redirect,   // 301, http::https_location()
+  not_found,        // no virtual host or no route: 404 NR
+  no_cluster,       // the route's destination is not known: 503 NC
 };
 
 struct Decision {
   Outcome outcome = Outcome::not_found;
   const snapshot::WeightedDestination* destination = nullptr;  // exactly when forward
-  const snapshot::Route* route = nullptr;                      // forward, no_cluster
+  const snapshot::Route* route = nullptr;                      // null: https_redirect, not_found
   const snapshot::RequestMatch* match = nullptr;               // the same: which of the route's
   const snapshot::VirtualHost* virtual_host = nullptr;         // null: the host is not known
 };

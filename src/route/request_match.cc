@@ -1,6 +1,7 @@
 #include "route/request_match.h"
 
 #include "base/check.h"
+#include "route/text_match.h"
 
 #include <algorithm>
 #include <optional>
@@ -12,16 +13,6 @@ namespace {
 
 using snapshot::Condition;
 using snapshot::TextMatch;
-
-bool fits(const TextMatch& match, std::string_view value) {
-  switch (match.kind) {
-    case TextMatch::Kind::any: return true;
-    case TextMatch::Kind::exact: return value == match.text;
-    case TextMatch::Kind::prefix: return value.starts_with(match.text);
-    case TextMatch::Kind::regex: return match.regex->matches(value);
-  }
-  UNREACHABLE();
-}
 
 enum class Presence : uint8_t { absent, present, unknown };
 

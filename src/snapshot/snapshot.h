@@ -10,6 +10,7 @@
 #include "snapshot/gateway_topology.h"
 #include "snapshot/header_operations.h"
 #include "snapshot/host_map.h"
+#include "snapshot/route_actions.h"
 #include "snapshot/route_list.h"
 
 #include <array>
@@ -114,12 +115,18 @@ struct WeightedDestination {
   std::optional<uint32_t> header_operations;  // index into Snapshot::header_operations; before those of the route
 };
 
+// At most one of redirect and direct_response; a route without them forwards.
 struct Route {
-  std::string name;                               // for %ROUTE_NAME%; may be empty
+  std::string name;  // for %ROUTE_NAME%; may be empty
+  std::shared_ptr<const Redirect> redirect;
+  std::shared_ptr<const DirectResponse> direct_response;
   std::vector<WeightedDestination> destinations;  // empty: a destination that is not known, 503 NC
   uint64_t total_weight = 0;                      // sum over destinations
   Duration timeout{};                             // of the whole response, 504 UT beyond it; zero: none
   std::optional<uint32_t> header_operations;      // index into Snapshot::header_operations
+  std::shared_ptr<const Rewrite> rewrite;         // null: the path stays
+  std::shared_ptr<const Fault> fault;
+  std::shared_ptr<const CorsPolicy> cors;
   SourcePlace place;
 };
 

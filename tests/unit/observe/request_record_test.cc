@@ -30,6 +30,8 @@ TEST(ResponseFlags, HaveEnvoysShortNames) {
       {ResponseFlag::downstream_protocol_error, "DPE"},
       {ResponseFlag::stream_idle_timeout, "SI"},
       {ResponseFlag::local_reset, "LR"},
+      {ResponseFlag::delay_injected, "DI"},
+      {ResponseFlag::fault_injected, "FI"},
   };
   for (const auto& [flag, name] : names) {
     ResponseFlags flags;
@@ -45,8 +47,8 @@ TEST(ResponseFlags, AreJoinedByCommasAndAllOfThemFit) {
   EXPECT_EQ(text_of(two), "UF,URX");
 
   ResponseFlags all;
-  all.bits = (static_cast<uint32_t>(ResponseFlag::local_reset) << 1) - 1;
-  EXPECT_EQ(text_of(all), "UH,UF,UC,UR,UO,UT,URX,UPE,NR,NC,DC,DPE,SI,LR");
+  all.bits = (static_cast<uint32_t>(ResponseFlag::fault_injected) << 1) - 1;
+  EXPECT_EQ(text_of(all), "UH,UF,UC,UR,UO,UT,URX,UPE,NR,NC,DC,DPE,SI,LR,DI,FI");
 }
 
 }  // namespace

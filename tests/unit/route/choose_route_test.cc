@@ -129,6 +129,15 @@ TEST(ChooseRoute, RedirectsEveryPathOfAHostThatWantsHttps) {
   EXPECT_EQ(decide(tables, "example.com", "/").outcome, Outcome::not_found);
 }
 
+TEST(ChooseRoute, SaysHowARouteAnswersItself) {
+  Tables tables;
+  snapshot::Route redirect{.redirect = std::make_shared<snapshot::Redirect>()};
+  snapshot::Route direct{.direct_response = std::make_shared<snapshot::DirectResponse>()};
+  tables.add_host("h", {{redirect, {exact("/r")}}, {direct, {exact("/d")}}});
+  EXPECT_EQ(decide(tables, "h", "/r").outcome, Outcome::redirect);
+  EXPECT_EQ(decide(tables, "h", "/d").outcome, Outcome::direct_response);
+}
+
 TEST(ChooseRoute, SharesByWeight) {
   Tables tables;
   tables.add_host("h", {route_of("r", {any}, {{10, 1}, {11, 0}, {12, 3}, {13, 6}})});
