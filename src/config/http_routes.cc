@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice::config {
@@ -32,26 +33,35 @@ bool ends_the_list(const CompiledMatch& match) noexcept {
 
 }  // namespace
 
-HttpRouteCompiler::HttpRouteCompiler(snapshot::Snapshot& snapshot, ClusterBuilder& clusters, Diagnostics& diagnostics)
-    : snapshot_(snapshot), clusters_(clusters), diagnostics_(diagnostics) {}
+HttpRouteCompiler::HttpRouteCompiler(const Model& model, snapshot::Snapshot& snapshot, ClusterBuilder& clusters,
+                                     Diagnostics& diagnostics)
+    : snapshot_(snapshot), clusters_(clusters), diagnostics_(diagnostics), delegates_(model, diagnostics) {}
 
 CompiledMatches HttpRouteCompiler::compile(const VirtualService& service) {
   warn_of_prefixes(service);
   CompiledMatches matches;
   for (const HttpRoute& written : service.spec.http) {
-    if (!matches.empty() && ends_the_list(matches.back())) {
-      diagnostics_.warning(written.node->place(),
-                           fmt::format("this route is never reached: the one in line {} takes every request",
-                                       snapshot_.routes[matches.back().match.route].place.line));
+    if (written.delegate.node == nullptr) {
+      compile(written, service.name_space(), matches);
       continue;
     }
-    add_matches(written, add_route(written, service), matches);
+    const Delegates::Routes delegated = delegates_.routes_for(written, service);
+    for (const HttpRoute* route : delegated.routes) compile(*route, delegated.delegate->name_space(), matches);
   }
   warn_of_hidden(matches);
+  warn_of_loops(matches);
   return matches;
 }
 
-uint32_t HttpRouteCompiler::add_route(const HttpRoute& written, const VirtualService& service) {
+void HttpRouteCompiler::compile(const HttpRoute& written, std::string_view name_space, CompiledMatches& matches) {
+  if (matches.empty() || !ends_the_list(matches.back()))
+    return add_matches(written, add_route(written, name_space), matches);
+  diagnostics_.warning(written.node->place(),
+                       fmt::format("this route is never reached: the one in line {} takes every request",
+                                   snapshot_.routes[matches.back().match.route].place.line));
+}
+
+uint32_t HttpRouteCompiler::add_route(const HttpRoute& written, std::string_view name_space) {
   snapshot::Route route;
   route.name = written.name.value;
   route.place = written.node->place();
@@ -75,7 +85,7 @@ uint32_t HttpRouteCompiler::add_route(const HttpRoute& written, const VirtualSer
   }
   route.header_operations = add_operations(std::move(operations));
   if (!shares.empty()) {
-    WeightedClusters clusters = clusters_.split(shares, service.name_space(), Traffic::http, *written.node);
+    WeightedClusters clusters = clusters_.split(shares, name_space, Traffic::http, *written.node);
     route.destinations = std::move(clusters.destinations);
     route.total_weight = clusters.total_weight;
   }
@@ -137,6 +147,30 @@ void HttpRouteCompiler::warn_of_hidden(const CompiledMatches& matches) {
     diagnostics_.warning(matches[i].place,
                          fmt::format("this match is never reached: the one in line {} takes every request that it fits",
                                      matches[place_of(*hiding)].place.line));
+  }
+}
+
+// Redirects to another path that the same route takes again, on the same host.
+void HttpRouteCompiler::warn_of_loops(const CompiledMatches& matches) {
+  const auto path_of = [&](const CompiledMatch& match) -> std::string_view {
+    const snapshot::Redirect* redirect = snapshot_.routes[match.match.route].redirect.get();
+    if (redirect == nullptr || !redirect->changes_path_only()) return {};
+    return std::string_view(redirect->path).substr(0, redirect->path.find('?'));
+  };
+  if (std::ranges::all_of(matches, [&](const CompiledMatch& match) { return path_of(match).empty(); })) return;
+  std::vector<snapshot::RequestMatch> copies;
+  for (const CompiledMatch& match : matches) copies.push_back(match.match);
+  const snapshot::RouteList list(std::move(copies));
+  for (size_t i = 0; i < matches.size(); ++i) {
+    const std::string_view path = path_of(matches[i]);
+    if (path.empty()) continue;
+    const snapshot::RequestMatch* own = &list.matches()[i];
+    const auto takes_it = [own](const snapshot::RequestMatch& match) {
+      return match.conditions.empty() || &match == own;
+    };
+    if (list.find(path, takes_it) != own) continue;
+    diagnostics_.warning(snapshot_.routes[own->route].place,
+                         fmt::format("this redirect leads to itself: {} is taken by the same match", in_quotes(path)));
   }
 }
 

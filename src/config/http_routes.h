@@ -2,6 +2,7 @@
 #pragma once
 
 #include "config/cluster_builder.h"
+#include "config/delegates.h"
 #include "config/diagnostic.h"
 #include "config/model.h"
 #include "config/request_matches.h"
@@ -24,22 +25,28 @@ using CompiledMatches = std::vector<CompiledMatch>;
 
 class HttpRouteCompiler {
  public:
-  HttpRouteCompiler(snapshot::Snapshot& snapshot, ClusterBuilder& clusters, Diagnostics& diagnostics);
+  HttpRouteCompiler(const Model& model, snapshot::Snapshot& snapshot, ClusterBuilder& clusters,
+                    Diagnostics& diagnostics);
 
   // Adds the routes to the snapshot. Matches that no request can reach are left out, with a warning.
   [[nodiscard]] CompiledMatches compile(const VirtualService& service);
+  // When all are compiled.
+  void warn_of_unused_delegates() const { delegates_.warn_of_unused(); }
 
  private:
-  [[nodiscard]] uint32_t add_route(const HttpRoute& written, const VirtualService& service);
+  void compile(const HttpRoute& written, std::string_view name_space, CompiledMatches& matches);
+  [[nodiscard]] uint32_t add_route(const HttpRoute& written, std::string_view name_space);
   [[nodiscard]] uint32_t add_named(uint32_t route, std::string_view match);
   [[nodiscard]] std::optional<uint32_t> add_operations(snapshot::HeaderOperations operations);
   void add_matches(const HttpRoute& written, uint32_t route, CompiledMatches& matches);
   void warn_of_hidden(const CompiledMatches& matches);
+  void warn_of_loops(const CompiledMatches& matches);
   void warn_of_prefixes(const VirtualService& service);
 
   snapshot::Snapshot& snapshot_;
   ClusterBuilder& clusters_;
   Diagnostics& diagnostics_;
+  Delegates delegates_;
 };
 
 }  // namespace sluice::config

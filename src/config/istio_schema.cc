@@ -225,6 +225,11 @@ constexpr FieldSchema cors_policy_fields[] = {
                                               "what becomes of preflights of other origins; FORWARD by default"),
 };
 
+constexpr FieldSchema delegate_fields[] = {
+    field<&Delegate::name>("name", "the VirtualService", required),
+    field<&Delegate::name_space>("namespace", "its namespace; that of this document by default"),
+};
+
 constexpr FieldSchema http_route_fields[] = {
     field<&HttpRoute::name>("name", "a label of the route, for logs"),
     field<&HttpRoute::match>("match", "requests that are meant: any of these; all when it is empty"),
@@ -232,7 +237,7 @@ constexpr FieldSchema http_route_fields[] = {
     field<&HttpRoute::timeout>("timeout", "limit of the whole response, 504 beyond it; 0s is no limit"),
     field<&HttpRoute::redirect>("redirect", "an answer that names another place"),
     field<&HttpRoute::direct_response>("directResponse", "a fixed answer"),
-    planned("delegate", "routes of another VirtualService"),
+    field<&HttpRoute::delegate>("delegate", "a VirtualService without hosts, whose routes take the place of this one"),
     field<&HttpRoute::rewrite>("rewrite", "another path or host for the destination"),
     planned("retries", "when to try again"),
     field<&HttpRoute::fault>("fault", "injected delays and errors"),
@@ -279,7 +284,7 @@ constexpr FieldSchema tcp_route_fields[] = {
 };
 
 constexpr FieldSchema virtual_service_spec_fields[] = {
-    field<&VirtualServiceSpec::hosts>("hosts", "the hosts that the routes are for", required),
+    field<&VirtualServiceSpec::hosts>("hosts", "the hosts that the routes are for; none: others delegate to it"),
     field<&VirtualServiceSpec::gateways>("gateways",
                                          "[namespace/]name of Gateways; only the mesh when it is not given"),
     field<&VirtualServiceSpec::http>("http", "routes, the first match wins"),
@@ -472,6 +477,7 @@ constinit const ObjectSchema FaultDelay::schema{"Delay", fault_delay_fields};
 constinit const ObjectSchema FaultAbort::schema{"Abort", fault_abort_fields};
 constinit const ObjectSchema Fault::schema{"HTTPFaultInjection", fault_fields};
 constinit const ObjectSchema CorsPolicy::schema{"CorsPolicy", cors_policy_fields};
+constinit const ObjectSchema Delegate::schema{"Delegate", delegate_fields};
 constinit const ObjectSchema HttpRoute::schema{"HTTPRoute", http_route_fields};
 constinit const ObjectSchema ConnectionDestination::schema{"RouteDestination", connection_destination_fields};
 constinit const ObjectSchema TlsMatch::schema{"TLSMatchAttributes", tls_match_fields};

@@ -251,6 +251,13 @@ struct CorsPolicy {
   static const ObjectSchema schema;
 };
 
+struct Delegate {
+  const Node* node = nullptr;
+  Text name;
+  Text name_space;
+  static const ObjectSchema schema;
+};
+
 struct HttpRoute {
   const Node* node = nullptr;
   Text name;
@@ -258,6 +265,7 @@ struct HttpRoute {
   std::vector<RouteDestination> route;
   Redirect redirect;
   DirectResponse direct_response;
+  Delegate delegate;
   Rewrite rewrite;
   TimeSpan timeout;
   Fault fault;

@@ -164,6 +164,12 @@ void check_actions(HttpRoute& route, RegexCompiler& regexes, Diagnostics& diagno
   check_fault(route.fault, diagnostics);
   check_cors_policy(route.cors_policy, regexes, diagnostics);
   // What answers does not forward, as in Istio.
+  if (route.delegate.node != nullptr) {
+    for (const std::string_view answer : {"route", "redirect", "directResponse"}) {
+      if (route.node->has(answer))
+        diagnostics.error(route.node->place(), fmt::format("HTTP route cannot contain both delegate and {}", answer));
+    }
+  }
   static constexpr std::string_view excluded[] = {"route", "rewrite", "fault", "directResponse", "redirect"};
   for (const std::string_view answer : {"redirect", "directResponse"}) {
     if (!route.node->has(answer)) continue;

@@ -26,7 +26,7 @@ RouteBuilder::RouteBuilder(const Model& model, const std::vector<BoundServer>& s
       snapshot_(snapshot),
       diagnostics_(diagnostics),
       clusters_(model, credentials, snapshot.clusters, diagnostics),
-      http_routes_(snapshot, clusters_, diagnostics),
+      http_routes_(model, snapshot, clusters_, diagnostics),
       tcp_routes_(snapshot, clusters_, diagnostics),
       parts_(snapshot.route_tables.size()),
       host_pairs_left_(limits::config_host_pairs_max),
@@ -38,8 +38,9 @@ RouteBuilder::RouteBuilder(const Model& model, const std::vector<BoundServer>& s
 
 void RouteBuilder::build() {
   for (const VirtualService& service : model_.virtual_services) {
-    if (!service.is_broken) add_virtual_service(service);
+    if (!service.is_broken && !is_delegate(service)) add_virtual_service(service);
   }
+  http_routes_.warn_of_unused_delegates();
   add_redirects();
   finish_tables();
   warn_of_unused_matches();
@@ -76,7 +77,27 @@ void RouteBuilder::add_virtual_service(const VirtualService& service) {
         service.spec.http.front().node->place(),
         fmt::format("the http routes of {} have no effect: {}", service.title(), what_it_does(*met.in_order.front())));
   }
+  if (matches != nullptr) warn_of_scheme_loops(*matches, service, met);
   tcp_routes_.add(service, met.in_order);
+}
+
+// Redirects to https on a server that is https already, or to http on one of http.
+void RouteBuilder::warn_of_scheme_loops(const CompiledMatches& matches, const VirtualService& service,
+                                        const MetServers& met) {
+  for (const CompiledMatch& compiled : matches) {
+    const snapshot::Redirect* redirect = snapshot_.routes[compiled.match.route].redirect.get();
+    if (redirect == nullptr || !redirect->changes_scheme_only()) continue;
+    const auto leads_to_itself = [&](const BoundServer* server) {
+      return is_for_http(server) && server->role.is_tls == (redirect->scheme == "https") &&
+             (compiled.server_specific == nullptr || is_for(*compiled.server_specific, *server, service));
+    };
+    const auto server = std::ranges::find_if(met.in_order, leads_to_itself);
+    if (server == met.in_order.end()) continue;
+    diagnostics_.warning(
+        compiled.place, fmt::format("this redirect leads to itself on {}, which is {} already; give the match the port "
+                                    "of the other server, or use httpsRedirect there",
+                                    server_title(*(*server)->gateway, *(*server)->server), redirect->scheme));
+  }
 }
 
 std::vector<const BoundServer*> RouteBuilder::servers_of(const VirtualService& service) {

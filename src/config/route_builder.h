@@ -50,6 +50,7 @@ class RouteBuilder {
   [[nodiscard]] std::vector<const BoundServer*> servers_of(const VirtualService& service);
   bool add_host(const VirtualService& service, const Text& host, const std::vector<const BoundServer*>& servers,
                 const CompiledMatches* matches, MetServers& met);
+  void warn_of_scheme_loops(const CompiledMatches& matches, const VirtualService& service, const MetServers& met);
   void add_redirects();
   void finish_tables();
   [[nodiscard]] uint32_t route_list_of(const Parts& parts, const snapshot::VirtualHost& virtual_host);

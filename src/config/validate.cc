@@ -2,6 +2,7 @@
 
 #include "base/address.h"
 #include "config/base64.h"
+#include "config/delegates.h"
 #include "config/header_operations.h"
 #include "config/host_name.h"
 #include "config/request_matches.h"
@@ -162,11 +163,30 @@ void check_tls_route(const TlsRoute& route, const snapshot::HostMap& hosts, Diag
   }
 }
 
+// A VirtualService without hosts: nothing but routes for others.
+void check_delegate(const VirtualService& service, Diagnostics& diagnostics) {
+  const VirtualServiceSpec& spec = service.spec;
+  if (!spec.gateways.empty()) {
+    return diagnostics.error(service.place(),
+                             "virtual service must have at least one host; without hosts it is a delegate, which has "
+                             "no gateways either");
+  }
+  if (!spec.tls.empty() || !spec.tcp.empty())
+    diagnostics.error(service.place(), "a virtual service without hosts is a delegate, which has http routes only");
+  for (const HttpRoute& route : spec.http) {
+    if (route.delegate.node != nullptr)
+      diagnostics.error(route.delegate.node->place(), "a delegate cannot delegate to another virtual service");
+    for (const HttpMatch& match : route.match) {
+      if (match.gateways.empty() && match.source_labels.empty() && !match.source_namespace) continue;
+      diagnostics.error(match.node->place(), "a match of a delegate has no gateways, sourceLabels and sourceNamespace");
+    }
+  }
+}
+
 void check_virtual_service(VirtualService& service, RegexCompiler& regexes, Diagnostics& diagnostics) {
   VirtualServiceSpec& spec = service.spec;
   if (spec.node == nullptr || spec.node->kind != Node::Kind::mapping) return;
-  if (is_empty_list(spec.node, "hosts"))
-    diagnostics.error(service.place(), "virtual service must have at least one host");
+  if (is_delegate(service)) check_delegate(service, diagnostics);
   static constexpr std::string_view kinds_of_routes[] = {"http", "tcp", "tls"};
   const bool has_routes = std::ranges::any_of(
       kinds_of_routes, [&](std::string_view kind) { return spec.node->has(kind) && !is_empty_list(spec.node, kind); });

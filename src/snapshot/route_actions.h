@@ -21,6 +21,13 @@ struct Redirect {
   uint16_t port = 0;              // 0: as below
   bool has_request_port = false;  // the port of the Gateway's server that the request came to; else the Host's stays
   std::string path;               // with a query of its own, or the request's query follows
+
+  [[nodiscard]] bool changes_path_only() const noexcept {
+    return scheme.empty() && authority.empty() && port == 0 && !has_request_port;
+  }
+  [[nodiscard]] bool changes_scheme_only() const noexcept {
+    return authority.empty() && path.empty() && port == 0 && !has_request_port;
+  }
 };
 
 struct DirectResponse {

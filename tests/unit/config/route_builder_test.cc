@@ -199,6 +199,31 @@ TEST(Routes, SplitARouteWhoseLastMatchTakesEverything) {
             "a.example.com(one b one)");
 }
 
+TEST(Routes, OfDelegatesTakeThePlaceOfTheRouteThatDelegates) {
+  const Loaded loaded = load_document(
+      std::string(plain_gateway) +
+      virtual_service("root",
+                      "hosts: [a.example.com], gateways: [gw], http: [{name: shop, match: [{name: m, uri: {prefix: "
+                      "/shop/}, headers: {x: {exact: a}}}, {uri: {exact: /more}}], delegate: {name: shop}, timeout: "
+                      "5s}, {name: rest, " +
+                          std::string(to_app) + "}]") +
+      virtual_service("shop",
+                      "http: [{name: cart, timeout: 1s, match: [{uri: {prefix: /shop/cart/}, headers: {y: {}}}], " +
+                          std::string(to_app) + "}, {" + std::string(to_app) + "}]") +
+      std::string(app_entry));
+  EXPECT_EQ(flat(loaded), "a.example.com(shop-cart.m shop.m shop rest)");
+  ASSERT_NE(loaded.snapshot, nullptr);
+  const std::span matches = loaded.snapshot->route_lists.at(0).matches();
+  EXPECT_EQ(matches[0].path.text, "/shop/cart/");
+  ASSERT_EQ(matches[0].conditions.size(), 2u);
+  EXPECT_EQ(matches[0].conditions[0].name, "y");
+  EXPECT_EQ(matches[0].conditions[1].name, "x");
+  EXPECT_EQ(loaded.snapshot->routes.at(matches[0].route).timeout, std::chrono::seconds(1));
+  EXPECT_EQ(matches[1].path.text, "/shop/");
+  EXPECT_EQ(matches[2].path.text, "/more");
+  EXPECT_EQ(loaded.snapshot->routes.at(matches[2].route).timeout, std::chrono::seconds(5));
+}
+
 TEST(Routes, EndAtTheFirstThatTakesEverything) {
   EXPECT_EQ(flat(std::string(plain_gateway) + routes("vs", "[a.example.com]", {"a", "*", "b"})), "a.example.com(a *)");
 }
