@@ -124,6 +124,7 @@ std::optional<HttpRoute> Delegates::merge(const HttpRoute& root, const HttpRoute
   merged.name = joined_name(root.name, delegate.name);
   complete(merged.rewrite, root.rewrite);
   complete(merged.timeout, root.timeout);
+  complete(merged.retries, root.retries);
   complete(merged.fault, root.fault);
   complete(merged.cors_policy, root.cors_policy);
   complete(merged.headers, root.headers);

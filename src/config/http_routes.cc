@@ -69,6 +69,7 @@ uint32_t HttpRouteCompiler::add_route(const HttpRoute& written, std::string_view
   route.redirect = compile_redirect(written.redirect);
   route.direct_response = compile_direct_response(written.direct_response);
   route.rewrite = compile_rewrite(written.rewrite);
+  route.retries = compile_retries(written.retries);
   route.fault = compile_fault(written.fault);
   route.cors = compile_cors_policy(written.cors_policy);
   snapshot::HeaderOperations operations = compile_header_operations(written.headers, diagnostics_);

@@ -1,5 +1,6 @@
 // The kinds of networking.istio.io (https://istio.io/latest/docs/reference/config/networking/) and those
 // of security.istio.io that would change what a gateway does.
+#include "base/limits.h"
 #include "config/model.h"
 #include "config/schema.h"
 
@@ -225,6 +226,16 @@ constexpr FieldSchema cors_policy_fields[] = {
                                               "what becomes of preflights of other origins; FORWARD by default"),
 };
 
+constexpr FieldSchema retries_fields[] = {
+    number<&Retries::attempts>("attempts", 0, limits::retries_max, "how often beyond the first time; 0 is never"),
+    field<&Retries::per_try_timeout>("perTryTimeout", "limit of each attempt's response"),
+    field<&Retries::retry_on>("retryOn", "what is tried again, with commas between: names of Envoy, statuses"),
+    no_effect("retryRemoteLocalities", "for endpoints with localities"),
+    field<&Retries::retry_ignore_previous_hosts>("retryIgnorePreviousHosts",
+                                                 "another endpoint than the last one; true by default"),
+    field<&Retries::backoff>("backoff", "what the pause before the next attempt is made of; 25ms by default"),
+};
+
 constexpr FieldSchema delegate_fields[] = {
     field<&Delegate::name>("name", "the VirtualService", required),
     field<&Delegate::name_space>("namespace", "its namespace; that of this document by default"),
@@ -239,7 +250,7 @@ constexpr FieldSchema http_route_fields[] = {
     field<&HttpRoute::direct_response>("directResponse", "a fixed answer"),
     field<&HttpRoute::delegate>("delegate", "a VirtualService without hosts, whose routes take the place of this one"),
     field<&HttpRoute::rewrite>("rewrite", "another path or host for the destination"),
-    planned("retries", "when to try again"),
+    field<&HttpRoute::retries>("retries", "when to try again"),
     field<&HttpRoute::fault>("fault", "injected delays and errors"),
     planned("mirror", "a copy of the request to another destination"),
     planned("mirrors", "copies of the request to other destinations"),
@@ -477,6 +488,7 @@ constinit const ObjectSchema FaultDelay::schema{"Delay", fault_delay_fields};
 constinit const ObjectSchema FaultAbort::schema{"Abort", fault_abort_fields};
 constinit const ObjectSchema Fault::schema{"HTTPFaultInjection", fault_fields};
 constinit const ObjectSchema CorsPolicy::schema{"CorsPolicy", cors_policy_fields};
+constinit const ObjectSchema Retries::schema{"HTTPRetry", retries_fields};
 constinit const ObjectSchema Delegate::schema{"Delegate", delegate_fields};
 constinit const ObjectSchema HttpRoute::schema{"HTTPRoute", http_route_fields};
 constinit const ObjectSchema ConnectionDestination::schema{"RouteDestination", connection_destination_fields};

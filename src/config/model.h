@@ -251,6 +251,16 @@ struct CorsPolicy {
   static const ObjectSchema schema;
 };
 
+struct Retries {
+  const Node* node = nullptr;
+  Number attempts;
+  TimeSpan per_try_timeout;
+  Text retry_on;
+  Flag retry_ignore_previous_hosts;
+  TimeSpan backoff;
+  static const ObjectSchema schema;
+};
+
 struct Delegate {
   const Node* node = nullptr;
   Text name;
@@ -268,6 +278,7 @@ struct HttpRoute {
   Delegate delegate;
   Rewrite rewrite;
   TimeSpan timeout;
+  Retries retries;
   Fault fault;
   CorsPolicy cors_policy;
   Headers headers;

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstring>
 #include <optional>
@@ -109,6 +110,71 @@ void check_rewrite(Rewrite& rewrite, RegexCompiler& regexes, Diagnostics& diagno
   }
 }
 
+struct RetryName {
+  std::string_view name;
+  uint32_t condition;
+};
+
+constexpr uint32_t bit(snapshot::RetryOn condition) noexcept { return static_cast<uint32_t>(condition); }
+
+constexpr RetryName retry_names[] = {
+    {"5xx", bit(snapshot::RetryOn::any_5xx)},
+    {"gateway-error", bit(snapshot::RetryOn::gateway_error)},
+    {"reset", bit(snapshot::RetryOn::reset)},
+    {"reset-before-request", bit(snapshot::RetryOn::connect_failure)},
+    {"connect-failure", bit(snapshot::RetryOn::connect_failure)},
+    {"refused-stream", bit(snapshot::RetryOn::refused_stream)},
+    {"envoy-ratelimited", bit(snapshot::RetryOn::envoy_ratelimited)},
+    {"retriable-4xx", bit(snapshot::RetryOn::retriable_4xx)},
+    {"cancelled", bit(snapshot::RetryOn::cancelled)},
+    {"deadline-exceeded", bit(snapshot::RetryOn::deadline_exceeded)},
+    {"internal", bit(snapshot::RetryOn::internal)},
+    {"resource-exhausted", bit(snapshot::RetryOn::resource_exhausted)},
+    {"unavailable", bit(snapshot::RetryOn::unavailable)},
+    // Said by the statuses beside it; the fields, which Istio cannot configure; HTTP/3, which destinations do not get.
+    {"retriable-status-codes", 0},
+    {"retriable-headers", 0},
+    {"http3-post-connect-failure", 0},
+};
+
+// Calls with_part(text) for each part between commas, without spaces.
+template <typename WithPart>
+void for_each_part(std::string_view list, WithPart with_part) {
+  while (!list.empty()) {
+    std::string_view part = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(list.size(), part.size() + 1));
+    while (part.starts_with(' ')) part.remove_prefix(1);
+    while (part.ends_with(' ')) part.remove_suffix(1);
+    if (!part.empty()) with_part(part);
+  }
+}
+
+std::optional<uint16_t> status_of(std::string_view part) noexcept {
+  uint16_t status = 0;
+  const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), status);
+  if (error != std::errc{} || end != part.data() + part.size() || status < 100 || status > 599) return std::nullopt;
+  return status;
+}
+
+void check_retries(const Retries& retries, Diagnostics& diagnostics) {
+  if (retries.retry_on) {
+    for_each_part(retries.retry_on.value, [&](std::string_view part) {
+      if (status_of(part) || std::ranges::find(retry_names, part, &RetryName::name) != std::end(retry_names)) return;
+      std::vector<std::string_view> names;
+      for (const RetryName& known : retry_names) names.push_back(known.name);
+      diagnostics.error(retries.retry_on.node->place(),
+                        fmt::format("retryOn: {} is neither a status nor something that can be tried again{}",
+                                    in_quotes(part), hint(part, names)));
+    });
+  }
+  const auto check_span = [&](const TimeSpan& span, std::string_view field) {
+    if (span.node != nullptr && span.value < std::chrono::milliseconds(1))
+      diagnostics.error(span.node->place(), fmt::format("{} must be at least 1ms", field));
+  };
+  check_span(retries.per_try_timeout, "perTryTimeout");
+  check_span(retries.backoff, "backoff");
+}
+
 void warn_of_no_share(const Node* fault, bool has_share, std::string_view what, Diagnostics& diagnostics) {
   if (fault == nullptr || has_share) return;
   diagnostics.warning(fault->place(), fmt::format("no request is {}: percentage is not given", what));
@@ -161,6 +227,12 @@ void check_actions(HttpRoute& route, RegexCompiler& regexes, Diagnostics& diagno
   check_redirect(route.redirect, diagnostics);
   check_direct_response(route.direct_response, diagnostics);
   check_rewrite(route.rewrite, regexes, diagnostics);
+  check_retries(route.retries, diagnostics);
+  if (const Duration limit = route.timeout.value, each = route.retries.per_try_timeout.value;
+      limit > Duration::zero() && each >= limit) {
+    diagnostics.warning(route.retries.per_try_timeout.node->place(),
+                        "perTryTimeout has no effect: the timeout of the route is over sooner");
+  }
   check_fault(route.fault, diagnostics);
   check_cors_policy(route.cors_policy, regexes, diagnostics);
   // What answers does not forward, as in Istio.
@@ -237,6 +309,27 @@ std::shared_ptr<const snapshot::Rewrite> compile_rewrite(const Rewrite& written)
   rewrite->regex = written.uri_regex_rewrite.compiled;
   rewrite->substitution = written.uri_regex_rewrite.rewrite.value;
   return rewrite;
+}
+
+std::shared_ptr<const snapshot::RetryPolicy> compile_retries(const Retries& written) {
+  if (written.node == nullptr) return nullptr;
+  auto policy = std::make_shared<snapshot::RetryPolicy>();
+  policy->attempts = static_cast<uint16_t>(written.attempts.value);
+  if (!written.retry_on.value.empty()) {
+    policy->conditions = 0;
+    for_each_part(written.retry_on.value, [&](std::string_view part) {
+      if (const std::optional<uint16_t> status = status_of(part)) {
+        policy->statuses.push_back(*status);
+      } else {
+        policy->conditions |= std::ranges::find(retry_names, part, &RetryName::name)->condition;
+      }
+    });
+  }
+  policy->per_try_timeout = written.per_try_timeout.value;
+  if (written.backoff.node != nullptr) policy->backoff = written.backoff.value;
+  if (written.retry_ignore_previous_hosts.node != nullptr)
+    policy->avoids_previous_endpoint = written.retry_ignore_previous_hosts.value;
+  return policy;
 }
 
 std::shared_ptr<const snapshot::Fault> compile_fault(const Fault& written) {

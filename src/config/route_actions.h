@@ -10,14 +10,15 @@
 
 namespace sluice::config {
 
-// What is wrong with redirect, directResponse, rewrite, fault and corsPolicy, each for itself and together. Compiles
-// their regular expressions.
+// What is wrong with redirect, directResponse, rewrite, retries, fault and corsPolicy, each for itself and together.
+// Compiles their regular expressions.
 void check_actions(HttpRoute& route, RegexCompiler& regexes, Diagnostics& diagnostics);
 
 // Of what was checked; null where nothing is written.
 [[nodiscard]] std::shared_ptr<const snapshot::Redirect> compile_redirect(const Redirect& written);
 [[nodiscard]] std::shared_ptr<const snapshot::DirectResponse> compile_direct_response(const DirectResponse& written);
 [[nodiscard]] std::shared_ptr<const snapshot::Rewrite> compile_rewrite(const Rewrite& written);
+[[nodiscard]] std::shared_ptr<const snapshot::RetryPolicy> compile_retries(const Retries& written);
 [[nodiscard]] std::shared_ptr<const snapshot::Fault> compile_fault(const Fault& written);
 [[nodiscard]] std::shared_ptr<const snapshot::CorsPolicy> compile_cors_policy(const CorsPolicy& written);
 

@@ -163,6 +163,12 @@ void add_actions(Hasher& hasher, const snapshot::Route& route) {
     hasher.add(rewrite->prefix).add(rewrite->regex == nullptr ? std::string_view() : rewrite->regex->expression());
     hasher.add(rewrite->substitution);
   }
+  hasher.add(route.retries != nullptr);
+  if (const auto& retries = route.retries) {
+    hasher.add(retries->attempts).add(retries->conditions).add(retries->statuses.size());
+    for (const uint16_t status : retries->statuses) hasher.add(status);
+    hasher.add(retries->per_try_timeout.count()).add(retries->backoff.count()).add(retries->avoids_previous_endpoint);
+  }
   if (const auto& fault = route.fault) {
     hasher.add(fault->delay.count()).add(fault->delay_share).add(fault->abort_status).add(fault->abort_share);
   }

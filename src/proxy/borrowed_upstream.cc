@@ -82,7 +82,7 @@ BorrowedUpstream::Status BorrowedUpstream::on_connect_failed(int error, Wanted w
     default: failure_reason_ = "connection_failure"; break;
   }
   release(/*reusable=*/false);
-  if (attempts_ >= limits::connect_attempts_max) return Status::failed;
+  if (!retries_connect_ || !may_try_again()) return Status::failed;
   services_.observer.counters.upstream_retries.add();
   return open(wanted);
 }

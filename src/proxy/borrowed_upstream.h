@@ -1,10 +1,11 @@
 // The upstream connection that an exchange or a TCP proxy works with, or its place on one of HTTP/2 that others share:
 // an endpoint of its cluster is chosen, a connection borrowed from the pool, joined or made, and when that cannot be
-// opened, another endpoint is tried, up to limits::connect_attempts_max in all. Step 5 of the way of a request. Member
-// of its owner; one thread.
+// opened, another endpoint is tried, up to limits::connect_attempts_max in all or as limit_attempts() says. Step 5 of
+// the way of a request. Member of its owner; one thread.
 #pragma once
 
 #include "base/address.h"
+#include "base/limits.h"
 #include "proxy/services.h"
 #include "upstream/connection.h"
 #include "upstream/endpoint.h"
@@ -37,6 +38,15 @@ class BorrowedUpstream {
     fresh,  // one of HTTP/1 that nobody has used
     bytes,  // likewise, and for bytes without HTTP, whatever the cluster speaks
   };
+
+  // How many endpoints are tried for one request, all calls of borrow() together, and whether one that cannot be
+  // connected to is followed by another.
+  void limit_attempts(uint32_t attempts_max, bool retries_connect) noexcept {
+    attempts_max_ = attempts_max;
+    retries_connect_ = retries_connect;
+  }
+  [[nodiscard]] uint32_t attempts() const noexcept { return attempts_; }
+  [[nodiscard]] bool may_try_again() const noexcept { return attempts_ < attempts_max_; }
 
   // Borrows a connection to the cluster (an index into Snapshot::clusters) of a snapshot that stays pinned until
   // the connection is released, or keep_endpoint(). `host` lives as long: where the cluster has TLS and names no server
@@ -87,7 +97,9 @@ class BorrowedUpstream {
   std::string_view host_;
   std::string failure_reason_;
   uint32_t cluster_ = 0;
-  uint8_t attempts_ = 0;
+  uint32_t attempts_ = 0;
+  uint32_t attempts_max_ = limits::connect_attempts_max;
+  bool retries_connect_ = true;
 };
 
 }  // namespace sluice::proxy

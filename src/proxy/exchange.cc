@@ -3,7 +3,9 @@
 #include "http/http1_writer.h"
 #include "http/hygiene.h"
 #include "proxy/client_connection.h"
+#include "route/retry.h"
 
+#include <charconv>
 #include <utility>
 
 namespace sluice::proxy {
@@ -21,6 +23,7 @@ Exchange::Exchange(Services& services, ClientConnection& connection, ClientSide&
       response_(arena_),
       borrowed_(services, {.on_change = on_upstream_change, .owner = this}),
       timer_(on_timer, this),
+      try_timer_(on_try_timer, this),
       started_at_(services.loop.now()) {
   services_.observer.counters.requests_active.add();
 }
@@ -32,11 +35,15 @@ Exchange::~Exchange() {
 
 Exchange::Outcome Exchange::advance() {
   if (timed_out_) return on_timed_out();
+  if (try_timed_out_) return on_try_timed_out();
   switch (state_) {
     case State::reading_head: return read_request_head();
     case State::delayed:
       if (client_.has_left()) return on_client_lost();
       return timer_.is_armed() ? Outcome::pending : inject_abort();
+    case State::backing_off:
+      if (client_.has_left()) return on_client_lost();
+      return try_timer_.is_armed() ? Outcome::pending : borrow_upstream(BorrowedUpstream::Wanted::any);
     case State::connecting:
       if (client_.has_left()) return on_client_lost();
       return on_borrowed(borrowed_.look_at_connect(BorrowedUpstream::Wanted::any));
@@ -106,7 +113,7 @@ Exchange::Outcome Exchange::on_borrowed(BorrowedUpstream::Status status) {
       return reply_locally(503, "no_healthy_upstream", "no healthy upstream");
     case BorrowedUpstream::Status::failed:
       flags_.set(ResponseFlag::upstream_connection_failure);
-      flags_.set(ResponseFlag::upstream_retry_limit_exceeded);
+      if (borrowed_.attempts() > 1) flags_.set(ResponseFlag::upstream_retry_limit_exceeded);
       return reply_locally(
           503, "upstream_reset_before_response_started{connection_failure}",
           "upstream connect error or disconnect/reset before headers. reset reason: connection failure");
@@ -119,7 +126,7 @@ void Exchange::on_upstream_change(void* self) { static_cast<Exchange*>(self)->co
 Exchange::Outcome Exchange::on_upstream_ready() {
   state_ = State::forwarding;
   const std::string_view target = http::upstream_target(request_);
-  if (target.empty()) return reply_locally(431, "request_headers_too_large");  // the head has filled the arena
+  if (target.empty() || !set_attempt_count()) return reply_locally(431, "request_headers_too_large");
   if (upstream::Http2Request* shared = borrowed_.http2()) {
     upstream_ = &side_.emplace<Http2UpstreamSide>(*shared);
   } else {
@@ -128,15 +135,34 @@ Exchange::Outcome Exchange::on_upstream_ready() {
   upstream_->expect_head(response_, request_.method);
   upstream_->write_head(request_, target);
   if (!request_.has_content()) on_request_done();
-  if (request_.expects_continue) client_.write_continue();
+  if (std::exchange(request_.expects_continue, false)) client_.write_continue();
   return forward_both_ways();
 }
 
-// The route's timeout is for the response: it begins when the request is complete, as in Envoy.
+// Hygiene has said that it is the first. False: the head has filled the arena.
+bool Exchange::set_attempt_count() {
+  if (borrowed_.attempts() == 1) return true;
+  char text[10];
+  const char* end = std::to_chars(text, text + sizeof text, borrowed_.attempts()).ptr;
+  const std::string_view copy = arena_.copy({text, static_cast<size_t>(end - text)});
+  return copy.data() != nullptr && request_.headers.set("x-envoy-attempt-count", copy);
+}
+
+forward::ContentSource& Exchange::request_content() noexcept {
+  if (replay_) return *replay_;
+  return client_.request();
+}
+
+// Timeouts are for the response: they begin when the request is complete, as in Envoy. The route's is for all attempts
+// together.
 void Exchange::on_request_done() {
   request_done_ = true;
-  const Duration timeout = decision_.route->timeout;
-  if (timeout > Duration::zero()) services_.loop.timers().arm(timer_, services_.loop.now() + timeout);
+  const auto arm = [this](Timer& timer, Duration timeout) {
+    if (timeout > Duration::zero() && !timer.is_armed())
+      services_.loop.timers().arm(timer, services_.loop.now() + timeout);
+  };
+  arm(timer_, decision_.route->timeout);
+  arm(try_timer_, retries_->per_try_timeout);
 }
 
 // --- 6. Forwarding ---------------------------------------------------------------------------------
@@ -148,6 +174,7 @@ Exchange::Outcome Exchange::forward_both_ways() {
       const Outcome outcome = copy_both_ways(moved);
       if (outcome != Outcome::pending) return outcome;
       if (state_ == State::tunnelling) return advance_tunnel();
+      if (state_ != State::forwarding) return Outcome::pending;  // another attempt
       if (!moved && splice_direction_ != SpliceDirection::none) begin_splice(moved);
     }
     if (splice_) {
@@ -173,8 +200,8 @@ Exchange::Outcome Exchange::copy_both_ways(bool& moved) {
 }
 
 Exchange::Outcome Exchange::forward_request_body(bool& moved) {
-  const forward::CopyResult copied = forward::copy_content(client_.request(), &upstream_->request());
-  request_bytes_ += copied.bytes;
+  const forward::CopyResult copied = forward::copy_content(request_content(), &upstream_->request());
+  request_bytes_ = replay_ ? replay_->bytes_received() : request_bytes_ + copied.bytes;
   moved |= copied.bytes > 0;
   switch (copied.status) {
     case CopyStatus::blocked: consider_splice(SpliceDirection::request); return Outcome::pending;
@@ -205,6 +232,11 @@ Exchange::Outcome Exchange::await_response_head(bool& moved) {
 Exchange::Outcome Exchange::on_response_head() {
   if (response_.status == 101) return start_tunnel();
   if (response_.status < 200) return forward_informational();
+  if (route::retries_response(*retries_, response_)) {
+    if (may_try_again()) return try_again();
+    if (borrowed_.attempts() > 1 && !borrowed_.may_try_again()) flags_.set(ResponseFlag::upstream_retry_limit_exceeded);
+  }
+  forget_retries();
 
   const Duration upstream_time = services_.loop.now() - started_at_;
   upstream_service_ms_ = to_milliseconds(upstream_time);
@@ -275,7 +307,7 @@ void Exchange::consider_splice(SpliceDirection direction) {
 
 // Of the message that is spliced, or may be.
 forward::ContentSource& Exchange::splice_content(bool is_request) noexcept {
-  return is_request ? client_.request() : upstream_->response();
+  return is_request ? request_content() : upstream_->response();
 }
 
 void Exchange::leave_splice_mode() {
@@ -350,6 +382,7 @@ Exchange::Outcome Exchange::start_tunnel() {
                             {.upgrade = upgrade});
   response_started_ = true;
   timer_.cancel();
+  forget_retries();
   state_ = State::tunnelling;
   tunnel_.emplace(services_, *client_.connection(), *upstream_->connection());
   return Outcome::pending;
@@ -402,11 +435,13 @@ Exchange::Outcome Exchange::on_upstream_lost() {
   }
   if (may_retry_lost_request()) {
     ++lost_count_;
-    services_.observer.counters.upstream_retries.add();
-    release_upstream(/*reusable=*/false);
-    response_ = http::ResponseHead(arena_);
+    start_over();
     borrowed_.forgive_endpoint();  // its connection was stale
     return borrow_upstream(BorrowedUpstream::Wanted::fresh);
+  }
+  if (route::retries_lost(*retries_)) {
+    if (may_try_again()) return try_again();
+    if (borrowed_.attempts() > 1) flags_.set(ResponseFlag::upstream_retry_limit_exceeded);
   }
   flags_.set(was_reset ? ResponseFlag::upstream_remote_reset : ResponseFlag::upstream_connection_termination);
   if (upstream_->has_read_failed()) {
@@ -419,26 +454,8 @@ Exchange::Outcome Exchange::on_upstream_lost() {
       "upstream connect error or disconnect/reset before headers. reset reason: connection termination");
 }
 
-// A pooled connection that its upstream closed just as it was taken: once more, on a new one, when the
-// upstream cannot have acted on the request or acting twice does no harm (RFC 9110 9.2.2, RFC 9112 9.3.1).
-bool Exchange::may_retry_lost_request() const noexcept {
-  if (!upstream_->may_have_been_stale() || has_body_begun() || lost_count_ == limits::connect_attempts_max)
-    return false;
-  if (upstream_->has_sent_nothing()) return true;
-  constexpr std::string_view kIdempotent[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"};
-  for (const std::string_view method : kIdempotent) {
-    if (request_.method == method) return true;
-  }
-  return false;
-}
-
-// What was read of the body has gone to the upstream and is kept nowhere: bytes, or the mark that ends a
-// chunked body (with its trailers).
-bool Exchange::has_body_begun() const noexcept {
-  return request_bytes_ > 0 || (request_done_ && request_.framing == http::BodyFraming::chunked);
-}
-
 Exchange::Outcome Exchange::on_bad_response() {
+  if (!response_started_ && route::retries_lost(*retries_) && may_try_again()) return try_again();
   flags_.set(ResponseFlag::upstream_protocol_error);
   if (response_started_) {
     details_ = "upstream_reset_after_response_started{protocol_error}";
@@ -486,6 +503,7 @@ void Exchange::time_out_request() {
 
 Exchange::Outcome Exchange::end(Outcome outcome) {
   timer_.cancel();
+  try_timer_.cancel();
   write_record();
   if (snapshot_ != nullptr) services_.snapshots.unpin(*std::exchange(snapshot_, nullptr));
   state_ = State::ended;

@@ -9,6 +9,7 @@
 #include "base/timer_wheel.h"
 #include "forward/copy.h"
 #include "forward/memory_content.h"
+#include "forward/replayable_content.h"
 #include "forward/splice_pump.h"
 #include "http/head.h"
 #include "observe/request_record.h"
@@ -76,8 +77,9 @@ class Exchange {
  private:
   enum class State : uint8_t {
     reading_head,
-    delayed,     // an injected fault
-    connecting,  // to the upstream; is followed by itself when another endpoint is tried
+    delayed,      // an injected fault
+    backing_off,  // before the next attempt
+    connecting,   // to the upstream; is followed by itself when another endpoint is tried
     forwarding,
     tunnelling,  // after 101: bytes both ways
     answering,   // a response of our own is written
@@ -87,13 +89,14 @@ class Exchange {
   enum class SpliceDirection : uint8_t { none, request, response };
 
   // In the order of the way of a request. What the route does to heads, and instead of forwarding, is in
-  // proxy/route_actions.cc, answers of our own in proxy/local_reply.cc.
+  // proxy/route_actions.cc, repeated requests in proxy/retries.cc, answers of our own in proxy/local_reply.cc.
   Outcome read_request_head();
   Outcome on_request_head();
   Outcome inject_delay();
   Outcome inject_abort();
   Outcome follow_route();
   Outcome forward_to_destination();
+  void prepare_retries();
   [[nodiscard]] bool is_hit(uint32_t share) noexcept;
   [[nodiscard]] std::array<const snapshot::HeaderOperations*, 2> header_operations() const noexcept;
   [[nodiscard]] bool apply_request_operations();
@@ -101,6 +104,8 @@ class Exchange {
   Outcome borrow_upstream(BorrowedUpstream::Wanted wanted);
   Outcome on_borrowed(BorrowedUpstream::Status status);
   Outcome on_upstream_ready();
+  [[nodiscard]] bool set_attempt_count();
+  [[nodiscard]] forward::ContentSource& request_content() noexcept;
   void on_request_done();
   Outcome forward_both_ways();
   Outcome copy_both_ways(bool& moved);
@@ -118,8 +123,13 @@ class Exchange {
   // Ways in which it ends early.
   Outcome on_bad_request();
   Outcome on_upstream_lost();
+  [[nodiscard]] bool may_try_again() const noexcept;
+  Outcome try_again();
+  void start_over();
+  void forget_retries();
   Outcome on_bad_response();
   Outcome on_timed_out();
+  Outcome on_try_timed_out();
   Outcome on_client_lost();
   Outcome reply_locally(uint16_t status, std::string_view details, std::string_view body = {},
                         std::string_view location = {});
@@ -134,13 +144,14 @@ class Exchange {
   [[nodiscard]] forward::ContentSource& splice_content(bool is_request) noexcept;
   void leave_splice_mode();
   [[nodiscard]] bool may_retry_lost_request() const noexcept;
-  [[nodiscard]] bool has_body_begun() const noexcept;
+  [[nodiscard]] bool can_repeat() const noexcept;
   [[nodiscard]] bool may_keep_client() const noexcept;
   [[nodiscard]] bool drain_buffered_request_body();
   void write_record();
   [[nodiscard]] observe::RequestRecord make_record(snapshot::FormatNeeds needs) const noexcept;
   static void on_upstream_change(void* self);
   static void on_timer(void* self);
+  static void on_try_timer(void* self);
 
   Services& services_;
   ClientConnection& connection_;
@@ -151,7 +162,8 @@ class Exchange {
   http::ResponseHead response_;
   AdoptedSnapshot* snapshot_ = nullptr;  // pinned from routing to the end
   route::Decision decision_;
-  BorrowedUpstream borrowed_;  // from connecting to the end
+  const snapshot::RetryPolicy* retries_ = nullptr;  // from forward_to_destination() on: the route's, or the default
+  BorrowedUpstream borrowed_;                       // from connecting to the end
   // From forwarding to the end: what is in side_.
   UpstreamSide* upstream_ = nullptr;
   std::variant<std::monostate, Http1UpstreamSide, Http2UpstreamSide> side_;
@@ -159,7 +171,9 @@ class Exchange {
   std::optional<forward::SplicePump> splice_;                 // exactly while bytes are being spliced
   std::optional<Tunnel> tunnel_;                              // exactly while tunnelling
   std::optional<forward::MemoryContent> answer_;              // exactly while answering: what is not written yet
+  std::optional<forward::ReplayableContent> replay_;          // of a request that may have to be sent again
   Timer timer_;                                               // the route's timeout, or an injected delay
+  Timer try_timer_;                                           // the attempt's timeout, or the pause before the next
 
   // For the record.
   Instant started_at_;
@@ -180,6 +194,7 @@ class Exchange {
   bool response_started_ = false;   // bytes of a final response were written to the client
   bool splice_refused_ = false;     // this exchange stays with copying
   bool timed_out_ = false;          // the route's timeout has passed
+  bool try_timed_out_ = false;      // the attempt's has
   uint8_t lost_count_ = 0;          // requests that an upstream has lost, or refused
   bool client_keep_alive_ = false;  // decided with the response's head
   uint8_t informational_count_ = 0;

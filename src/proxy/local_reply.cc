@@ -42,6 +42,7 @@ Exchange::Outcome Exchange::reply_locally(uint16_t status, std::string_view deta
   if (has_no_content) body = {};
   answer_.emplace(body, arena_);
   timer_.cancel();
+  try_timer_.cancel();
   state_ = State::answering;
   return write_answer();
 }

@@ -66,6 +66,7 @@ Exchange::Outcome Exchange::forward_to_destination() {
     }
     rewritten_path_ = http::upstream_target(request_);
   }
+  prepare_retries();
   return borrow_upstream(BorrowedUpstream::Wanted::any);
 }
 

@@ -51,6 +51,42 @@ struct Fault {
   uint32_t abort_share = 0;
 };
 
+// What is tried again (Envoy's retry_on). Bits of RetryPolicy::conditions.
+enum class RetryOn : uint32_t {
+  connect_failure = 1U << 0,
+  refused_stream = 1U << 1,  // such a request is tried again whatever the policy is: it has no effect
+  reset = 1U << 2,           // no response
+  any_5xx = 1U << 3,         // and no response
+  gateway_error = 1U << 4,   // 502, 503, 504, and no response
+  retriable_4xx = 1U << 5,   // 409
+  envoy_ratelimited = 1U << 6,
+  cancelled = 1U << 7,  // and those that follow: statuses of gRPC
+  deadline_exceeded = 1U << 8,
+  internal = 1U << 9,
+  resource_exhausted = 1U << 10,
+  unavailable = 1U << 11,
+};
+
+inline constexpr uint32_t retry_on_grpc_statuses =
+    static_cast<uint32_t>(RetryOn::cancelled) | static_cast<uint32_t>(RetryOn::deadline_exceeded) |
+    static_cast<uint32_t>(RetryOn::internal) | static_cast<uint32_t>(RetryOn::resource_exhausted) |
+    static_cast<uint32_t>(RetryOn::unavailable);
+
+// The default is that of routes that say nothing, as in Istio.
+struct RetryPolicy {
+  uint16_t attempts = 2;  // beyond the first; 0: nothing is tried again
+  uint32_t conditions = static_cast<uint32_t>(RetryOn::connect_failure) |
+                        static_cast<uint32_t>(RetryOn::refused_stream) | static_cast<uint32_t>(RetryOn::unavailable) |
+                        static_cast<uint32_t>(RetryOn::cancelled);
+  std::vector<uint16_t> statuses;
+  Duration per_try_timeout{};  // from the end of the request to that of the response's head; zero: none
+  Duration backoff = std::chrono::milliseconds(25);
+  bool avoids_previous_endpoint = true;
+
+  [[nodiscard]] bool has(RetryOn condition) const noexcept { return has_any(static_cast<uint32_t>(condition)); }
+  [[nodiscard]] bool has_any(uint32_t some) const noexcept { return (conditions & some) != 0; }
+};
+
 // Cross-origin requests (https://fetch.spec.whatwg.org/#http-cors-protocol). Texts are values of fields; empty ones are
 // left out.
 struct CorsPolicy {

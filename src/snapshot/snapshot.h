@@ -125,6 +125,7 @@ struct Route {
   Duration timeout{};                             // of the whole response, 504 UT beyond it; zero: none
   std::optional<uint32_t> header_operations;      // index into Snapshot::header_operations
   std::shared_ptr<const Rewrite> rewrite;         // null: the path stays
+  std::shared_ptr<const RetryPolicy> retries;     // null: RetryPolicy{}
   std::shared_ptr<const Fault> fault;
   std::shared_ptr<const CorsPolicy> cors;
   SourcePlace place;
