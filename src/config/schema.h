@@ -142,7 +142,7 @@ class Reader {
   void leave() { path_.pop_back(); }
 
   // `path: message`, at the node.
-  void error(const Node& node, std::string_view message);
+  void error(const Node& node, std::string_view message, std::string hint = {});
 
  private:
   struct Step {
