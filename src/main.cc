@@ -7,6 +7,8 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdlib>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -47,6 +49,10 @@ const std::vector<std::pair<std::string, certs::KeyType>> kKeyTypes = {
     {"rsa-4096", certs::KeyType::rsa_4096},     {"ecdsa-p256", certs::KeyType::ecdsa_p256},
     {"ecdsa-p384", certs::KeyType::ecdsa_p384},
 };
+
+const std::map<std::string, control::CheckFormat> kCheckFormats = {{"text", control::CheckFormat::text},
+                                                                   {"json", control::CheckFormat::json},
+                                                                   {"github", control::CheckFormat::github}};
 
 // Each add_* function defines one command and what it does; `exit_code` is set when it has run.
 
@@ -112,12 +118,23 @@ void add_run(CLI::App& app, int& exit_code) {
 }
 
 void add_check(CLI::App& app, int& exit_code) {
-  const auto paths = std::make_shared<std::vector<std::string>>();
+  const auto options = std::make_shared<control::CheckOptions>();
   CLI::App* command = app.add_subcommand("check",
                                          "Say everything that is wrong with a configuration, its certificates "
-                                         "included, as FILE:LINE:COLUMN; exit 1 on an error");
-  add_config_option(*command, *paths);
-  command->callback([paths, &exit_code] { exit_code = control::check(*paths); });
+                                         "included, as FILE:LINE:COLUMN");
+  command->footer(
+      "Exit codes: 0 it can serve (with warnings, perhaps), 1 it has an error (with --strict: or a warning), 2 wrong "
+      "usage.\nDiagnostics go to standard output, a summary to standard error.");
+  add_config_option(*command, options->config_paths);
+  command
+      ->add_option("--format", options->format,
+                   "text: a line for each diagnostic; json: one object, with the field of each and hints; github: "
+                   "workflow commands, which GitHub shows beside the lines of a pull request")
+      ->transform(CLI::CheckedTransformer(kCheckFormats))
+      ->type_name("text|json|github")
+      ->default_str("text");
+  command->add_flag("--strict", options->is_strict, "Warnings fail, too");
+  command->callback([options, &exit_code] { exit_code = control::check(*options); });
 }
 
 void add_cert(CLI::App& app, int& exit_code) {
