@@ -101,8 +101,7 @@ void ModelReader::read_document(const Node& node) {
                                           in_quotes(api_version.version), quoted_list(schema->versions)));
   }
   if (schema->support == Support::planned) {
-    // What forbids must not be left out silently: that would be open to everybody.
-    const bool forbids = schema->group == "security.istio.io";
+    const bool forbids = is_refused(*schema);
     return skip(node, fmt::format("{} ({})", kind, schema->group), forbids ? Severity::error : Severity::warning,
                 fmt::format("{} ({}) is not supported yet by this version of sluice: {}", kind, schema->doc,
                             forbids ? "what it forbids would be allowed" : "it has no effect"));

@@ -67,6 +67,10 @@ std::vector<std::string_view> names_of(std::span<const FieldSchema> fields) {
 
 }  // namespace
 
+bool is_refused(const KindSchema& kind) noexcept {
+  return kind.support == Support::planned && kind.group == "security.istio.io";
+}
+
 std::span<const KindSchema> all_kinds() noexcept {
   static const std::vector<KindSchema> kinds = [] {
     std::vector<KindSchema> all;

@@ -67,6 +67,7 @@ enum class Support : uint8_t {
   built,      // read, and acted on
   no_effect,  // part of the API; there is nothing for a gateway to do: accepted
   planned,    // part of the API, not built yet: refused, never ignored
+  refused,    // of a choice: part of the API, and not for a gateway; validation says why
 };
 
 struct Choice {
@@ -110,6 +111,10 @@ struct KindSchema {
   const ObjectSchema* object = nullptr;
   Document& (*read)(Reader& reader, const Node& node, Model& model) = nullptr;  // adds a document to the model
 };
+
+// Of a kind that is not built: whether its documents are errors. What forbids must not be left out silently: that
+// would be open to everybody.
+[[nodiscard]] bool is_refused(const KindSchema& kind) noexcept;
 
 // Every kind that is known, built or not.
 [[nodiscard]] std::span<const KindSchema> all_kinds() noexcept;

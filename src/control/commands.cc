@@ -1,5 +1,6 @@
 #include "control/commands.h"
 
+#include "config/json_schema.h"
 #include "config/wording.h"
 #include "control/build_snapshot.h"
 #include "control/write_file.h"
@@ -51,6 +52,11 @@ int check(const CheckOptions& options) {
   }
   fmt::print(stderr, "\n");
   return is_valid ? 0 : 1;
+}
+
+int print_schema(const std::string& kind) {
+  fmt::print("{}", config::json_schema(kind));
+  return 0;
 }
 
 int write_self_signed(const certs::SelfSignedOptions& options, const std::string& name, const std::string& name_space,

@@ -20,6 +20,10 @@ struct CheckOptions {
 // strict, a warning. Opens no port.
 [[nodiscard]] int check(const CheckOptions& options);
 
+// `sluice check --print-schema [KIND]` and `--print-compatibility`: what documents may hold, from the tables of
+// config/.
+[[nodiscard]] int print_schema(const std::string& kind);
+
 // `sluice cert self-signed`: a Secret with a new key, readable by its owner only.
 [[nodiscard]] int write_self_signed(const certs::SelfSignedOptions& options, const std::string& name,
                                     const std::string& name_space, const std::string& out_path);

@@ -64,7 +64,9 @@ TEST(CheckReport, HostileTextsEndNoLineAndReachNoTerminal) {
     EXPECT_FALSE(report.contains('\r'));
     EXPECT_FALSE(report.contains('\xff'));
     EXPECT_FALSE(report.contains("\n::set-output")) << report;
-    if (format != CheckFormat::json) EXPECT_EQ(std::ranges::count(report, '\n'), 1) << report;
+    if (format != CheckFormat::json) {
+      EXPECT_EQ(std::ranges::count(report, '\n'), 1) << report;
+    }
   }
 }
 
