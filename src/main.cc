@@ -165,10 +165,14 @@ void add_check(CLI::App& app, int& exit_code) {
                             ->type_name("[KIND]")
                             ->expected(0, 1)
                             ->check(check_kind);
-  config->excludes(schema);
+  // For the project itself: docs/compatibility.md.
+  CLI::Option* compatibility = command->add_flag("--print-compatibility")->group("");
+  config->excludes(schema)->excludes(compatibility);
   command->callback([=, &exit_code] {
     if (*schema) {
       exit_code = control::print_schema(arguments->kind);
+    } else if (*compatibility) {
+      exit_code = control::print_compatibility();
     } else if (*config) {
       for (const auto& [name, format] : kCheckFormats) {
         if (name == arguments->format) arguments->options.format = format;

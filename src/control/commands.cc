@@ -1,5 +1,6 @@
 #include "control/commands.h"
 
+#include "config/compatibility.h"
 #include "config/json_schema.h"
 #include "config/wording.h"
 #include "control/build_snapshot.h"
@@ -56,6 +57,11 @@ int check(const CheckOptions& options) {
 
 int print_schema(const std::string& kind) {
   fmt::print("{}", config::json_schema(kind));
+  return 0;
+}
+
+int print_compatibility() {
+  fmt::print("{}", config::compatibility_document());
   return 0;
 }
 

@@ -23,6 +23,7 @@ struct CheckOptions {
 // `sluice check --print-schema [KIND]` and `--print-compatibility`: what documents may hold, from the tables of
 // config/.
 [[nodiscard]] int print_schema(const std::string& kind);
+[[nodiscard]] int print_compatibility();
 
 // `sluice cert self-signed`: a Secret with a new key, readable by its owner only.
 [[nodiscard]] int write_self_signed(const certs::SelfSignedOptions& options, const std::string& name,
