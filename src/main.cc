@@ -1,14 +1,20 @@
 // The command line. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
+#include "config/json_schema.h"
+#include "config/wording.h"
 #include "control/commands.h"
 #include "control/run.h"
 #include "sample/upstream.h"
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdlib>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sluice {
@@ -34,6 +40,12 @@ std::string check_dns_servers(const std::string& text) {
   return "";
 }
 
+std::string check_kind(const std::string& text) {
+  const std::vector<std::string_view> kinds = config::kinds_with_json_schema();
+  if (text.empty() || std::ranges::find(kinds, text) != kinds.end()) return "";
+  return "no kind " + config::in_quotes(text) + " is read; there are " + config::quoted_list(kinds);
+}
+
 CLI::Option* add_config_option(CLI::App& command, std::vector<std::string>& paths) {
   return command
       .add_option("--config", paths,
@@ -47,6 +59,19 @@ const std::vector<std::pair<std::string, certs::KeyType>> kKeyTypes = {
     {"rsa-4096", certs::KeyType::rsa_4096},     {"ecdsa-p256", certs::KeyType::ecdsa_p256},
     {"ecdsa-p384", certs::KeyType::ecdsa_p384},
 };
+
+const std::vector<std::pair<std::string, control::CheckFormat>> kCheckFormats = {
+    {"text", control::CheckFormat::text},
+    {"json", control::CheckFormat::json},
+    {"github", control::CheckFormat::github},
+};
+
+template <typename Value>
+std::vector<std::string> names_of(const std::vector<std::pair<std::string, Value>>& values) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : values) names.push_back(name);
+  return names;
+}
 
 // Each add_* function defines one command and what it does; `exit_code` is set when it has run.
 
@@ -112,12 +137,51 @@ void add_run(CLI::App& app, int& exit_code) {
 }
 
 void add_check(CLI::App& app, int& exit_code) {
-  const auto paths = std::make_shared<std::vector<std::string>>();
+  struct Arguments {
+    control::CheckOptions options;
+    std::string format = "text";
+    std::string kind;
+  };
+  const auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("check",
                                          "Say everything that is wrong with a configuration, its certificates "
-                                         "included, as FILE:LINE:COLUMN; exit 1 on an error");
-  add_config_option(*command, *paths);
-  command->callback([paths, &exit_code] { exit_code = control::check(*paths); });
+                                         "included, as FILE:LINE:COLUMN");
+  command->footer(
+      "Exit codes: 0 it can serve (with warnings, perhaps), 1 it has an error (with --strict: or a warning), 2 wrong "
+      "usage.\nDiagnostics go to standard output, a summary to standard error.");
+  CLI::Option* config = add_config_option(*command, arguments->options.config_paths)->required(false);
+  command
+      ->add_option(
+          "--format", arguments->format,
+          "A line for each diagnostic; one JSON object, with the field of each and hints; or workflow commands, "
+          "which GitHub shows beside the lines of a pull request")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember(names_of(kCheckFormats)))
+      ->capture_default_str();
+  command->add_flag("--strict", arguments->options.is_strict, "Warnings fail, too");
+  CLI::Option* schema = command
+                            ->add_option("--print-schema", arguments->kind,
+                                         "Print JSON Schema of all kinds, or of one, for editors; checks nothing")
+                            ->type_name("[KIND]")
+                            ->expected(0, 1)
+                            ->check(check_kind);
+  // For the project itself: docs/compatibility.md.
+  CLI::Option* compatibility = command->add_flag("--print-compatibility")->group("");
+  config->excludes(schema)->excludes(compatibility);
+  command->callback([=, &exit_code] {
+    if (*schema) {
+      exit_code = control::print_schema(arguments->kind);
+    } else if (*compatibility) {
+      exit_code = control::print_compatibility();
+    } else if (*config) {
+      for (const auto& [name, format] : kCheckFormats) {
+        if (name == arguments->format) arguments->options.format = format;
+      }
+      exit_code = control::check(arguments->options);
+    } else {
+      throw CLI::RequiredError(config->get_name());
+    }
+  });
 }
 
 void add_cert(CLI::App& app, int& exit_code) {
@@ -147,11 +211,9 @@ void add_cert(CLI::App& app, int& exit_code) {
   command->add_option("--namespace", arguments->name_space, "Namespace of the Secret")
       ->type_name("NS")
       ->capture_default_str();
-  std::vector<std::string> key_types;
-  for (const auto& [name, type] : kKeyTypes) key_types.push_back(name);
   command->add_option("--key-type", arguments->key_type, "The kyma-gateway's cipher suites need an RSA key")
       ->type_name("TYPE")
-      ->check(CLI::IsMember(key_types))
+      ->check(CLI::IsMember(names_of(kKeyTypes)))
       ->capture_default_str();
   command->add_option("--days", arguments->days, "Lifetime")
       ->type_name("N")

@@ -4,6 +4,7 @@
 #include "config/credentials.h"
 #include "config/listener_builder.h"
 #include "config/route_builder.h"
+#include "config/shadowed_hosts.h"
 #include "config/snapshot_hash.h"
 
 #include <string_view>
@@ -36,6 +37,7 @@ std::unique_ptr<snapshot::Snapshot> compile(const Model& model, Diagnostics& dia
   Credentials credentials(model, diagnostics);
   const std::vector<BoundServer> servers = ListenerBuilder(model, credentials, *snapshot, diagnostics).build();
   RouteBuilder(model, servers, credentials, *snapshot, diagnostics).build();
+  warn_of_shadowed_hosts(model, servers, *snapshot, diagnostics);
   credentials.secrets.report_unused_config_maps();
   if (diagnostics.has_errors()) return nullptr;
   if (snapshot->listeners.empty()) diagnostics.warning({}, "nothing to serve: there is no Gateway");

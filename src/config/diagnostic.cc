@@ -15,30 +15,32 @@ namespace {
 
 constexpr std::string_view severity_names[] = {"info", "warning", "error"};
 
+}  // namespace
+
 std::string_view severity_name(Severity severity) noexcept { return severity_names[static_cast<size_t>(severity)]; }
 
-}  // namespace
+std::string Diagnostic::text() const { return hint.empty() ? message : message + "; " + hint; }
 
 std::string Diagnostic::to_string() const {
   const std::string where = place.to_string();
-  return fmt::format("{}{}{}: {}", where, where.empty() ? "" : ": ", severity_name(severity), message);
+  return fmt::format("{}{}{}: {}", where, where.empty() ? "" : ": ", severity_name(severity), text());
 }
 
-void Diagnostics::info(SourcePlace place, std::string message) {
-  add(Severity::info, std::move(place), std::move(message));
+void Diagnostics::info(SourcePlace place, std::string message, std::string hint) {
+  add({Severity::info, std::move(place), std::move(message), std::move(hint)});
 }
 
-void Diagnostics::warning(SourcePlace place, std::string message) {
-  add(Severity::warning, std::move(place), std::move(message));
+void Diagnostics::warning(SourcePlace place, std::string message, std::string hint) {
+  add({Severity::warning, std::move(place), std::move(message), std::move(hint)});
 }
 
-void Diagnostics::error(SourcePlace place, std::string message) {
-  add(Severity::error, std::move(place), std::move(message));
+void Diagnostics::error(SourcePlace place, std::string message, std::string hint, std::string field) {
+  add({Severity::error, std::move(place), std::move(message), std::move(hint), std::move(field)});
 }
 
-void Diagnostics::add(Severity severity, SourcePlace place, std::string message) {
-  if (++counts_[static_cast<size_t>(severity)] > limits::config_diagnostics_max) return;
-  items_.push_back({severity, std::move(place), std::move(message)});
+void Diagnostics::add(Diagnostic diagnostic) {
+  if (++counts_[static_cast<size_t>(diagnostic.severity)] > limits::config_diagnostics_max) return;
+  items_.push_back(std::move(diagnostic));
 }
 
 std::vector<Diagnostic> Diagnostics::sorted() const {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,11 +15,17 @@ namespace sluice::config {
 
 enum class Severity : uint8_t { info, warning, error };
 
+[[nodiscard]] std::string_view severity_name(Severity severity) noexcept;
+
 struct Diagnostic {
   Severity severity;
   SourcePlace place;
   std::string message;
+  std::string hint{};   // what was probably meant: `did you mean "hosts"?`; mostly empty
+  std::string field{};  // "spec.servers[0].hosts"; empty: it is of no field, or of one that cannot be told
 
+  // The message, with the hint where there is one.
+  [[nodiscard]] std::string text() const;
   // "gateway.yaml:12:5: error: unknown field ..."
   [[nodiscard]] std::string to_string() const;
 };
@@ -26,9 +33,10 @@ struct Diagnostic {
 // Of each severity, limits::config_diagnostics_max are kept; all are counted.
 class Diagnostics {
  public:
-  void info(SourcePlace place, std::string message);
-  void warning(SourcePlace place, std::string message);
-  void error(SourcePlace place, std::string message);
+  void info(SourcePlace place, std::string message, std::string hint = {});
+  void warning(SourcePlace place, std::string message, std::string hint = {});
+  // `field`: from where the path is at hand; elsewhere name_fields() finds it by the place.
+  void error(SourcePlace place, std::string message, std::string hint = {}, std::string field = {});
 
   [[nodiscard]] bool has_errors() const noexcept { return error_count() > 0; }
   [[nodiscard]] size_t error_count() const noexcept { return count(Severity::error); }
@@ -36,9 +44,11 @@ class Diagnostics {
   [[nodiscard]] size_t info_count() const noexcept { return count(Severity::info); }
   // In the order of files and lines; at the end, one line says what was left out.
   [[nodiscard]] std::vector<Diagnostic> sorted() const;
+  // Those that are kept, in the order in which they were said.
+  [[nodiscard]] std::span<Diagnostic> kept() noexcept { return items_; }
 
  private:
-  void add(Severity severity, SourcePlace place, std::string message);
+  void add(Diagnostic diagnostic);
   [[nodiscard]] size_t count(Severity severity) const noexcept { return counts_[static_cast<size_t>(severity)]; }
 
   std::vector<Diagnostic> items_;

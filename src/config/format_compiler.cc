@@ -430,8 +430,9 @@ bool Compiler::fail_unknown(std::string_view name, size_t at) {
     return fail(at, fmt::format("%{}% is not supported yet by this version of sluice", name));
   std::vector<std::string_view> names;
   for (const OperatorSchema& schema : operators) names.push_back(schema.name);
-  return fail(at,
-              fmt::format("unknown operator {}{}; write %% for a percent sign", in_quotes(name), hint(name, names)));
+  const std::string meant = hint(name, names);
+  return fail(at, fmt::format("unknown operator {}{}{}; write %% for a percent sign", in_quotes(name),
+                              meant.empty() ? "" : "; ", meant));
 }
 
 }  // namespace

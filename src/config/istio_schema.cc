@@ -15,9 +15,12 @@ constexpr uint32_t int32_max = std::numeric_limits<int32_t>::max();
 
 // --- Gateway ---------------------------------------------------------------------------------------
 
-// The last two are refused by validation, which says why.
-constexpr Choice tls_modes[] = {{"SIMPLE"},          {"PASSTHROUGH"},      {"MUTUAL"},
-                                {"OPTIONAL_MUTUAL"}, {"AUTO_PASSTHROUGH"}, {"ISTIO_MUTUAL"}};
+constexpr Choice tls_modes[] = {{"SIMPLE"},
+                                {"PASSTHROUGH"},
+                                {"MUTUAL"},
+                                {"OPTIONAL_MUTUAL"},
+                                {"AUTO_PASSTHROUGH", Support::refused},
+                                {"ISTIO_MUTUAL", Support::refused}};
 
 constexpr Choice tls_versions[] = {{"TLS_AUTO"}, {"TLSV1_0"}, {"TLSV1_1"}, {"TLSV1_2"}, {"TLSV1_3"}};
 
@@ -367,8 +370,7 @@ constexpr FieldSchema service_entry_fields[] = {
 
 // --- DestinationRule -------------------------------------------------------------------------------
 
-// ISTIO_MUTUAL is refused by validation, which says why.
-constexpr Choice client_tls_modes[] = {{"DISABLE"}, {"SIMPLE"}, {"MUTUAL"}, {"ISTIO_MUTUAL"}};
+constexpr Choice client_tls_modes[] = {{"DISABLE"}, {"SIMPLE"}, {"MUTUAL"}, {"ISTIO_MUTUAL", Support::refused}};
 
 constexpr Choice load_balancers[] = {{"UNSPECIFIED"}, {"LEAST_REQUEST"}, {"LEAST_CONN"},
                                      {"ROUND_ROBIN"}, {"RANDOM"},        {"PASSTHROUGH", Support::planned}};

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "config/compile.h"
+#include "config/field_path.h"
 #include "config/read_model.h"
 #include "config/source_file.h"
 #include "config/validate.h"
@@ -42,7 +43,9 @@ std::unique_ptr<snapshot::Snapshot> load_sources(std::vector<SourceText> texts, 
   Model model = read_model(documents, diagnostics);
   model.is_complete = is_complete;
   validate(model, diagnostics);
-  return compile(model, diagnostics);
+  std::unique_ptr<snapshot::Snapshot> snapshot = compile(model, diagnostics);
+  name_fields(documents, diagnostics);
+  return snapshot;
 }
 
 }  // namespace

@@ -50,12 +50,13 @@ class ModelReader {
     size_t count = 0;
     Severity severity = Severity::info;
     std::string message;
+    std::string hint;
   };
 
   void read_items(const Node& node);
   void read_known(const Node& node, const KindSchema& schema);
   void skip_unknown(const Node& node, const ApiVersion& api_version, std::string_view kind);
-  void skip(const Node& node, std::string title, Severity severity, std::string message);
+  void skip(const Node& node, std::string title, Severity severity, std::string message, std::string hint = {});
   void check_metadata(const Document& document);
   void check_unique(const Document& document);
   // The text of a field that says what a document is, or nothing and an error.
@@ -100,8 +101,7 @@ void ModelReader::read_document(const Node& node) {
                                           in_quotes(api_version.version), quoted_list(schema->versions)));
   }
   if (schema->support == Support::planned) {
-    // What forbids must not be left out silently: that would be open to everybody.
-    const bool forbids = schema->group == "security.istio.io";
+    const bool forbids = is_refused(*schema);
     return skip(node, fmt::format("{} ({})", kind, schema->group), forbids ? Severity::error : Severity::warning,
                 fmt::format("{} ({}) is not supported yet by this version of sluice: {}", kind, schema->doc,
                             forbids ? "what it forbids would be allowed" : "it has no effect"));
@@ -162,15 +162,16 @@ void ModelReader::skip_unknown(const Node& node, const ApiVersion& api_version, 
   }
   std::string advice = hint(kind, kinds_of_group);
   if (advice.empty() && !group_of_kind.empty())
-    advice = fmt::format("; the {} that is known is of {}", kind, group_of_kind);
+    advice = fmt::format("the {} that is known is of {}", kind, group_of_kind);
   const std::string_view group = api_version.group.empty() ? std::string_view("core") : api_version.group;
   skip(node, fmt::format("{} ({})", kind, group), Severity::info,
-       fmt::format("kind {} of {} is not known to sluice and ignored{}", in_quotes(kind), in_quotes(group), advice));
+       fmt::format("kind {} of {} is not known to sluice and ignored", in_quotes(kind), in_quotes(group)),
+       std::move(advice));
 }
 
-void ModelReader::skip(const Node& node, std::string title, Severity severity, std::string message) {
+void ModelReader::skip(const Node& node, std::string title, Severity severity, std::string message, std::string hint) {
   const auto [skipped, is_new] = skipped_.try_emplace(std::move(title));
-  if (is_new) skipped->second = {node.place(), 0, severity, std::move(message)};
+  if (is_new) skipped->second = {node.place(), 0, severity, std::move(message), std::move(hint)};
   ++skipped->second.count;
 }
 
@@ -179,9 +180,9 @@ void ModelReader::report_skipped() {
     const std::string count =
         skipped.count == 1 ? "" : fmt::format(" ({} documents, this is the first)", skipped.count);
     switch (skipped.severity) {
-      case Severity::info: diagnostics_.info(skipped.place, skipped.message + count); break;
-      case Severity::warning: diagnostics_.warning(skipped.place, skipped.message + count); break;
-      case Severity::error: diagnostics_.error(skipped.place, skipped.message + count); break;
+      case Severity::info: diagnostics_.info(skipped.place, skipped.message + count, skipped.hint); break;
+      case Severity::warning: diagnostics_.warning(skipped.place, skipped.message + count, skipped.hint); break;
+      case Severity::error: diagnostics_.error(skipped.place, skipped.message + count, skipped.hint); break;
     }
   }
 }

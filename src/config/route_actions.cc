@@ -162,9 +162,10 @@ void check_retries(const Retries& retries, Diagnostics& diagnostics) {
       if (status_of(part) || std::ranges::find(retry_names, part, &RetryName::name) != std::end(retry_names)) return;
       std::vector<std::string_view> names;
       for (const RetryName& known : retry_names) names.push_back(known.name);
-      diagnostics.error(retries.retry_on.node->place(),
-                        fmt::format("retryOn: {} is neither a status nor something that can be tried again{}",
-                                    in_quotes(part), hint(part, names)));
+      diagnostics.error(
+          retries.retry_on.node->place(),
+          fmt::format("retryOn: {} is neither a status nor something that can be tried again", in_quotes(part)),
+          hint(part, names));
     });
   }
   const auto check_span = [&](const TimeSpan& span, std::string_view field) {

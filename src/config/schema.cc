@@ -1,6 +1,7 @@
 #include "config/schema.h"
 
 #include "config/duration.h"
+#include "config/field_path.h"
 #include "config/wording.h"
 
 #include <fmt/format.h>
@@ -67,6 +68,10 @@ std::vector<std::string_view> names_of(std::span<const FieldSchema> fields) {
 
 }  // namespace
 
+bool is_refused(const KindSchema& kind) noexcept {
+  return kind.support == Support::planned && kind.group == "security.istio.io";
+}
+
 std::span<const KindSchema> all_kinds() noexcept {
   static const std::vector<KindSchema> kinds = [] {
     std::vector<KindSchema> all;
@@ -88,8 +93,10 @@ std::string Reader::path() const {
   return result;
 }
 
-void Reader::error(const Node& node, std::string_view message) {
-  diagnostics_.error(node.place(), path_.empty() ? std::string(message) : fmt::format("{}: {}", path(), message));
+void Reader::error(const Node& node, std::string_view message, std::string hint) {
+  std::string where = path();
+  std::string text = where.empty() ? std::string(message) : fmt::format("{}: {}", where, message);
+  diagnostics_.error(node.place(), std::move(text), std::move(hint), std::move(where));
 }
 
 void Reader::read_object(const Node& node, void* object, const ObjectSchema& schema) {
@@ -108,16 +115,19 @@ void Reader::read_field(const Node& node, size_t index, void* object, const Obje
   const auto field = std::ranges::find(schema.fields, std::string_view(key), &FieldSchema::name);
   if (field == schema.fields.end()) {
     const std::string where = path();
+    std::string unknown = where;
+    append_key(unknown, key);
     diagnostics_.error(node.place_of_key(index),
-                       fmt::format("unknown field {} in {}{}", in_quotes(key), where.empty() ? schema.name : where,
-                                   hint(key, names_of(schema.fields))));
+                       fmt::format("unknown field {} in {}", in_quotes(key), where.empty() ? schema.name : where),
+                       hint(key, names_of(schema.fields)), std::move(unknown));
     return;
   }
   if (value.is_null()) return;  // as in Kubernetes: not given
   enter(field->name);
   if (field->support == Support::planned && !is_accepted(value, *field)) {
     diagnostics_.error(node.place_of_key(index),
-                       fmt::format("{} is not supported yet by this version of sluice ({})", path(), field->doc));
+                       fmt::format("{} is not supported yet by this version of sluice ({})", path(), field->doc), {},
+                       path());
   }
   if (field->support == Support::built) field->read(*this, value, object, *field);
   leave();
@@ -145,9 +155,9 @@ void Reader::check_choice(const Node& node, const FieldSchema& field) {
   }
   std::vector<std::string_view> names;
   for (const Choice& choice : field.choices) names.push_back(choice.name);
-  const std::optional<std::string_view> nearest = nearest_name(node.text, names);
-  error(node, nearest ? fmt::format("unknown value {}; did you mean {}?", in_quotes(node.text), in_quotes(*nearest))
-                      : fmt::format("unknown value {}; known are {}", in_quotes(node.text), quoted_list(names)));
+  std::string meant = hint(node.text, names);
+  const std::string known = meant.empty() ? fmt::format("; known are {}", quoted_list(names)) : "";
+  error(node, fmt::format("unknown value {}{}", in_quotes(node.text), known), std::move(meant));
 }
 
 void Reader::read_number(const Node& node, Number& value, const FieldSchema& field) {

@@ -76,6 +76,7 @@ enum class Support : uint8_t {
   built,      // read, and acted on
   no_effect,  // part of the API; there is nothing for a gateway to do: accepted
   planned,    // part of the API, not built yet: refused, never ignored
+  refused,    // of a choice: part of the API, and not for a gateway; validation says why
 };
 
 struct Choice {
@@ -121,6 +122,10 @@ struct KindSchema {
   Document& (*read)(Reader& reader, const Node& node, Model& model) = nullptr;  // adds a document to the model
 };
 
+// Of a kind that is not built: whether its documents are errors. What forbids must not be left out silently: that
+// would be open to everybody.
+[[nodiscard]] bool is_refused(const KindSchema& kind) noexcept;
+
 // Every kind that is known, built or not.
 [[nodiscard]] std::span<const KindSchema> all_kinds() noexcept;
 [[nodiscard]] std::span<const KindSchema> istio_kinds() noexcept;
@@ -154,7 +159,7 @@ class Reader {
   void leave() { path_.pop_back(); }
 
   // `path: message`, at the node.
-  void error(const Node& node, std::string_view message);
+  void error(const Node& node, std::string_view message, std::string hint = {});
 
  private:
   struct Step {

@@ -62,23 +62,26 @@ const Suite* find_suite(std::string_view name) noexcept {
   return found == std::end(known_suites) ? nullptr : &*found;
 }
 
-std::string why_dropped(std::string_view name) {
+void warn_of_dropped(const Text& written, Diagnostics& diagnostics) {
+  const std::string_view name = written.value;
+  const SourcePlace place = written.node->place();
   if (name.starts_with("TLS_") || name.starts_with("TLS13-")) {
-    return fmt::format(
-        "cipher suite {} is dropped: cipherSuites is a list of TLS 1.2 suites in OpenSSL's names, "
-        "and the suites of TLS 1.3 are always offered",
-        in_quotes(name));
+    return diagnostics.warning(
+        place, fmt::format("cipher suite {} is dropped: cipherSuites is a list of TLS 1.2 suites in OpenSSL's names, "
+                           "and the suites of TLS 1.3 are always offered",
+                           in_quotes(name)));
   }
-  const Suite* suite = find_suite(name);
-  if (suite != nullptr) {
-    return fmt::format("cipher suite {} is dropped: sluice does not offer it, since it has no forward secrecy",
-                       in_quotes(name));
+  if (find_suite(name) != nullptr) {
+    return diagnostics.warning(
+        place, fmt::format("cipher suite {} is dropped: sluice does not offer it, since it has no forward secrecy",
+                           in_quotes(name)));
   }
   std::vector<std::string_view> names;
   for (const Suite& known : known_suites) {
     if (known.is_offered) names.push_back(known.name);
   }
-  return fmt::format("cipher suite {} is not known and dropped{}", in_quotes(name), hint(name, names));
+  diagnostics.warning(place, fmt::format("cipher suite {} is not known and dropped", in_quotes(name)),
+                      hint(name, names));
 }
 
 // The suites that remain, in the order in which they were written.
@@ -88,7 +91,7 @@ std::vector<std::string> offered_suites(const std::vector<Text>& written, Diagno
     if (!name) continue;
     const Suite* suite = find_suite(name.value);
     if (suite == nullptr || !suite->is_offered) {
-      diagnostics.warning(name.node->place(), why_dropped(name.value));
+      warn_of_dropped(name, diagnostics);
     } else if (std::ranges::find(result, name.value) != result.end()) {
       diagnostics.warning(name.node->place(), fmt::format("cipher suite {} is there twice", in_quotes(name.value)));
     } else {

@@ -102,7 +102,7 @@ std::optional<std::string_view> nearest_name(std::string_view name, std::span<co
 
 std::string hint(std::string_view name, std::span<const std::string_view> candidates) {
   const std::optional<std::string_view> nearest = nearest_name(name, candidates);
-  return nearest ? fmt::format("; did you mean {}?", in_quotes(*nearest)) : "";
+  return nearest ? fmt::format("did you mean {}?", in_quotes(*nearest)) : "";
 }
 
 std::string to_lower(std::string_view text) {

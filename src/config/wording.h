@@ -23,7 +23,7 @@ namespace sluice::config {
 [[nodiscard]] std::optional<std::string_view> nearest_name(std::string_view name,
                                                            std::span<const std::string_view> candidates);
 
-// `; did you mean "hosts"?`, or nothing.
+// `did you mean "hosts"?`, or nothing.
 [[nodiscard]] std::string hint(std::string_view name, std::span<const std::string_view> candidates);
 
 // ASCII only: names of the configuration are ASCII.

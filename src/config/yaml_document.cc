@@ -80,14 +80,17 @@ size_t block_indent(std::string_view written, std::string_view text) noexcept {
 
 struct Extent {
   size_t count = 1;  // nodes
+  size_t bytes = 0;  // of texts and keys
   size_t depth = 0;  // levels below the top one
 };
 
 Extent extent_of(const Node& node) {
-  Extent result;
+  Extent result{.bytes = node.text.size()};
+  for (const Node::Key& key : node.keys) result.bytes += key.text.size();
   for (const Node& item : node.items) {
     const Extent extent = extent_of(item);
     result.count += extent.count;
+    result.bytes += extent.bytes;
     result.depth = std::max(result.depth, extent.depth + 1);
   }
   return result;
@@ -114,7 +117,7 @@ class TreeBuilder {
   bool merge(Node& node, std::unordered_set<std::string>& names, const Node& from);
   bool check_depth(size_t depth);
   bool take_nodes(size_t count, const SourcePlace& place);
-  bool take_copies(size_t count, const SourcePlace& place);
+  bool take_copies(const Extent& extent, const SourcePlace& place);
   bool set_place(Node& node, fy_token* token, fy_token* tag);
   bool read_text(fy_token* token, std::string& text);
   bool fail(SourcePlace place, std::string message);
@@ -125,6 +128,7 @@ class TreeBuilder {
   const SourceText& source_;
   size_t& nodes_left_;
   size_t copies_left_ = limits::config_alias_nodes_max;
+  size_t copied_bytes_left_ = limits::config_file_bytes_max;  // as many as a file may have without aliases
   Diagnostics& diagnostics_;
   Diag diag_;
   Parser parser_;
@@ -208,7 +212,7 @@ bool TreeBuilder::read_node(Node& node, unsigned depth) {
   }
   // Known from here on: an alias inside of its own anchor is an unknown name, not a loop.
   if (is_read && has_anchor) {
-    if (!take_copies(extent_of(node).count, node.place())) return false;
+    if (!take_copies(extent_of(node), node.place())) return false;
     anchors_.insert_or_assign(anchor_name, node);
   }
   return is_read;
@@ -320,7 +324,7 @@ bool TreeBuilder::read_alias(Node& node, unsigned depth) {
   if (found == anchors_.end())
     return fail(node.place(), fmt::format("no anchor {} stands before this", in_quotes(name)));
   const Extent extent = extent_of(found->second);
-  if (!check_depth(depth + extent.depth) || !take_copies(extent.count, node.place())) return false;
+  if (!check_depth(depth + extent.depth) || !take_copies(extent, node.place())) return false;
   node = found->second;
   return true;
 }
@@ -354,7 +358,7 @@ bool TreeBuilder::merge(Node& node, std::unordered_set<std::string>& names, cons
   if (from.kind != Node::Kind::mapping) return fail(from.place(), "<< merges mappings only");
   for (size_t i = 0; i < from.keys.size(); ++i) {
     if (!names.insert(from.keys[i].text).second) continue;
-    if (!take_copies(extent_of(from.items[i]).count, from.items[i].place())) return false;
+    if (!take_copies(extent_of(from.items[i]), from.items[i].place())) return false;
     node.keys.push_back(from.keys[i]);
     node.items.push_back(from.items[i]);
   }
@@ -375,14 +379,20 @@ bool TreeBuilder::take_nodes(size_t count, const SourcePlace& place) {
   return true;
 }
 
-// Small: a few anchors save typing; ten levels of ten aliases are an attack ("billion laughs").
-bool TreeBuilder::take_copies(size_t count, const SourcePlace& place) {
-  if (count > copies_left_) {
+// Small: a few anchors save typing; ten levels of ten aliases are an attack ("billion laughs"), and so are thousands of
+// aliases of one long text.
+bool TreeBuilder::take_copies(const Extent& extent, const SourcePlace& place) {
+  if (extent.count > copies_left_) {
     return fail(place, fmt::format("the anchors and aliases of this file expand to more than {} values",
                                    limits::config_alias_nodes_max));
   }
-  copies_left_ -= count;
-  return take_nodes(count, place);
+  if (extent.bytes > copied_bytes_left_) {
+    return fail(place, fmt::format("the anchors and aliases of this file expand to more than {} bytes",
+                                   limits::config_file_bytes_max));
+  }
+  copies_left_ -= extent.count;
+  copied_bytes_left_ -= extent.bytes;
+  return take_nodes(extent.count, place);
 }
 
 }  // namespace

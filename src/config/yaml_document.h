@@ -1,7 +1,7 @@
 // YAML (and so JSON) as an owned tree of nodes, each with its place. The one file that knows the parser.
 //
-// Bounded: bytes, nesting and nodes. Aliases are expanded into copies, which have a bound of their own. Merge keys (<<)
-// are applied. Duplicate keys, unknown tags, keys that are not scalars, invalid UTF-8 and control characters are
+// Bounded: bytes, nesting and nodes. Aliases are expanded into copies, whose number and bytes are bounded. Merge keys
+// (<<) are applied. Duplicate keys, unknown tags, keys that are not scalars, invalid UTF-8 and control characters are
 // errors.
 #pragma once
 

@@ -1,5 +1,7 @@
 #include "control/commands.h"
 
+#include "config/compatibility.h"
+#include "config/json_schema.h"
 #include "config/wording.h"
 #include "control/build_snapshot.h"
 #include "control/write_file.h"
@@ -22,22 +24,45 @@ int fail(const Error& error) {
 
 }  // namespace
 
-int check(const std::vector<std::string>& config_paths) {
+int check(const CheckOptions& options) {
   if (const Status status = tls::initialize(); !status) return fail(status.error());
   config::Diagnostics diagnostics;
   const std::unique_ptr<snapshot::Snapshot> snapshot =
-      build_snapshot(config_paths, std::chrono::system_clock::now(), nullptr, diagnostics);
-  for (const config::Diagnostic& diagnostic : diagnostics.sorted()) fmt::print("{}\n", diagnostic.to_string());
+      build_snapshot(options.config_paths, std::chrono::system_clock::now(), nullptr, diagnostics);
+  const size_t error_count = diagnostics.error_count();
+  const size_t warning_count = diagnostics.warning_count();
+  const bool fails_by_warnings = options.is_strict && warning_count > 0;
+  const bool is_valid = snapshot != nullptr && !fails_by_warnings;
+  fmt::print("{}", check_report({.is_valid = is_valid,
+                                 .error_count = error_count,
+                                 .warning_count = warning_count,
+                                 .hash = snapshot == nullptr ? "" : snapshot->hash,
+                                 .diagnostics = diagnostics.sorted()},
+                                options.format));
   using config::counted;
-  fmt::print(stderr, "sluice check: {}, {}", counted(diagnostics.error_count(), "error"),
-             counted(diagnostics.warning_count(), "warning"));
+  if (fails_by_warnings) {
+    fmt::print(stderr, "sluice check: {}, {} of them by --strict, which takes warnings for errors",
+               counted(error_count + warning_count, "error"), warning_count);
+  } else {
+    fmt::print(stderr, "sluice check: {}, {}", counted(error_count, "error"), counted(warning_count, "warning"));
+  }
   if (snapshot != nullptr) {
     fmt::print(stderr, "; {}, {}, {}, hash {}", counted(snapshot->listeners.size(), "listener"),
                counted(snapshot->clusters.size(), "cluster"), counted(snapshot->certificates.size(), "certificate"),
                snapshot->hash);
   }
   fmt::print(stderr, "\n");
-  return snapshot == nullptr ? 1 : 0;
+  return is_valid ? 0 : 1;
+}
+
+int print_schema(const std::string& kind) {
+  fmt::print("{}", config::json_schema(kind));
+  return 0;
+}
+
+int print_compatibility() {
+  fmt::print("{}", config::compatibility_document());
+  return 0;
 }
 
 int write_self_signed(const certs::SelfSignedOptions& options, const std::string& name, const std::string& name_space,

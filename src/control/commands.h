@@ -3,14 +3,27 @@
 
 #include "base/durations.h"
 #include "certs/self_signed.h"
+#include "control/check_report.h"
 
 #include <string>
 #include <vector>
 
 namespace sluice::control {
 
-// `sluice check`: every diagnostic on standard output; 1 when one is an error. Opens no port.
-[[nodiscard]] int check(const std::vector<std::string>& config_paths);
+struct CheckOptions {
+  std::vector<std::string> config_paths;
+  CheckFormat format = CheckFormat::text;
+  bool is_strict = false;  // warnings fail, too
+};
+
+// `sluice check`: every diagnostic on standard output, a summary on standard error; 1 when one is an error, or, if
+// strict, a warning. Opens no port.
+[[nodiscard]] int check(const CheckOptions& options);
+
+// `sluice check --print-schema [KIND]` and `--print-compatibility`: what documents may hold, from the tables of
+// config/.
+[[nodiscard]] int print_schema(const std::string& kind);
+[[nodiscard]] int print_compatibility();
 
 // `sluice cert self-signed`: a Secret with a new key, readable by its owner only.
 [[nodiscard]] int write_self_signed(const certs::SelfSignedOptions& options, const std::string& name,

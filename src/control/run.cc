@@ -96,7 +96,7 @@ void log_diagnostics(const config::Diagnostics& diagnostics) {
   for (const config::Diagnostic& diagnostic : diagnostics.sorted()) {
     // The line has the severity already.
     const std::string place = diagnostic.place.to_string();
-    const std::string text = place.empty() ? diagnostic.message : place + ": " + diagnostic.message;
+    const std::string text = place.empty() ? diagnostic.text() : place + ": " + diagnostic.text();
     switch (diagnostic.severity) {
       case config::Severity::info: log::info("{}", text); break;
       case config::Severity::warning: log::warning("{}", text); break;

@@ -111,6 +111,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   CHECK((snapshot == nullptr) == diagnostics.has_errors());
   for (const config::Diagnostic& diagnostic : diagnostics.sorted()) {
     CHECK(std::ranges::none_of(diagnostic.to_string(), is_control_character));
+    CHECK(std::ranges::none_of(diagnostic.field, is_control_character));
     CHECK(diagnostic.message.size() < 2000);
   }
   if (!snapshot) return 0;

@@ -1,5 +1,6 @@
 """`sluice check`: what is wrong with documents, before anybody runs them."""
 
+import json
 import re
 
 import pytest
@@ -139,6 +140,53 @@ def test_examples_pass(name):
     result = run_sluice("check", "--config", folder)
     assert result.returncode == 0, result.stdout + result.stderr
     assert ": error: " not in result.stdout + result.stderr
+
+
+def test_format_json_is_one_object(tmp_path):
+    text = documents.routes("app", 8000).replace("  resolution: STATIC", "  resolutoin: STATIC")
+    (tmp_path / "app.yaml").write_text(text)
+    result = run_sluice("check", "--config", tmp_path, "--format", "json")
+    assert result.returncode == 1
+    report = json.loads(result.stdout)
+    assert report["valid"] is False and report["hash"] is None and report["errors"] >= 1
+    (unknown,) = [one for one in report["diagnostics"] if one["field"] == "spec.resolutoin"]
+    assert unknown["severity"] == "error" and unknown["file"].endswith("app.yaml") and unknown["column"] == 3
+    assert unknown["line"] == text.splitlines().index("  resolutoin: STATIC") + 1
+    assert "resolution" in unknown["hint"] and "resolution\"" not in unknown["message"]
+
+
+def test_format_json_of_what_can_serve_has_the_hash(tmp_path, certificate):
+    for name, text in documents.kyma_texts(certificate).items():
+        (tmp_path / name).write_text(text)
+    result = run_sluice("check", "--config", tmp_path, "--format", "json")
+    report = json.loads(result.stdout)
+    assert result.returncode == 0 and report["valid"] is True and re.fullmatch("[0-9a-f]{32}", report["hash"])
+    assert report["hash"] in result.stderr, "the summary is still there, on the other stream"
+
+
+def test_format_github_is_workflow_commands(tmp_path):
+    # A name that would end the property, and a kind that would be a command of its own.
+    (tmp_path / "a,line=1::b.yaml").write_text('apiVersion: x/v1\nkind: "K\\n::error::x"\n---\nkind: a\n')
+    result = run_sluice("check", "--config", tmp_path, "--format", "github")
+    assert result.returncode == 1
+    lines = result.stdout.splitlines()
+    assert lines and all(re.match(r"::(error|warning|notice) [^:]*::", line) for line in lines), result.stdout
+    assert any(line.startswith("::error ") and "a%2Cline=1%3A%3Ab.yaml,line=4,col=1," in line for line in lines), lines
+
+
+def test_strict_fails_on_warnings(tmp_path, certificate):
+    for name, text in documents.kyma_texts(certificate).items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "secret.yaml").unlink()
+    assert run_sluice("check", "--config", tmp_path).returncode == 0
+    result = run_sluice("check", "--config", tmp_path, "--strict")
+    assert result.returncode == 1 and re.search(r"\d+ errors?, \d+ of them by --strict", result.stderr), result.stderr
+
+
+def test_exit_codes_are_in_the_help():
+    shown = run_sluice("check", "--help").stdout
+    assert "--strict" in shown and re.search(r"Exit codes: 0 .*1 .*2 wrong\s+usage", shown, re.S), shown
+    assert run_sluice("check", "--config", "x", "--format", "xml").returncode == 2
 
 
 def test_several_paths(tmp_path, certificate):

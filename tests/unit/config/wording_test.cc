@@ -54,7 +54,7 @@ TEST(Wording, SuggestsNothingForAnotherWord) {
   EXPECT_EQ(nearest_name("", names), std::nullopt);
   EXPECT_EQ(nearest_name(std::string(1'000'000, 'h'), names), std::nullopt);
   EXPECT_EQ(hint("selector", names), "");
-  EXPECT_EQ(hint("hots", names), "; did you mean \"hosts\"?");
+  EXPECT_EQ(hint("hots", names), "did you mean \"hosts\"?");
 }
 
 TEST(Wording, ComparesAsciiRegardlessOfCase) {

@@ -1,6 +1,7 @@
 #include "control/commands.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,7 +28,7 @@ TEST_F(Commands, WriteASecretForItsOwnerOnlyThatCheckAccepts) {
   struct stat found{};
   ASSERT_EQ(stat((folder_ + "/secret.yaml").c_str(), &found), 0);
   EXPECT_EQ(found.st_mode & 0777, 0600U);
-  EXPECT_EQ(check({folder_}), 0);
+  EXPECT_EQ(check({.config_paths = {folder_}}), 0);
 }
 
 TEST_F(Commands, FailWhenTheFileCannotBeWritten) {
@@ -42,9 +43,36 @@ TEST_F(Commands, FindAnErrorAndShowItOnStandardOutput) {
          "  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]\n";
   testing::internal::CaptureStdout();
   testing::internal::CaptureStderr();
-  EXPECT_EQ(check({folder_}), 1);
+  EXPECT_EQ(check({.config_paths = {folder_}}), 1);
   EXPECT_TRUE(testing::internal::GetCapturedStdout().contains("a.yaml:5:3: error: "));
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "sluice check: 1 error, 0 warnings\n");
+}
+
+TEST_F(Commands, TakeWarningsForErrorsIfStrict) {
+  std::ofstream(folder_ + "/a.yaml") << "# nothing\n";
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(check({.config_paths = {folder_}}), 0);
+  EXPECT_EQ(check({.config_paths = {folder_}, .is_strict = true}), 1);
+  EXPECT_EQ(testing::internal::GetCapturedStdout(),
+            "warning: nothing to serve: there is no Gateway\n"
+            "warning: nothing to serve: there is no Gateway\n");
+  const std::string summary = testing::internal::GetCapturedStderr();
+  EXPECT_TRUE(summary.contains("sluice check: 0 errors, 1 warning; ")) << summary;
+  EXPECT_TRUE(summary.contains("sluice check: 1 error, 1 of them by --strict, which takes warnings for errors; "))
+      << summary;
+}
+
+TEST_F(Commands, WriteNothingButTheObjectAsJson) {
+  std::ofstream(folder_ + "/a.yaml") << "# nothing\n";
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(check({.config_paths = {folder_}, .format = CheckFormat::json, .is_strict = true}), 1);
+  const nlohmann::json report = nlohmann::json::parse(testing::internal::GetCapturedStdout());
+  EXPECT_EQ(report["valid"], false) << "as the exit code says";
+  EXPECT_EQ(report["warnings"], 1);
+  EXPECT_EQ(report["hash"].get<std::string>().size(), 32u);
+  static_cast<void>(testing::internal::GetCapturedStderr());
 }
 
 TEST_F(Commands, RefuseACertificateForWhatIsNoHostAndWriteNothing) {
