@@ -42,7 +42,7 @@ REFUSED = {
     "bad_address": (ROUTES.replace("address: 127.0.0.1", "address: 127.0.0.256"), "127.0.0.256"),
     "bad_host": (ROUTES.replace(f'"app.{DOMAIN}"', f'"app..{DOMAIN}"'), r"app\.\."),
     "wildcard_inside": (ROUTES.replace(f'"app.{DOMAIN}"', f'"a*p.{DOMAIN}"'), r"a\*p"),
-    "unsupported_feature": (ROUTES.replace("  - route:", "  - rewrite:\n      uri: /x\n    route:"), "rewrite"),
+    "unsupported_feature": (ROUTES.replace("  resolution: STATIC", "  resolution: STATIC\n  workloadSelector:\n    labels: {a: b}"), "workloadSelector"),
     "unsupported_tls_mode": (GATEWAY.replace("mode: SIMPLE", "mode: AUTO_PASSTHROUGH"), "AUTO_PASSTHROUGH"),
     "bad_base64": (
         "apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\n  namespace: istio-system\ndata:\n  tls.crt: '!!!'\n",
