@@ -136,6 +136,7 @@ inline constexpr size_t config_routes_max = 1'000'000;        // over all virtua
 inline constexpr size_t format_bytes_max = 16 * 1024;         // of a format string
 inline constexpr size_t format_operators_max = 256;           // in one
 inline constexpr size_t config_endpoints_max = 1'000'000;     // over all clusters
+inline constexpr size_t config_endpoints_seen_max = 10'000'000;   // that the clusters' endpoints are chosen from
 inline constexpr size_t credential_file_bytes_max = 1024 * 1024;  // certificates and keys that documents name by path
 inline constexpr size_t revocation_list_bytes_max = 16 * 1024 * 1024;
 inline constexpr size_t credential_files_bytes_max = 64 * 1024 * 1024;  // all of these files together

@@ -41,7 +41,9 @@ ClusterBuilder::ClusterBuilder(const Model& model, Credentials& credentials, std
     : diagnostics_(diagnostics),
       all_are_known_(model.is_complete),
       clusters_(clusters),
-      rules_(model, credentials, diagnostics) {
+      rules_(model, credentials, diagnostics),
+      pods_(model, diagnostics),
+      endpoints_seen_left_(limits::config_endpoints_seen_max) {
   for (const Service& service : model.services) services_.emplace(full_name(service), &service);
   for (const ServiceEntry& entry : model.service_entries) {
     for (const Text& host : entry.spec.hosts) entries_[normalised_host(host.value)].push_back(&entry);
@@ -168,6 +170,7 @@ const ServicePort* ClusterBuilder::choose_port(const Service& service, const Des
 void ClusterBuilder::add_endpoints(snapshot::Cluster& cluster, const Service& service, const ServicePort& port) {
   const ServiceSpec& spec = service.spec;
   if (spec.type.value == "ExternalName") return add_endpoint(cluster, spec.external_name.value, port.port.value, 1);
+  if (!pods_.kind(service).empty()) return add_pods(cluster, service, port);
   const bool is_headless = spec.cluster_ip.value == "None";
   if (!is_headless && !spec.cluster_ip.value.empty())
     return add_endpoint(cluster, spec.cluster_ip.value, port.port.value, 1);
@@ -181,6 +184,16 @@ void ClusterBuilder::add_endpoints(snapshot::Cluster& cluster, const Service& se
                     in_quotes(port.target_port.name), number));
   }
   add_endpoint(cluster, full_name(service), number, 1);
+}
+
+void ClusterBuilder::add_pods(snapshot::Cluster& cluster, const Service& service, const ServicePort& port) {
+  if (!take_seen(pods_.count(service), cluster.place)) return;
+  const std::vector<SocketAddress> pods = pods_.find(service, port);
+  for (const SocketAddress& pod : pods) add_address(cluster, pod, 1);
+  if (!pods.empty() || !all_are_known_) return;
+  diagnostics_.warning(service.place(),
+                       fmt::format("{} has no ready endpoint for port {} in its {}: {}", service.title(),
+                                   port.port.value, pods_.kind(service), consequence(traffic_)));
 }
 
 // --- ServiceEntries --------------------------------------------------------------------------------
@@ -238,17 +251,36 @@ void ClusterBuilder::add_endpoints(snapshot::Cluster& cluster, const ServiceEntr
 // An address is an endpoint; a name is resolved before the snapshot is published.
 void ClusterBuilder::add_endpoint(snapshot::Cluster& cluster, std::string_view address, uint32_t port,
                                   uint32_t weight) {
-  if (++endpoint_count_ > limits::config_endpoints_max) {
-    if (endpoint_count_ > limits::config_endpoints_max + 1) return;  // said already
-    return diagnostics_.error(cluster.place,
-                              fmt::format("more than {} endpoints in all", limits::config_endpoints_max));
-  }
   const uint16_t port_number = static_cast<uint16_t>(port);
   if (const std::optional<SocketAddress> ip = SocketAddress::from_ip(address, port_number)) {
-    cluster.endpoints.push_back({*ip, weight});
-  } else {
+    add_address(cluster, *ip, weight);
+  } else if (take_endpoint(cluster.place)) {
     cluster.dns_names.push_back({normalised_host(address), port_number, weight});
   }
+}
+
+void ClusterBuilder::add_address(snapshot::Cluster& cluster, const SocketAddress& address, uint32_t weight) {
+  if (take_endpoint(cluster.place)) cluster.endpoints.push_back({address, weight});
+}
+
+bool ClusterBuilder::take_endpoint(const SourcePlace& place) {
+  if (++endpoint_count_ <= limits::config_endpoints_max) return true;
+  if (endpoint_count_ == limits::config_endpoints_max + 1)
+    diagnostics_.error(place, fmt::format("more than {} endpoints in all", limits::config_endpoints_max));
+  return false;
+}
+
+bool ClusterBuilder::take_seen(size_t count, const SourcePlace& place) {
+  if (count <= endpoints_seen_left_) {
+    endpoints_seen_left_ -= count;
+    return true;
+  }
+  if (!has_seen_too_many_) {
+    diagnostics_.error(place, fmt::format("more than {} endpoints to choose those of all clusters from",
+                                          limits::config_endpoints_seen_max));
+  }
+  has_seen_too_many_ = true;
+  return false;
 }
 
 // Once for each cluster and kind of traffic.

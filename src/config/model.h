@@ -341,6 +341,65 @@ struct Service : Document {
   static const ObjectSchema schema;
 };
 
+struct ObjectReference {
+  const Node* node = nullptr;
+  Text kind;
+  Text name_space;
+  Text name;
+  static const ObjectSchema schema;
+};
+
+struct EndpointConditions {
+  const Node* node = nullptr;
+  Flag ready;
+  Flag serving;
+  Flag terminating;
+  static const ObjectSchema schema;
+};
+
+struct SliceEndpoint {
+  const Node* node = nullptr;
+  std::vector<Text> addresses;
+  EndpointConditions conditions;
+  ObjectReference target_ref;
+  static const ObjectSchema schema;
+};
+
+// Of an EndpointSlice, and of Endpoints.
+struct EndpointPort {
+  const Node* node = nullptr;
+  Text name;
+  Number port;
+  Text protocol;
+  static const ObjectSchema schema;
+};
+
+struct EndpointSlice : Document {
+  Text address_type;
+  std::vector<SliceEndpoint> endpoints;
+  std::vector<EndpointPort> ports;
+  static const ObjectSchema schema;
+};
+
+struct EndpointAddress {
+  const Node* node = nullptr;
+  Text ip;
+  ObjectReference target_ref;
+  static const ObjectSchema schema;
+};
+
+struct EndpointSubset {
+  const Node* node = nullptr;
+  std::vector<EndpointAddress> addresses;
+  std::vector<EndpointPort> ports;
+  static const ObjectSchema schema;
+};
+
+struct Endpoints : Document {
+  std::vector<EndpointSubset> subsets;
+  static const ObjectSchema schema;
+};
+
 struct Secret : Document {
   Text type;
   TextMap data;         // base64
@@ -412,6 +471,8 @@ struct Model {
   std::deque<ServiceEntry> service_entries;
   std::deque<DestinationRule> destination_rules;
   std::deque<Service> services;
+  std::deque<EndpointSlice> endpoint_slices;
+  std::deque<Endpoints> endpoints;
   std::deque<Secret> secrets;
   std::deque<ConfigMap> config_maps;
   MeshConfig mesh;

@@ -296,6 +296,31 @@ void check_service(const Service& service, Diagnostics& diagnostics) {
   check_host(spec.external_name, spec.external_name.value, diagnostics);
 }
 
+// `family`: "IPv4", "IPv6", or empty: either.
+void check_endpoint_address(const Text& address, std::string_view family, Diagnostics& diagnostics) {
+  if (!address) return;
+  const bool is_v6 = address.value.contains(':');
+  if (is_ip(address.value) && (family.empty() || is_v6 == (family == "IPv6"))) return;
+  diagnostics.error(address.node->place(), fmt::format("{} is not an {} address", in_quotes(address.value),
+                                                       family.empty() ? std::string_view("IP") : family));
+}
+
+void check_endpoint_slice(const EndpointSlice& slice, Diagnostics& diagnostics) {
+  const std::string_view family = slice.address_type.value;
+  if (family != "IPv4" && family != "IPv6") return;
+  for (const SliceEndpoint& endpoint : slice.endpoints) {
+    if (is_empty_list(endpoint.node, "addresses"))
+      diagnostics.error(endpoint.node->place(), "an endpoint must have an address");
+    for (const Text& address : endpoint.addresses) check_endpoint_address(address, family, diagnostics);
+  }
+}
+
+void check_endpoints(const Endpoints& endpoints, Diagnostics& diagnostics) {
+  for (const EndpointSubset& subset : endpoints.subsets) {
+    for (const EndpointAddress& address : subset.addresses) check_endpoint_address(address.ip, {}, diagnostics);
+  }
+}
+
 void check_base64(const TextMap& values, std::string_view field, std::string_view field_of_text,
                   Diagnostics& diagnostics) {
   for (const auto& [name, text] : values) {
@@ -334,6 +359,8 @@ void validate(Model& model, Diagnostics& diagnostics) {
   validate_each(model.service_entries, check_service_entry, diagnostics);
   validate_each(model.destination_rules, check_destination_rule, diagnostics);
   validate_each(model.services, check_service, diagnostics);
+  validate_each(model.endpoint_slices, check_endpoint_slice, diagnostics);
+  validate_each(model.endpoints, check_endpoints, diagnostics);
   validate_each(model.secrets, check_secret, diagnostics);
   validate_each(model.config_maps, check_config_map, diagnostics);
 }
