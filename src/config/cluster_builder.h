@@ -52,13 +52,18 @@ class ClusterBuilder {
 
   [[nodiscard]] Index cluster_of(const Destination& destination, std::string_view name_space, Traffic traffic);
   [[nodiscard]] uint32_t empty_cluster_of(const Destination& destination, std::string_view name_space);
+  // Whether a rule defines the destination's subset, if it has one; else a warning.
+  [[nodiscard]] bool check_subset(const Destination& destination, const std::string& host);
   [[nodiscard]] Index of_service(const Service& service, const Destination& destination, const std::string& host);
   [[nodiscard]] Index of_entry(const std::vector<const ServiceEntry*>& entries, const Destination& destination,
                                const std::string& host);
   [[nodiscard]] const ServicePort* choose_port(const Service& service, const Destination& destination);
   void add_endpoints(snapshot::Cluster& cluster, const Service& service, const ServicePort& port);
-  void add_pods(snapshot::Cluster& cluster, const Service& service, const ServicePort& port);
-  void add_endpoints(snapshot::Cluster& cluster, const ServiceEntry& entry, const ServiceEntryPort& port);
+  // Those with the labels; warnings are of `subset` unless it is null.
+  void add_pods(snapshot::Cluster& cluster, const Service& service, const ServicePort& port, const Subset* subset);
+  void warn_of_pods(const Service& service, const Subset& subset, const ServiceEndpoints::Found& found);
+  void add_endpoints(snapshot::Cluster& cluster, const ServiceEntry& entry, const ServiceEntryPort& port,
+                     const Subset* subset);
   void add_endpoint(snapshot::Cluster& cluster, std::string_view address, uint32_t port, uint32_t weight);
   void add_address(snapshot::Cluster& cluster, const SocketAddress& address, uint32_t weight);
   [[nodiscard]] bool take_endpoint(const SourcePlace& place);  // false, and once an error: there are too many

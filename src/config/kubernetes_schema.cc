@@ -136,6 +136,41 @@ constexpr FieldSchema endpoints_fields[] = {
     field<&Endpoints::subsets>("subsets", "where the pods are"),
 };
 
+constexpr FieldSchema pod_ip_fields[] = {
+    field<&PodIp::ip>("ip", "an IP address"),
+};
+
+constexpr FieldSchema pod_status_fields[] = {
+    field<&PodStatus::pod_ip>("podIP", "the IP address; EndpointSlices should have the same"),
+    field<&PodStatus::pod_ips>("podIPs", "the IP addresses of all families"),
+    no_effect("phase", "written by the kubelet"),
+    no_effect("conditions", "EndpointSlices say whether it is ready"),
+    no_effect("message", "written by the kubelet"),
+    no_effect("reason", "written by the kubelet"),
+    no_effect("nominatedNodeName", "for the scheduler"),
+    no_effect("hostIP", "written by the kubelet"),
+    no_effect("hostIPs", "written by the kubelet"),
+    no_effect("startTime", "written by the kubelet"),
+    no_effect("initContainerStatuses", "written by the kubelet"),
+    no_effect("containerStatuses", "written by the kubelet"),
+    no_effect("ephemeralContainerStatuses", "written by the kubelet"),
+    no_effect("qosClass", "written by the API server"),
+    no_effect("resize", "written by the kubelet"),
+    no_effect("resourceClaimStatuses", "written by controllers"),
+    no_effect("extendedResourceClaimStatus", "written by controllers"),
+    no_effect("allocatedResources", "written by the kubelet"),
+    no_effect("resources", "written by the kubelet"),
+    no_effect("observedGeneration", "written by the kubelet"),
+};
+
+constexpr FieldSchema pod_fields[] = {
+    no_effect("apiVersion", "group and version of this document"),
+    no_effect("kind", "what this document is"),
+    field<&Pod::metadata, Pod>("metadata", "name and labels", required),
+    no_effect("spec", "for the kubelet"),
+    field<&Pod::status>("status", "its addresses"),
+};
+
 constexpr FieldSchema secret_fields[] = {
     no_effect("apiVersion", "group and version of this document"),
     no_effect("kind", "what this document is"),
@@ -162,6 +197,7 @@ constexpr KindSchema kinds[] = {
     document_kind<&Model::endpoint_slices>("EndpointSlice", "discovery.k8s.io", core_versions,
                                            "where the pods of a Service are"),
     document_kind<&Model::endpoints>("Endpoints", "", core_versions, "the same, in the older API"),
+    document_kind<&Model::pods>("Pod", "", core_versions, "the labels of a Service's endpoints, for subsets"),
     document_kind<&Model::secrets>("Secret", "", core_versions, "certificates and keys"),
     document_kind<&Model::config_maps>("ConfigMap", "", core_versions, "CA certificates, and MeshConfig"),
 };
@@ -180,6 +216,9 @@ constinit const ObjectSchema EndpointSlice::schema{"EndpointSlice", endpoint_sli
 constinit const ObjectSchema EndpointAddress::schema{"EndpointAddress", endpoint_address_fields};
 constinit const ObjectSchema EndpointSubset::schema{"EndpointSubset", endpoint_subset_fields};
 constinit const ObjectSchema Endpoints::schema{"Endpoints", endpoints_fields};
+constinit const ObjectSchema PodIp::schema{"PodIP", pod_ip_fields};
+constinit const ObjectSchema PodStatus::schema{"PodStatus", pod_status_fields};
+constinit const ObjectSchema Pod::schema{"Pod", pod_fields};
 constinit const ObjectSchema Secret::schema{"Secret", secret_fields};
 constinit const ObjectSchema ConfigMap::schema{"ConfigMap", config_map_fields};
 

@@ -127,6 +127,7 @@ struct Destination {
   const Node* node = nullptr;
   Text host;
   PortSelector port;
+  Text subset;
   static const ObjectSchema schema;
 };
 
@@ -230,6 +231,7 @@ struct WorkloadEndpoint {
   Text address;
   NumberMap ports;  // by the name of the ServiceEntry's port
   Number weight;
+  TextMap labels;
   static const ObjectSchema schema;
 };
 
@@ -301,10 +303,19 @@ struct TrafficPolicy {
   static const ObjectSchema schema;
 };
 
+struct Subset {
+  const Node* node = nullptr;
+  Text name;
+  TextMap labels;
+  TrafficPolicy traffic_policy;
+  static const ObjectSchema schema;
+};
+
 struct DestinationRuleSpec {
   const Node* node = nullptr;
   Text host;
   TrafficPolicy traffic_policy;
+  std::vector<Subset> subsets;
   std::vector<Text> export_to;
   static const ObjectSchema schema;
 };
@@ -400,6 +411,25 @@ struct Endpoints : Document {
   static const ObjectSchema schema;
 };
 
+struct PodIp {
+  const Node* node = nullptr;
+  Text ip;
+  static const ObjectSchema schema;
+};
+
+struct PodStatus {
+  const Node* node = nullptr;
+  Text pod_ip;
+  std::vector<PodIp> pod_ips;
+  static const ObjectSchema schema;
+};
+
+// Read for its labels.
+struct Pod : Document {
+  PodStatus status;
+  static const ObjectSchema schema;
+};
+
 struct Secret : Document {
   Text type;
   TextMap data;         // base64
@@ -473,6 +503,7 @@ struct Model {
   std::deque<Service> services;
   std::deque<EndpointSlice> endpoint_slices;
   std::deque<Endpoints> endpoints;
+  std::deque<Pod> pods;
   std::deque<Secret> secrets;
   std::deque<ConfigMap> config_maps;
   MeshConfig mesh;

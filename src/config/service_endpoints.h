@@ -24,26 +24,44 @@ class ServiceEndpoints {
   // "EndpointSlices" or "Endpoints", whichever the Service has; empty: none.
   [[nodiscard]] std::string_view kind(const Service& service) const;
 
+  struct Found {
+    std::vector<SocketAddress> addresses;
+    // Endpoints that would be among them if their labels were known: there is no document of their Pod.
+    size_t without_labels = 0;
+    std::string missing_pod;  // of the first of these; empty: it does not say which Pod it is
+    // A Pod that says it has another address than the endpoint.
+    const Pod* moved_pod = nullptr;
+  };
+
   // Addresses that take traffic for this port of the Service, each once. These are the ready ones; when there are
-  // none, those that still serve while they end, as in kube-proxy (KEP-1669).
-  [[nodiscard]] std::vector<SocketAddress> find(const Service& service, const ServicePort& port) const;
+  // none, those that still serve while they end, as in kube-proxy (KEP-1669). With `labels`, only of Pods that have
+  // all of them.
+  [[nodiscard]] Found find(const Service& service, const ServicePort& port, const TextMap& labels) const;
 
  private:
-  struct Pod {
+  struct Endpoint {
     std::string_view address;
+    std::string pod;  // namespace/name; empty: it is not said
     bool is_ready;
     bool is_ending;                          // and serves
     const std::vector<EndpointPort>* ports;  // of the slice that it is in
   };
-  struct Pods {
+  struct ServiceDocuments {
     std::string_view kind;
-    std::vector<Pod> pods;
+    std::vector<Endpoint> endpoints;
+  };
+  struct LabelledPod {
+    const Pod* pod;
+    std::map<std::string_view, std::string_view> labels;
   };
 
-  void add(const EndpointSlice& slice, Pods& pods);
-  void add(const Endpoints& endpoints, Pods& pods);
+  static void add(const EndpointSlice& slice, ServiceDocuments& documents);
+  static void add(const Endpoints& endpoints, ServiceDocuments& documents);
+  // Whether the endpoint's Pod has the labels; notes in `found` when that cannot be told.
+  [[nodiscard]] bool has_labels(const Endpoint& endpoint, const TextMap& labels, Found& found) const;
 
-  std::map<std::string, Pods, std::less<>> by_service_;  // by namespace/name
+  std::map<std::string, ServiceDocuments, std::less<>> by_service_;  // by namespace/name
+  std::map<std::string, LabelledPod, std::less<>> pods_;             // by namespace/name
 };
 
 }  // namespace sluice::config

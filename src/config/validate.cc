@@ -269,9 +269,7 @@ void check_traffic_policy(const Policy& policy, Diagnostics& diagnostics) {
     diagnostics.error(timeout.node->place(), "connectTimeout must be longer than 0s");
 }
 
-void check_destination_rule(const DestinationRule& rule, Diagnostics& diagnostics) {
-  check_host(rule.spec.host, rule.spec.host.value, diagnostics);
-  const TrafficPolicy& policy = rule.spec.traffic_policy;
+void check_policy_of_all_ports(const TrafficPolicy& policy, Diagnostics& diagnostics) {
   check_traffic_policy(policy, diagnostics);
   std::set<uint32_t> ports;
   for (const PortTrafficPolicy& of_port : policy.port_level_settings) {
@@ -279,6 +277,27 @@ void check_destination_rule(const DestinationRule& rule, Diagnostics& diagnostic
     const Number& number = of_port.port.number;
     if (number && !ports.insert(number.value).second)
       diagnostics.error(number.node->place(), fmt::format("portLevelSettings has port {} twice", number.value));
+  }
+}
+
+// It is a part of the cluster's name.
+bool is_subset_name(std::string_view name) noexcept { return is_object_name(to_lower(name)) && !name.contains('.'); }
+
+void check_destination_rule(const DestinationRule& rule, Diagnostics& diagnostics) {
+  check_host(rule.spec.host, rule.spec.host.value, diagnostics);
+  check_policy_of_all_ports(rule.spec.traffic_policy, diagnostics);
+  std::set<std::string_view> names;
+  for (const Subset& subset : rule.spec.subsets) {
+    check_policy_of_all_ports(subset.traffic_policy, diagnostics);
+    if (!subset.name) continue;
+    if (!is_subset_name(subset.name.value)) {
+      diagnostics.error(
+          subset.name.node->place(),
+          fmt::format("{} is not the name of a subset: letters, digits and '-'", in_quotes(subset.name.value)));
+    } else if (!names.insert(subset.name.value).second) {
+      diagnostics.error(subset.name.node->place(),
+                        fmt::format("subset {} is defined twice", in_quotes(subset.name.value)));
+    }
   }
 }
 
