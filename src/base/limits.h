@@ -125,6 +125,7 @@ inline constexpr size_t metric_label_sets_max = 4096;             // per shard; 
 inline constexpr size_t config_file_bytes_max = 16 * 1024 * 1024;
 inline constexpr size_t config_total_bytes_max = 256 * 1024 * 1024;
 inline constexpr unsigned config_files_max = 10'000;
+inline constexpr size_t config_directory_entries_max = 100'000;
 inline constexpr unsigned config_nesting_max = 64;
 inline constexpr size_t config_nodes_max = 2'000'000;         // values of all documents, aliases expanded
 inline constexpr size_t config_alias_nodes_max = 100'000;     // of them, copies that anchors and aliases of a file make

@@ -81,9 +81,10 @@ ServiceEndpoints::ServiceEndpoints(const Model& model, Diagnostics& diagnostics)
     for (const auto& [name, value] : pod.metadata.labels) labelled.labels.emplace(name, value.value);
   }
   if (unused == nullptr || !model.is_complete) return;
-  diagnostics.info(unused->place(),
-                   fmt::format("{} is of no Service that is known, and ignored{}", unused->title(),
-                               unused_count == 1 ? "" : fmt::format(", as are {} others", unused_count - 1)));
+  diagnostics.info(
+      unused->place(),
+      fmt::format("{} is of no Service that is known, and ignored{}", unused->title(),
+                  unused_count == 1 ? "" : fmt::format(" ({} documents, this is the first)", unused_count)));
 }
 
 // What is not said means ready, serving as ready, and not ending. Of several addresses only the first has a meaning
