@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "config/host_name.h"
+#include "config/labels.h"
 #include "config/service_host.h"
 #include "config/visibility.h"
 #include "config/wording.h"
@@ -19,7 +20,9 @@ std::string full_name(const Service& service) {
   return fmt::format("{}.{}.{}", service.name(), service.name_space(), cluster_domain);
 }
 
-std::string cluster_name(uint32_t port, std::string_view host) { return fmt::format("outbound|{}||{}", port, host); }
+std::string cluster_name(uint32_t port, std::string_view subset, std::string_view host) {
+  return fmt::format("outbound|{}|{}|{}", port, subset, host);
+}
 
 // appProtocol, else the first part of the port's name: "grpc-web-api" speaks "grpc".
 std::string protocol_of(const ServicePort& port) {
@@ -41,7 +44,9 @@ ClusterBuilder::ClusterBuilder(const Model& model, Credentials& credentials, std
     : diagnostics_(diagnostics),
       all_are_known_(model.is_complete),
       clusters_(clusters),
-      rules_(model, credentials, diagnostics) {
+      rules_(model, credentials, diagnostics),
+      pods_(model, diagnostics),
+      endpoints_seen_left_(limits::config_endpoints_seen_max) {
   for (const Service& service : model.services) services_.emplace(full_name(service), &service);
   for (const ServiceEntry& entry : model.service_entries) {
     for (const Text& host : entry.spec.hosts) entries_[normalised_host(host.value)].push_back(&entry);
@@ -90,9 +95,9 @@ ClusterBuilder::Index ClusterBuilder::cluster_of(const Destination& destination,
   traffic_ = traffic;
   Index index;
   if (const auto service = services_.find(host); service != services_.end()) {
-    index = of_service(*service->second, destination, host);
+    if (check_subset(destination, host)) index = of_service(*service->second, destination, host);
   } else if (const auto entries = entries_.find(host); entries != entries_.end()) {
-    index = of_entry(entries->second, destination, host);
+    if (check_subset(destination, host)) index = of_entry(entries->second, destination, host);
   } else {
     warn_of_unknown(destination, host);
   }
@@ -102,13 +107,23 @@ ClusterBuilder::Index ClusterBuilder::cluster_of(const Destination& destination,
 
 uint32_t ClusterBuilder::empty_cluster_of(const Destination& destination, std::string_view name_space) {
   const std::string host = full_host(destination.host.value, name_space);
-  const std::string name = cluster_name(destination.port.number.value, host);
+  const std::string name = cluster_name(destination.port.number.value, destination.subset.value, host);
   if (const Index known = find(name)) return *known;
   snapshot::Cluster& cluster = add(name, host, "");
   cluster.service_name = host;
   cluster.service_namespace = "unknown";
   cluster.place = destination.host.node->place();
   return *find(name);
+}
+
+bool ClusterBuilder::check_subset(const Destination& destination, const std::string& host) {
+  const Text& subset = destination.subset;
+  if (subset.value.empty() || rules_.find_subset(host, subset.value) != nullptr) return true;
+  if (!all_are_known_ || rules_.is_broken(host)) return false;
+  diagnostics_.warning(subset.node->place(),
+                       fmt::format("no DestinationRule for {} defines the subset {}: {}", in_quotes(host),
+                                   in_quotes(subset.value), consequence(traffic_)));
+  return false;
 }
 
 void ClusterBuilder::warn_of_unknown(const Destination& destination, const std::string& host) {
@@ -133,15 +148,21 @@ std::optional<uint32_t> ClusterBuilder::of_service(const Service& service, const
   if (service.is_broken) return std::nullopt;
   const ServicePort* port = choose_port(service, destination);
   if (port == nullptr) return std::nullopt;
-  const std::string name = cluster_name(port->port.value, host);
+  const std::string_view subset_name = destination.subset.value;
+  const std::string name = cluster_name(port->port.value, subset_name, host);
   if (const Index known = find(name)) return known;
 
   snapshot::Cluster& cluster = add(name, host, protocol_of(*port));
   cluster.service_name = service.name();
   cluster.service_namespace = service.name_space();
   cluster.place = service.place();
-  add_endpoints(cluster, service, *port);
-  rules_.apply(cluster, port->port.value, {});
+  const Subset* subset = rules_.find_subset(host, subset_name);
+  if (subset != nullptr && !subset->labels.empty()) {
+    add_pods(cluster, service, *port, subset);
+  } else {
+    add_endpoints(cluster, service, *port);
+  }
+  rules_.apply(cluster, port->port.value, subset_name, {});
   return find(name);
 }
 
@@ -168,6 +189,7 @@ const ServicePort* ClusterBuilder::choose_port(const Service& service, const Des
 void ClusterBuilder::add_endpoints(snapshot::Cluster& cluster, const Service& service, const ServicePort& port) {
   const ServiceSpec& spec = service.spec;
   if (spec.type.value == "ExternalName") return add_endpoint(cluster, spec.external_name.value, port.port.value, 1);
+  if (!pods_.kind(service).empty()) return add_pods(cluster, service, port, nullptr);
   const bool is_headless = spec.cluster_ip.value == "None";
   if (!is_headless && !spec.cluster_ip.value.empty())
     return add_endpoint(cluster, spec.cluster_ip.value, port.port.value, 1);
@@ -181,6 +203,51 @@ void ClusterBuilder::add_endpoints(snapshot::Cluster& cluster, const Service& se
                     in_quotes(port.target_port.name), number));
   }
   add_endpoint(cluster, full_name(service), number, 1);
+}
+
+void ClusterBuilder::add_pods(snapshot::Cluster& cluster, const Service& service, const ServicePort& port,
+                              const Subset* subset) {
+  static const TextMap no_labels;
+  const TextMap& labels = subset == nullptr ? no_labels : subset->labels;
+  if (!take_seen(pods_.count(service) * std::max<size_t>(1, labels.size()), cluster.place)) return;
+  const ServiceEndpoints::Found found = pods_.find(service, port, labels);
+  for (const SocketAddress& address : found.addresses) add_address(cluster, address, 1);
+  if (!all_are_known_) return;
+  if (subset != nullptr) return warn_of_pods(service, *subset, found);
+  if (!found.addresses.empty()) return;
+  diagnostics_.warning(service.place(),
+                       fmt::format("{} has no ready endpoint for port {} in its {}: {}", service.title(),
+                                   port.port.value, pods_.kind(service), consequence(traffic_)));
+}
+
+void ClusterBuilder::warn_of_pods(const Service& service, const Subset& subset, const ServiceEndpoints::Found& found) {
+  const std::string_view kind = pods_.kind(service);
+  const SourcePlace place = subset.name.node->place();
+  const std::string title = fmt::format("subset {} of {}", in_quotes(subset.name.value), service.title());
+  const std::string_view effect = consequence(traffic_);
+  if (kind.empty()) {
+    return diagnostics_.warning(
+        place,
+        fmt::format("{} has no endpoints: which pods have its labels is told by the Service's EndpointSlices and "
+                    "its Pods, and there are no such documents: {}",
+                    title, effect));
+  }
+  if (found.moved_pod != nullptr) {
+    diagnostics_.warning(found.moved_pod->place(),
+                         fmt::format("{} has another address than the {} of {} say: one of these is out of date",
+                                     found.moved_pod->title(), kind, service.title()));
+  }
+  if (found.without_labels > 0) {
+    const std::string pod = found.missing_pod.empty() ? "an endpoint without targetRef" : "Pod " + found.missing_pod;
+    diagnostics_.warning(place, fmt::format("{} lacks {} whose labels are not known, the first is {}: there is no "
+                                            "document of its Pod{}",
+                                            title, counted(found.without_labels, "endpoint"), pod,
+                                            found.addresses.empty() ? fmt::format("; {}", effect) : ""));
+  } else if (found.addresses.empty()) {
+    diagnostics_.warning(
+        place, fmt::format("{} has no endpoints: no ready one in the {} is of a Pod with its labels: {}", title, kind,
+                           effect));
+  }
 }
 
 // --- ServiceEntries --------------------------------------------------------------------------------
@@ -204,14 +271,15 @@ std::optional<uint32_t> ClusterBuilder::of_entry(const std::vector<const Service
         ports, [&](const ServiceEntryPort& some) { return !wanted || some.number.value == wanted.value; });
     if (port == ports.end()) continue;
 
-    const std::string name = cluster_name(port->number.value, host);
+    const std::string_view subset_name = destination.subset.value;
+    const std::string name = cluster_name(port->number.value, subset_name, host);
     if (const Index known = find(name)) return known;
     snapshot::Cluster& cluster = add(name, host, to_lower(port->protocol.value));
     cluster.service_name = host;
     cluster.service_namespace = entry->name_space();
     cluster.place = entry->place();
-    add_endpoints(cluster, *entry, *port);
-    rules_.apply(cluster, port->number.value, entry->spec.subject_alt_names);
+    add_endpoints(cluster, *entry, *port, rules_.find_subset(host, subset_name));
+    rules_.apply(cluster, port->number.value, subset_name, entry->spec.subject_alt_names);
     return find(name);
   }
   diagnostics_.warning(
@@ -222,15 +290,25 @@ std::optional<uint32_t> ClusterBuilder::of_entry(const std::vector<const Service
   return std::nullopt;
 }
 
-void ClusterBuilder::add_endpoints(snapshot::Cluster& cluster, const ServiceEntry& entry,
-                                   const ServiceEntryPort& port) {
+void ClusterBuilder::add_endpoints(snapshot::Cluster& cluster, const ServiceEntry& entry, const ServiceEntryPort& port,
+                                   const Subset* subset) {
+  static const TextMap no_labels;
+  const TextMap& labels = subset == nullptr ? no_labels : subset->labels;
   const uint32_t target_port = port.target_port ? port.target_port.value : port.number.value;
-  if (entry.spec.endpoints.empty()) return add_endpoint(cluster, cluster.host, target_port, 1);
+  if (entry.spec.endpoints.empty() && labels.empty()) return add_endpoint(cluster, cluster.host, target_port, 1);
+  bool has_any = false;
   for (const WorkloadEndpoint& endpoint : entry.spec.endpoints) {
+    if (!take_seen(1 + labels.size() * endpoint.labels.size(), cluster.place)) return;
+    if (!has_labels(endpoint.labels, labels)) continue;
+    has_any = true;
     const auto own_port = std::ranges::find(endpoint.ports, port.name.value, &NumberMap::value_type::first);
     const uint32_t number = own_port == endpoint.ports.end() ? target_port : own_port->second.value;
     add_endpoint(cluster, endpoint.address.value, number, std::max<uint32_t>(1, endpoint.weight.value));
   }
+  if (has_any) return;
+  diagnostics_.warning(subset->name.node->place(),
+                       fmt::format("subset {} of {} has no endpoints: none in its list has the labels: {}",
+                                   in_quotes(subset->name.value), entry.title(), consequence(traffic_)));
 }
 
 // --- Both ------------------------------------------------------------------------------------------
@@ -238,17 +316,36 @@ void ClusterBuilder::add_endpoints(snapshot::Cluster& cluster, const ServiceEntr
 // An address is an endpoint; a name is resolved before the snapshot is published.
 void ClusterBuilder::add_endpoint(snapshot::Cluster& cluster, std::string_view address, uint32_t port,
                                   uint32_t weight) {
-  if (++endpoint_count_ > limits::config_endpoints_max) {
-    if (endpoint_count_ > limits::config_endpoints_max + 1) return;  // said already
-    return diagnostics_.error(cluster.place,
-                              fmt::format("more than {} endpoints in all", limits::config_endpoints_max));
-  }
   const uint16_t port_number = static_cast<uint16_t>(port);
   if (const std::optional<SocketAddress> ip = SocketAddress::from_ip(address, port_number)) {
-    cluster.endpoints.push_back({*ip, weight});
-  } else {
+    add_address(cluster, *ip, weight);
+  } else if (take_endpoint(cluster.place)) {
     cluster.dns_names.push_back({normalised_host(address), port_number, weight});
   }
+}
+
+void ClusterBuilder::add_address(snapshot::Cluster& cluster, const SocketAddress& address, uint32_t weight) {
+  if (take_endpoint(cluster.place)) cluster.endpoints.push_back({address, weight});
+}
+
+bool ClusterBuilder::take_endpoint(const SourcePlace& place) {
+  if (++endpoint_count_ <= limits::config_endpoints_max) return true;
+  if (endpoint_count_ == limits::config_endpoints_max + 1)
+    diagnostics_.error(place, fmt::format("more than {} endpoints in all", limits::config_endpoints_max));
+  return false;
+}
+
+bool ClusterBuilder::take_seen(size_t count, const SourcePlace& place) {
+  if (count <= endpoints_seen_left_) {
+    endpoints_seen_left_ -= count;
+    return true;
+  }
+  if (!has_seen_too_many_) {
+    diagnostics_.error(place, fmt::format("more than {} endpoints to choose those of all clusters from",
+                                          limits::config_endpoints_seen_max));
+  }
+  has_seen_too_many_ = true;
+  return false;
 }
 
 // Once for each cluster and kind of traffic.

@@ -5,6 +5,7 @@
 #include "config/destination_rules.h"
 #include "config/diagnostic.h"
 #include "config/model.h"
+#include "config/service_endpoints.h"
 #include "snapshot/snapshot.h"
 
 #include <cstddef>
@@ -51,13 +52,23 @@ class ClusterBuilder {
 
   [[nodiscard]] Index cluster_of(const Destination& destination, std::string_view name_space, Traffic traffic);
   [[nodiscard]] uint32_t empty_cluster_of(const Destination& destination, std::string_view name_space);
+  // Whether a rule defines the destination's subset, if it has one; else a warning.
+  [[nodiscard]] bool check_subset(const Destination& destination, const std::string& host);
   [[nodiscard]] Index of_service(const Service& service, const Destination& destination, const std::string& host);
   [[nodiscard]] Index of_entry(const std::vector<const ServiceEntry*>& entries, const Destination& destination,
                                const std::string& host);
   [[nodiscard]] const ServicePort* choose_port(const Service& service, const Destination& destination);
   void add_endpoints(snapshot::Cluster& cluster, const Service& service, const ServicePort& port);
-  void add_endpoints(snapshot::Cluster& cluster, const ServiceEntry& entry, const ServiceEntryPort& port);
+  // Those with the labels; warnings are of `subset` unless it is null.
+  void add_pods(snapshot::Cluster& cluster, const Service& service, const ServicePort& port, const Subset* subset);
+  void warn_of_pods(const Service& service, const Subset& subset, const ServiceEndpoints::Found& found);
+  void add_endpoints(snapshot::Cluster& cluster, const ServiceEntry& entry, const ServiceEntryPort& port,
+                     const Subset* subset);
   void add_endpoint(snapshot::Cluster& cluster, std::string_view address, uint32_t port, uint32_t weight);
+  void add_address(snapshot::Cluster& cluster, const SocketAddress& address, uint32_t weight);
+  [[nodiscard]] bool take_endpoint(const SourcePlace& place);  // false, and once an error: there are too many
+  // Those that a cluster's endpoints are chosen from. False, and once an error: there are too many in all.
+  [[nodiscard]] bool take_seen(size_t count, const SourcePlace& place);
   void check_traffic(uint32_t index, const Destination& destination);
   void warn_of_unknown(const Destination& destination, const std::string& host);
   void warn_of_useless_rule(const DestinationRule& rule);
@@ -69,8 +80,11 @@ class ClusterBuilder {
   bool all_are_known_;
   std::vector<snapshot::Cluster>& clusters_;
   DestinationRules rules_;
-  Traffic traffic_ = Traffic::http;     // of the destination that is looked for
-  size_t endpoint_count_ = 0;           // over all clusters
+  ServiceEndpoints pods_;
+  Traffic traffic_ = Traffic::http;  // of the destination that is looked for
+  size_t endpoint_count_ = 0;        // over all clusters
+  size_t endpoints_seen_left_;
+  bool has_seen_too_many_ = false;      // and it was said
   std::vector<std::string> protocols_;  // of each cluster, lower case; may be empty
   std::set<std::pair<uint32_t, Traffic>> checked_;
   std::map<std::string, uint32_t, std::less<>> by_name_;

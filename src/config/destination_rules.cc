@@ -31,42 +31,86 @@ bool has_tls(const ClientTls& tls) noexcept { return tls.mode.value == "SIMPLE" 
 DestinationRules::DestinationRules(const Model& model, Credentials& credentials, Diagnostics& diagnostics)
     : credentials_(credentials), diagnostics_(diagnostics) {
   for (const DestinationRule& rule : model.destination_rules) {
-    if (rule.is_broken) continue;
+    const std::string host = full_host(rule.spec.host.value, rule.name_space());
+    if (rule.is_broken) {
+      broken_hosts_.add(host, 0);
+      continue;
+    }
     if (!is_exported(rule.spec.export_to, rule.name_space())) {
       diagnostics.warning(rule.place(), fmt::format("{} is not exported to {}, where the gateway is: it has no effect",
                                                     rule.title(), gateway_namespace));
       continue;
     }
-    const std::string host = full_host(rule.spec.host.value, rule.name_space());
-    if (by_host_.add(host, static_cast<uint32_t>(rules_.size()))) {
-      rules_.push_back(&rule);
-      continue;
-    }
-    const DestinationRule& first = *rules_[*by_host_.find_pattern(host)];
-    diagnostics.warning(rule.spec.host.node->place(),
-                        fmt::format("{} has no effect: {} ({}) comes first and is for the same host {}", rule.title(),
-                                    first.title(), first.place().to_string(), in_quotes(host)));
+    if (by_host_.add(host, static_cast<uint32_t>(rules_.size()))) rules_.push_back({.first = &rule});
+    add(rule, rules_[*by_host_.find_pattern(host)]);
   }
 }
 
-DestinationRules::Policy DestinationRules::policy_of(const DestinationRule& rule, uint32_t port) {
-  const TrafficPolicy& policy = rule.spec.traffic_policy;
-  const auto of_port = std::ranges::find_if(
-      policy.port_level_settings, [&](const PortTrafficPolicy& some) { return some.port.number.value == port; });
-  if (of_port != policy.port_level_settings.end())
-    return {of_port->load_balancer, of_port->connection_pool, of_port->tls};
-  return {policy.load_balancer, policy.connection_pool, policy.tls};
+void DestinationRules::add(const DestinationRule& rule, HostRules& rules) {
+  const bool has_policy = rule.spec.traffic_policy.node != nullptr;
+  const bool sets_policy = has_policy && rules.with_policy == nullptr;
+  if (sets_policy) rules.with_policy = &rule;
+  std::vector<const Subset*> defined_before;
+  for (const Subset& subset : rule.spec.subsets) {
+    if (!rules.subsets.try_emplace(subset.name.value, DefinedSubset{&rule, &subset}).second)
+      defined_before.push_back(&subset);
+  }
+  if (&rule == rules.first) return;
+  if (!sets_policy && defined_before.size() == rule.spec.subsets.size()) {
+    return diagnostics_.warning(rule.spec.host.node->place(),
+                                fmt::format("{} has no effect: {} ({}) comes first and is for the same host {}",
+                                            rule.title(), rules.first->title(), rules.first->place().to_string(),
+                                            in_quotes(full_host(rule.spec.host.value, rule.name_space()))));
+  }
+  const auto warn = [&](const Node& node, const std::string& what, const DestinationRule& first) {
+    diagnostics_.warning(node.place(),
+                         fmt::format("{} of {} has no effect: {} ({}) comes first and is for the same host", what,
+                                     rule.title(), first.title(), first.place().to_string()));
+  };
+  if (has_policy && !sets_policy) warn(*rule.spec.traffic_policy.node, "trafficPolicy", *rules.with_policy);
+  for (const Subset* subset : defined_before) {
+    warn(*subset->name.node, "subset " + in_quotes(subset->name.value), *rules.subsets.at(subset->name.value).rule);
+  }
 }
 
-void DestinationRules::apply(snapshot::Cluster& cluster, uint32_t port, const std::vector<Text>& names) {
+const Subset* DestinationRules::find_subset(std::string_view host, std::string_view name) const {
+  const std::optional<uint32_t> index = by_host_.find(host);
+  if (!index) return nullptr;
+  const auto found = rules_[*index].subsets.find(name);
+  return found == rules_[*index].subsets.end() ? nullptr : found->second.subset;
+}
+
+// Each field that `by` has takes the place of what was there; its settings for the port take the place of everything.
+void DestinationRules::override(Policy& policy, const DestinationRule& rule, const TrafficPolicy& by, uint32_t port) {
+  const auto of_port = std::ranges::find_if(
+      by.port_level_settings, [&](const PortTrafficPolicy& some) { return some.port.number.value == port; });
+  if (of_port != by.port_level_settings.end()) {
+    policy = {&of_port->load_balancer, &of_port->connection_pool, &of_port->tls, &rule};
+    return;
+  }
+  if (by.load_balancer.node != nullptr) policy.load_balancer = &by.load_balancer;
+  if (by.connection_pool.node != nullptr) policy.connection_pool = &by.connection_pool;
+  if (by.tls.node == nullptr) return;
+  policy.tls = &by.tls;
+  policy.rule_of_tls = &rule;
+}
+
+void DestinationRules::apply(snapshot::Cluster& cluster, uint32_t port, std::string_view subset,
+                             const std::vector<Text>& names) {
   const std::optional<uint32_t> index = by_host_.find(cluster.host);
   if (!index) return;
-  const Policy policy = policy_of(*rules_[*index], port);
-  cluster.load_balancing = load_balancing(policy.load_balancer.simple.value);
-  if (const TimeSpan& timeout = policy.connection_pool.tcp.connect_timeout; timeout.node != nullptr)
-    cluster.connect_timeout = timeout.value;
-  if (!has_tls(policy.tls)) return;
-  cluster.tls = upstream_tls(*rules_[*index], policy.tls);
+  const HostRules& rules = rules_[*index];
+  Policy policy;
+  if (rules.with_policy != nullptr) override(policy, *rules.with_policy, rules.with_policy->spec.traffic_policy, port);
+  if (const auto defined = rules.subsets.find(subset); defined != rules.subsets.end())
+    override(policy, *defined->second.rule, defined->second.subset->traffic_policy, port);
+  if (policy.load_balancer != nullptr) cluster.load_balancing = load_balancing(policy.load_balancer->simple.value);
+  if (policy.connection_pool != nullptr) {
+    const TimeSpan& timeout = policy.connection_pool->tcp.connect_timeout;
+    if (timeout.node != nullptr) cluster.connect_timeout = timeout.value;
+  }
+  if (policy.tls == nullptr || !has_tls(*policy.tls)) return;
+  cluster.tls = upstream_tls(*policy.rule_of_tls, *policy.tls);
   std::vector<std::string>& accepted = cluster.tls->verification.subject_alt_names;
   if (!cluster.tls->verifies || !accepted.empty()) return;
   for (const Text& name : names) accepted.emplace_back(name.value);

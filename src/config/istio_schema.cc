@@ -133,7 +133,7 @@ constexpr FieldSchema destination_fields[] = {
     field<&Destination::host>("host", "a service of the registry; a short name is of the VirtualService's namespace",
                               required),
     field<&Destination::port>("port", "the port of the service; needed when it has several"),
-    planned("subset", "a subset of a DestinationRule"),
+    field<&Destination::subset>("subset", "a subset of a DestinationRule"),
 };
 
 constexpr FieldSchema header_operations_fields[] = {
@@ -341,7 +341,7 @@ constexpr FieldSchema workload_endpoint_fields[] = {
     field<&WorkloadEndpoint::address>("address", "an IP address, or a DNS name with resolution DNS", required),
     number<&WorkloadEndpoint::ports>("ports", 1, port_max, "the endpoint's port for each name of a port"),
     number<&WorkloadEndpoint::weight>("weight", 0, int32_max, "the share of requests in relation to other endpoints"),
-    no_effect("labels", "labels of the endpoint"),
+    field<&WorkloadEndpoint::labels>("labels", "labels of the endpoint, for subsets"),
     no_effect("network", "the endpoint's network"),
     no_effect("locality", "where the endpoint is"),
     no_effect("serviceAccount", "the endpoint's identity in the mesh"),
@@ -427,12 +427,18 @@ constexpr FieldSchema traffic_policy_fields[] = {
     planned("retryBudget", "the most retries at a time"),
 };
 
+constexpr FieldSchema subset_fields[] = {
+    field<&Subset::name>("name", "what destination.subset says", required),
+    field<&Subset::labels>("labels", "the labels that its endpoints have; without labels all are of it"),
+    field<&Subset::traffic_policy>("trafficPolicy", "how it is called; a field here replaces that of the rule"),
+};
+
 constexpr FieldSchema destination_rule_spec_fields[] = {
     field<&DestinationRuleSpec::host>("host", "a service of the registry; a short name is of the rule's namespace",
                                       required),
     field<&DestinationRuleSpec::traffic_policy>("trafficPolicy", "how the service is called"),
     field<&DestinationRuleSpec::export_to>("exportTo", "namespaces that see it: *, . or a name"),
-    planned("subsets", "versions of the service, by labels of pods"),
+    field<&DestinationRuleSpec::subsets>("subsets", "versions of the service, by labels of endpoints"),
     planned("workloadSelector", "the clients that the rule is for, by labels of pods"),
 };
 
@@ -510,6 +516,7 @@ constinit const ObjectSchema TcpConnectionPool::schema{"TCPSettings", tcp_connec
 constinit const ObjectSchema ConnectionPool::schema{"ConnectionPoolSettings", connection_pool_fields};
 constinit const ObjectSchema PortTrafficPolicy::schema{"PortTrafficPolicy", port_traffic_policy_fields};
 constinit const ObjectSchema TrafficPolicy::schema{"TrafficPolicy", traffic_policy_fields};
+constinit const ObjectSchema Subset::schema{"Subset", subset_fields};
 constinit const ObjectSchema DestinationRuleSpec::schema{"DestinationRuleSpec", destination_rule_spec_fields};
 constinit const ObjectSchema DestinationRule::schema{"DestinationRule", destination_rule_fields};
 

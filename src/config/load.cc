@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "config/compile.h"
 #include "config/field_path.h"
+#include "config/mounted_secret.h"
 #include "config/read_model.h"
 #include "config/source_file.h"
 #include "config/validate.h"
@@ -37,9 +38,10 @@ std::deque<Node> parse_all(std::vector<SourceText>& texts, bool& is_complete, Di
   return documents;
 }
 
-std::unique_ptr<snapshot::Snapshot> load_sources(std::vector<SourceText> texts, bool is_complete,
-                                                 Diagnostics& diagnostics) {
-  const std::deque<Node> documents = parse_all(texts, is_complete, diagnostics);
+std::unique_ptr<snapshot::Snapshot> load_sources(SourceFiles files, Diagnostics& diagnostics) {
+  bool is_complete = files.is_complete;
+  std::deque<Node> documents = parse_all(files.texts, is_complete, diagnostics);
+  for (CredentialFolder& folder : files.credentials) documents.push_back(mounted_secret(folder));
   Model model = read_model(documents, diagnostics);
   model.is_complete = is_complete;
   validate(model, diagnostics);
@@ -51,12 +53,11 @@ std::unique_ptr<snapshot::Snapshot> load_sources(std::vector<SourceText> texts, 
 }  // namespace
 
 std::unique_ptr<snapshot::Snapshot> load(const std::vector<std::string>& paths, Diagnostics& diagnostics) {
-  SourceFiles files = read_files(paths, diagnostics);
-  return load_sources(std::move(files.texts), files.is_complete, diagnostics);
+  return load_sources(read_files(paths, diagnostics), diagnostics);
 }
 
 std::unique_ptr<snapshot::Snapshot> load_texts(std::vector<SourceText> texts, Diagnostics& diagnostics) {
-  return load_sources(std::move(texts), true, diagnostics);
+  return load_sources({.texts = std::move(texts), .credentials = {}}, diagnostics);
 }
 
 std::unique_ptr<snapshot::Snapshot> load_text(std::string_view name, std::string_view text, Diagnostics& diagnostics) {

@@ -17,11 +17,11 @@ struct SourceText {
   std::string text;
 };
 
-// Reads `paths` (files, or directories of *.yaml, *.yml and *.json, not recursive, in name order) and
-// compiles them. Null when there were errors; every error of the run is in `diagnostics`, not only the
-// first. The snapshot's TlsServers carry key pairs, and so do Clusters with TLS; TLS contexts, DNS answers and
-// certificate summaries are still to be filled in (control/). Certificates that documents name by path are
-// read too.
+// Reads `paths` (files, or directories of *.yaml, *.yml and *.json, not recursive, in name order, or of a mounted
+// Secret: config/source_file.h) and compiles them. Null when there were errors; every error of the run is in
+// `diagnostics`, not only the first. The snapshot's TlsServers carry key pairs, and so do Clusters with TLS; TLS
+// contexts, DNS answers and certificate summaries are still to be filled in (control/). Certificates that documents
+// name by path are read too.
 [[nodiscard]] std::unique_ptr<snapshot::Snapshot> load(const std::vector<std::string>& paths, Diagnostics& diagnostics);
 
 // The same for documents in memory. The texts are wiped when they have been read: Secrets are among them.

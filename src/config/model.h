@@ -142,6 +142,7 @@ struct Destination {
   const Node* node = nullptr;
   Text host;
   PortSelector port;
+  Text subset;
   static const ObjectSchema schema;
 };
 
@@ -352,6 +353,7 @@ struct WorkloadEndpoint {
   Text address;
   NumberMap ports;  // by the name of the ServiceEntry's port
   Number weight;
+  TextMap labels;
   static const ObjectSchema schema;
 };
 
@@ -423,10 +425,19 @@ struct TrafficPolicy {
   static const ObjectSchema schema;
 };
 
+struct Subset {
+  const Node* node = nullptr;
+  Text name;
+  TextMap labels;
+  TrafficPolicy traffic_policy;
+  static const ObjectSchema schema;
+};
+
 struct DestinationRuleSpec {
   const Node* node = nullptr;
   Text host;
   TrafficPolicy traffic_policy;
+  std::vector<Subset> subsets;
   std::vector<Text> export_to;
   static const ObjectSchema schema;
 };
@@ -460,6 +471,84 @@ struct ServiceSpec {
 
 struct Service : Document {
   ServiceSpec spec;
+  static const ObjectSchema schema;
+};
+
+struct ObjectReference {
+  const Node* node = nullptr;
+  Text kind;
+  Text name_space;
+  Text name;
+  static const ObjectSchema schema;
+};
+
+struct EndpointConditions {
+  const Node* node = nullptr;
+  Flag ready;
+  Flag serving;
+  Flag terminating;
+  static const ObjectSchema schema;
+};
+
+struct SliceEndpoint {
+  const Node* node = nullptr;
+  std::vector<Text> addresses;
+  EndpointConditions conditions;
+  ObjectReference target_ref;
+  static const ObjectSchema schema;
+};
+
+// Of an EndpointSlice, and of Endpoints.
+struct EndpointPort {
+  const Node* node = nullptr;
+  Text name;
+  Number port;
+  Text protocol;
+  static const ObjectSchema schema;
+};
+
+struct EndpointSlice : Document {
+  Text address_type;
+  std::vector<SliceEndpoint> endpoints;
+  std::vector<EndpointPort> ports;
+  static const ObjectSchema schema;
+};
+
+struct EndpointAddress {
+  const Node* node = nullptr;
+  Text ip;
+  ObjectReference target_ref;
+  static const ObjectSchema schema;
+};
+
+struct EndpointSubset {
+  const Node* node = nullptr;
+  std::vector<EndpointAddress> addresses;
+  std::vector<EndpointPort> ports;
+  static const ObjectSchema schema;
+};
+
+struct Endpoints : Document {
+  std::vector<EndpointSubset> subsets;
+  static const ObjectSchema schema;
+};
+
+struct PodIp {
+  const Node* node = nullptr;
+  Text ip;
+  static const ObjectSchema schema;
+};
+
+struct PodStatus {
+  const Node* node = nullptr;
+  Text pod_ip;
+  std::vector<PodIp> pod_ips;
+  static const ObjectSchema schema;
+};
+
+// Read for its labels.
+struct Pod : Document {
+  PodStatus status;
   static const ObjectSchema schema;
 };
 
@@ -534,6 +623,9 @@ struct Model {
   std::deque<ServiceEntry> service_entries;
   std::deque<DestinationRule> destination_rules;
   std::deque<Service> services;
+  std::deque<EndpointSlice> endpoint_slices;
+  std::deque<Endpoints> endpoints;
+  std::deque<Pod> pods;
   std::deque<Secret> secrets;
   std::deque<ConfigMap> config_maps;
   MeshConfig mesh;

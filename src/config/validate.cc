@@ -282,9 +282,7 @@ void check_traffic_policy(const Policy& policy, Diagnostics& diagnostics) {
     diagnostics.error(timeout.node->place(), "connectTimeout must be longer than 0s");
 }
 
-void check_destination_rule(const DestinationRule& rule, Diagnostics& diagnostics) {
-  check_host(rule.spec.host, rule.spec.host.value, diagnostics);
-  const TrafficPolicy& policy = rule.spec.traffic_policy;
+void check_policy_of_all_ports(const TrafficPolicy& policy, Diagnostics& diagnostics) {
   check_traffic_policy(policy, diagnostics);
   std::set<uint32_t> ports;
   for (const PortTrafficPolicy& of_port : policy.port_level_settings) {
@@ -292,6 +290,27 @@ void check_destination_rule(const DestinationRule& rule, Diagnostics& diagnostic
     const Number& number = of_port.port.number;
     if (number && !ports.insert(number.value).second)
       diagnostics.error(number.node->place(), fmt::format("portLevelSettings has port {} twice", number.value));
+  }
+}
+
+// It is a part of the cluster's name.
+bool is_subset_name(std::string_view name) noexcept { return is_object_name(to_lower(name)) && !name.contains('.'); }
+
+void check_destination_rule(const DestinationRule& rule, Diagnostics& diagnostics) {
+  check_host(rule.spec.host, rule.spec.host.value, diagnostics);
+  check_policy_of_all_ports(rule.spec.traffic_policy, diagnostics);
+  std::set<std::string_view> names;
+  for (const Subset& subset : rule.spec.subsets) {
+    check_policy_of_all_ports(subset.traffic_policy, diagnostics);
+    if (!subset.name) continue;
+    if (!is_subset_name(subset.name.value)) {
+      diagnostics.error(
+          subset.name.node->place(),
+          fmt::format("{} is not the name of a subset: letters, digits and '-'", in_quotes(subset.name.value)));
+    } else if (!names.insert(subset.name.value).second) {
+      diagnostics.error(subset.name.node->place(),
+                        fmt::format("subset {} is defined twice", in_quotes(subset.name.value)));
+    }
   }
 }
 
@@ -307,6 +326,31 @@ void check_service(const Service& service, Diagnostics& diagnostics) {
   if (!spec.node->has("externalName"))
     return diagnostics.error(service.place(), "a Service of type ExternalName needs externalName");
   check_host(spec.external_name, spec.external_name.value, diagnostics);
+}
+
+// `family`: "IPv4", "IPv6", or empty: either.
+void check_endpoint_address(const Text& address, std::string_view family, Diagnostics& diagnostics) {
+  if (!address) return;
+  const bool is_v6 = address.value.contains(':');
+  if (is_ip(address.value) && (family.empty() || is_v6 == (family == "IPv6"))) return;
+  diagnostics.error(address.node->place(), fmt::format("{} is not an {} address", in_quotes(address.value),
+                                                       family.empty() ? std::string_view("IP") : family));
+}
+
+void check_endpoint_slice(const EndpointSlice& slice, Diagnostics& diagnostics) {
+  const std::string_view family = slice.address_type.value;
+  if (family != "IPv4" && family != "IPv6") return;
+  for (const SliceEndpoint& endpoint : slice.endpoints) {
+    if (is_empty_list(endpoint.node, "addresses"))
+      diagnostics.error(endpoint.node->place(), "an endpoint must have an address");
+    for (const Text& address : endpoint.addresses) check_endpoint_address(address, family, diagnostics);
+  }
+}
+
+void check_endpoints(const Endpoints& endpoints, Diagnostics& diagnostics) {
+  for (const EndpointSubset& subset : endpoints.subsets) {
+    for (const EndpointAddress& address : subset.addresses) check_endpoint_address(address.ip, {}, diagnostics);
+  }
 }
 
 void check_base64(const TextMap& values, std::string_view field, std::string_view field_of_text,
@@ -351,6 +395,8 @@ void validate(Model& model, Diagnostics& diagnostics) {
   validate_each(model.service_entries, check_service_entry, diagnostics);
   validate_each(model.destination_rules, check_destination_rule, diagnostics);
   validate_each(model.services, check_service, diagnostics);
+  validate_each(model.endpoint_slices, check_endpoint_slice, diagnostics);
+  validate_each(model.endpoints, check_endpoints, diagnostics);
   validate_each(model.secrets, check_secret, diagnostics);
   validate_each(model.config_maps, check_config_map, diagnostics);
 }

@@ -48,6 +48,44 @@ TEST(Load, ReadsJsonAndDocumentsWithWindowsLineEnds) {
   EXPECT_EQ(json.snapshot->hash, windows.snapshot->hash);
 }
 
+// The folder's name is the Secret's, and its namespace that of the gateway.
+TEST(Load, ReadsAMountedSecret) {
+  std::string folder = testing::TempDir() + "sluice_load_XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const std::string certs = folder + "/certs";
+  std::filesystem::create_directory(certs);
+  std::ofstream(certs + "/tls.crt") << "chain";
+  std::ofstream(certs + "/tls.key") << "key";
+  std::ofstream(certs + "/tls.ocsp-staple") << std::string("\x30\0\n", 3);
+  std::ofstream(folder + "/gateway.yaml") << gateway("gw",
+                                                     "[{port: {number: 443, name: https, protocol: HTTPS}, hosts: "
+                                                     "['*'], tls: {mode: SIMPLE, credentialName: certs}}]");
+  Diagnostics diagnostics;
+  const auto snapshot = load({folder + "/gateway.yaml", certs}, diagnostics);
+  ASSERT_NE(snapshot, nullptr) << diagnostics.sorted().at(0).to_string();
+  EXPECT_EQ(diagnostics.sorted().size(), 0u);
+  const auto& pairs = snapshot->listeners.at(0).tls_servers.at(0).key_pairs;
+  ASSERT_EQ(pairs.size(), 1u);
+  EXPECT_EQ(pairs[0]->chain_pem, "chain");
+  EXPECT_EQ(pairs[0]->key_pem, "key");
+  EXPECT_EQ(pairs[0]->ocsp_staple, (std::string("\x30\0\n", 3)));
+  EXPECT_EQ(pairs[0]->secret_name, "istio-system/certs");
+  EXPECT_EQ(pairs[0]->place.to_string(), certs);
+
+  std::ofstream(folder + "/secret.yaml") << "apiVersion: v1\nkind: Secret\nmetadata: {name: certs, namespace: "
+                                            "istio-system}\n";
+  Diagnostics conflict;
+  EXPECT_EQ(load({folder, certs}, conflict), nullptr);
+  EXPECT_EQ(conflict.sorted().at(0).to_string(),
+            certs + ": error: Secret istio-system/certs is there twice; first at " + folder + "/secret.yaml:3:18");
+  std::filesystem::rename(certs, folder + "/Certs");
+  Diagnostics name;
+  EXPECT_EQ(load({folder + "/Certs"}, name), nullptr);
+  EXPECT_EQ(name.sorted().at(0).to_string(),
+            folder + "/Certs: error: metadata.name: \"Certs\" is not a name: lower case letters, digits, '-' and '.'");
+  std::filesystem::remove_all(folder);
+}
+
 TEST(Load, ReadsAFolder) {
   std::string folder = testing::TempDir() + "sluice_load_XXXXXX";
   ASSERT_NE(mkdtemp(folder.data()), nullptr);
