@@ -116,6 +116,9 @@ std::vector<const BoundServer*> RouteBuilder::servers_of(const VirtualService& s
     diagnostics_.warning(reference.node->place(),
                          fmt::format("{} is bound to no server: there is no Gateway {}", service.title(), key));
   }
+  // As they are in servers_, by the age of their Gateways: the order in which a VirtualService names Gateways says
+  // nothing, in Istio neither.
+  std::ranges::sort(result);
   return result;
 }
 

@@ -1,18 +1,26 @@
 // Any text at all as a file of documents. Besides not crashing: a snapshot exactly when nothing is an
-// error, tables whose indices hold, messages that are safe to print, and the same answer every time.
+// error, tables whose indices hold, messages that are safe to print, and the same answer every time. Requests made of
+// what the tables have in them find routes that are there.
+#include "base/arena.h"
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/random.h"
 #include "config/load.h"
 #include "http/authority.h"
 #include "http/chars.h"
 #include "http/known_field.h"
+#include "route/choose_route.h"
+#include "route/choose_tcp_route.h"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <numeric>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 using namespace sluice;
 
@@ -102,6 +110,105 @@ void check_snapshot(const snapshot::Snapshot& snapshot) {
   for (const snapshot::RouteTable& table : snapshot.route_tables) check_table(snapshot, table);
 }
 
+// --- Requests --------------------------------------------------------------------------------------
+
+constexpr unsigned requests_per_table = 20;
+
+template <typename Items>
+bool holds(const Items& items, const typename Items::value_type* item) {
+  return std::less_equal<>()(items.data(), item) && std::less<>()(item, items.data() + items.size());
+}
+
+// One that the pattern stands for.
+std::string host_of(std::string_view pattern) {
+  return pattern.starts_with('*') ? "x" + std::string(pattern.substr(1)) : std::string(pattern);
+}
+
+// What a request of the match would have, or nearly so.
+std::string text_of(const snapshot::TextMatch& match, Random& random) {
+  std::string text = match.regex == nullptr ? match.text : match.regex->expression();
+  switch (random.below(4)) {
+    case 0: return text + "/x";
+    case 1: return text.substr(0, text.size() / 2);
+    case 2: std::ranges::transform(text, text.begin(), [](char c) { return c >= 'a' && c <= 'z' ? c - 32 : c; }); break;
+    default: break;
+  }
+  return text;
+}
+
+// Texts of what a request has; a head only points at them.
+struct Request {
+  std::string host;
+  std::string path = "/";
+  std::string method = "GET";
+  std::string query;
+  std::vector<std::pair<std::string, std::string>> fields;
+
+  void follow(const snapshot::RequestMatch& match, Random& random) {
+    path = text_of(match.path, random);
+    for (const snapshot::Condition& condition : match.conditions) {
+      std::string text = text_of(condition.text, random);
+      switch (condition.subject) {
+        case snapshot::Condition::Subject::method: method = std::move(text); break;
+        case snapshot::Condition::Subject::field: fields.emplace_back(condition.name, std::move(text)); break;
+        case snapshot::Condition::Subject::query_parameter: query += condition.name + "=" + text + "&"; break;
+        case snapshot::Condition::Subject::scheme:
+        case snapshot::Condition::Subject::authority: break;
+      }
+    }
+  }
+};
+
+Request make_request(const snapshot::Snapshot& snapshot, const snapshot::RouteTable& table, Random& random) {
+  Request request;
+  const auto& virtual_host = table.virtual_hosts[random.below(static_cast<uint32_t>(table.virtual_hosts.size()))];
+  request.host = host_of(virtual_host.pattern);
+  if (!virtual_host.route_list) return request;
+  const auto matches = snapshot.route_lists[*virtual_host.route_list].matches();
+  if (!matches.empty()) request.follow(matches[random.below(static_cast<uint32_t>(matches.size()))], random);
+  return request;
+}
+
+void check_decision(const snapshot::Snapshot& snapshot, const snapshot::RouteTable& table,
+                    const route::Decision& decision) {
+  CHECK(decision.virtual_host != nullptr && holds(table.virtual_hosts, decision.virtual_host));
+  CHECK((decision.route != nullptr) == (decision.match != nullptr));
+  CHECK((decision.outcome == route::Outcome::forward) == (decision.destination != nullptr));
+  CHECK(decision.outcome != route::Outcome::forward || decision.route != nullptr);
+  if (decision.route == nullptr) return;
+  CHECK(holds(snapshot.routes, decision.route));
+  CHECK(&snapshot.routes[decision.match->route] == decision.route);
+  if (decision.destination == nullptr) return;
+  CHECK(holds(decision.route->destinations, decision.destination));
+  CHECK(decision.destination->cluster < snapshot.clusters.size());
+}
+
+void route_requests(const snapshot::Snapshot& snapshot, const snapshot::RouteTable& table, Random& random) {
+  if (table.virtual_hosts.empty()) return;
+  for (unsigned i = 0; i < requests_per_table; ++i) {
+    const Request request = make_request(snapshot, table, random);
+    Arena arena(limits::exchange_arena_bytes_max);
+    http::RequestHead head(arena);
+    head.method = request.method;
+    head.authority = head.host = request.host;
+    head.path = request.path;
+    head.query = request.query;
+    head.is_https = random.below(2) == 0;
+    for (const auto& [name, value] : request.fields) (void)head.headers.add(name, value);
+    check_decision(snapshot, table, route::choose_route(snapshot, table, head, random.next()));
+  }
+}
+
+void route_connections(const snapshot::Snapshot& snapshot, const snapshot::RouteTable& table, Random& random) {
+  for (const snapshot::TcpRoute& route : table.tcp_routes) {
+    const std::string name = route.server_names.empty() ? "" : host_of(route.server_names.back());
+    const route::TcpDecision decision = route::choose_tcp_route(table, name, random.next());
+    // Its own route, or one before that takes the name too.
+    CHECK(decision.route != nullptr && holds(table.tcp_routes, decision.route) && decision.route <= &route);
+    if (decision.cluster) CHECK(*decision.cluster < snapshot.clusters.size());
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -116,6 +223,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   if (!snapshot) return 0;
   check_snapshot(*snapshot);
+  Random random(std::hash<std::string_view>()(text));
+  for (const snapshot::RouteTable& table : snapshot->route_tables) {
+    route_requests(*snapshot, table, random);
+    route_connections(*snapshot, table, random);
+  }
 
   config::Diagnostics again;
   CHECK(config::load_text("fuzz.yaml", text, again)->hash == snapshot->hash);

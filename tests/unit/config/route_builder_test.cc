@@ -103,6 +103,16 @@ TEST(VirtualHosts, OrderVirtualServicesByAge) {
             "a.example.com(u o y)");
 }
 
+// Found by tests/property: the order was the one in which the VirtualService names the Gateways.
+TEST(VirtualHosts, TakeTheServersOfAPortByTheAgeOfTheirGateways) {
+  EXPECT_EQ(flat(gateway("older", http_server("['*']")) + gateway("newer", http_server("['*']")) +
+                 virtual_service("vs",
+                                 "hosts: ['*'], gateways: [newer, older], http: [{name: of-newer, match: "
+                                 "[{gateways: [newer]}], " +
+                                     std::string(to_app) + "}, {name: all, " + std::string(to_app) + "}]")),
+            "*(all)");
+}
+
 TEST(VirtualHosts, AreFilledInTheTableOfEachServer) {
   const Loaded loaded = load_document(gateway("gw",
                                               "[{port: {number: 80, name: a, protocol: HTTP}, hosts: ['*']}, {port: "
