@@ -62,6 +62,7 @@ void add_run(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand(
       "run", "Serve. SIGHUP reloads the configuration, SIGTERM drains and ends, SIGUSR1 opens the access log again");
   add_config_option(*command, arguments->options.config_paths);
+  command->add_flag("--watch", arguments->options.watches, "Reload when the files of the configuration change");
   command
       ->add_option("--concurrency", arguments->options.shard_count,
                    "Shards, each a thread with its own ring; default: one per CPU that this process may use")

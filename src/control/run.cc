@@ -6,6 +6,7 @@
 #include "control/access_log_writer.h"
 #include "control/admin_server.h"
 #include "control/build_snapshot.h"
+#include "control/config_watcher.h"
 #include "control/dns_endpoints.h"
 #include "control/process_facts.h"
 #include "control/process_state.h"
@@ -38,6 +39,7 @@ using snapshot::Snapshot;
 
 // Between signals the main thread looks after what is due: names, the watchdog, old snapshots, ticket keys.
 constexpr auto kTick = std::chrono::milliseconds(250);
+constexpr auto kWatchTick = std::chrono::milliseconds(50);  // while files are watched
 constexpr auto kDrainTick = std::chrono::milliseconds(20);
 constexpr auto kAdoptionWait = std::chrono::seconds(5);
 // A ring, a mailbox, and a few listeners and connections: with less a shard cannot do anything useful.
@@ -153,6 +155,7 @@ class Process {
   std::unique_ptr<AccessLogWriter> access_log_;  // null: off
   std::unique_ptr<shard::ShardSet> shards_;
   std::optional<Watchdog> watchdog_;
+  std::optional<ConfigWatcher> watcher_;  // --watch
 };
 
 Status Process::start() {
@@ -186,6 +189,10 @@ Status Process::start() {
   auto ticket_keys = tls::TicketKeyring::create(now_wall());
   if (!ticket_keys) return std::unexpected(ticket_keys.error());
   ticket_keys_ = std::move(*ticket_keys);
+  if (options_.watches) {
+    watcher_.emplace(options_.config_paths);
+    if (const Status status = watcher_->restart(); !status) return failure("--watch: " + status.error().message);
+  }
   config::Diagnostics diagnostics;
   std::unique_ptr<Snapshot> snapshot = build_snapshot(options_.config_paths, now_wall(), ticket_keys_, diagnostics);
   log_diagnostics(diagnostics);
@@ -240,7 +247,7 @@ void Process::publish(std::unique_ptr<Snapshot> snapshot) {
 
 void Process::serve() {
   while (true) {
-    switch (next_signal(kTick)) {
+    switch (next_signal(watcher_ ? kWatchTick : kTick)) {
       case SIGHUP: reload(); break;
       case SIGUSR1:
         if (access_log_ != nullptr) access_log_->reopen();
@@ -248,6 +255,10 @@ void Process::serve() {
       case SIGTERM:
       case SIGINT: return drain();
       default: break;
+    }
+    if (watcher_ && watcher_->is_due(Clock::now())) {
+      log::info("watch: files of the configuration have changed");
+      reload();
     }
     refresh_names();
     cell_.collect();
@@ -259,6 +270,10 @@ void Process::serve() {
 void Process::reload() {
   log::info("reload: reading the configuration");
   notify_reloading();
+  if (watcher_) {
+    if (const Status status = watcher_->restart(); !status)
+      log::error("watch: {}; changes there are not seen: SIGHUP reloads", status.error().message);
+  }
   config::Diagnostics diagnostics;
   std::unique_ptr<Snapshot> snapshot = build_snapshot(options_.config_paths, now_wall(), ticket_keys_, diagnostics);
   log_diagnostics(diagnostics);

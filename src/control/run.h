@@ -17,14 +17,15 @@ struct RunOptions {
   SocketAddress admin_address;
   std::string access_log = "-";  // a path, "-" (standard output) or "off"
   Duration drain_timeout = limits::drain_timeout;
+  bool watches = false;                   // reload when the files change
   std::string rsa_signing = "automatic";  // or "batched" or "single": by crypto_mb or by wolfCrypt alone
   std::string dns_servers;                // "ADDR[:PORT],..."; empty: those of /etc/resolv.conf
 };
 
 // Returns the exit code: 0 after an orderly end, 1 when the start failed (the log says why).
 //
-// SIGHUP reloads everything; SIGTERM and SIGINT drain and end, a second one ends at once; SIGUSR1 opens
-// the access log again after a rotation.
+// SIGHUP reloads everything, and so does a change of the files when they are watched; SIGTERM and SIGINT drain and end,
+// a second one ends at once; SIGUSR1 opens the access log again after a rotation.
 [[nodiscard]] int run(const RunOptions& options);
 
 }  // namespace sluice::control
