@@ -80,16 +80,17 @@ void add_run(CLI::App& app, int& exit_code) {
     control::RunOptions options;
     std::string status = "0.0.0.0:15021";
     std::string admin = "127.0.0.1:15000";
-    int drain_seconds =
-        static_cast<int>(std::chrono::duration_cast<std::chrono::seconds>(limits::drain_timeout).count());
+    std::optional<int> drain_seconds;
   };
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand(
       "run", "Serve. SIGHUP reloads the configuration, SIGTERM drains and ends, SIGUSR1 opens the access log again");
   add_config_option(*command, arguments->options.config_paths);
+  command->add_flag("--watch", arguments->options.watches, "Reload when the files of the configuration change");
   command
       ->add_option("--concurrency", arguments->options.shard_count,
-                   "Shards, each a thread with its own ring; default: one per CPU that this process may use")
+                   "Shards, each a thread with its own ring; default: MeshConfig's concurrency, else one per CPU that "
+                   "this process may use")
       ->type_name("N")
       ->check(CLI::Range(1U, limits::shards_max));
   command
@@ -105,16 +106,16 @@ void add_run(CLI::App& app, int& exit_code) {
       ->check(check_address)
       ->capture_default_str();
   command
-      ->add_option("--access-log", arguments->options.access_log,
-                   "File to append to, '-' for standard output, or 'off'")
-      ->type_name("PATH")
-      ->capture_default_str();
+      ->add_option(
+          "--access-log", arguments->options.access_log,
+          "File to append to, '-' for standard output, or 'off'; default: MeshConfig's accessLogFile, else '-'")
+      ->type_name("PATH");
   command
       ->add_option("--drain-timeout", arguments->drain_seconds,
-                   "How long open connections may take to end after SIGTERM")
+                   "How long open connections may take to end after SIGTERM; default: MeshConfig's "
+                   "terminationDrainDuration, else 45")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0, kDrainSecondsMax))
-      ->capture_default_str();
+      ->check(CLI::Range(0, kDrainSecondsMax));
   command
       ->add_option(
           "--rsa-signing", arguments->options.rsa_signing,
@@ -131,7 +132,7 @@ void add_run(CLI::App& app, int& exit_code) {
   command->callback([arguments, &exit_code] {
     arguments->options.status_address = *SocketAddress::parse(arguments->status);
     arguments->options.admin_address = *SocketAddress::parse(arguments->admin);
-    arguments->options.drain_timeout = std::chrono::seconds(arguments->drain_seconds);
+    if (arguments->drain_seconds) arguments->options.drain_timeout = std::chrono::seconds(*arguments->drain_seconds);
     exit_code = control::run(arguments->options);
   });
 }

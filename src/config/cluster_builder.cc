@@ -43,6 +43,8 @@ ClusterBuilder::ClusterBuilder(const Model& model, Credentials& credentials, std
                                Diagnostics& diagnostics)
     : diagnostics_(diagnostics),
       all_are_known_(model.is_complete),
+      connect_timeout_(model.mesh.connect_timeout.node != nullptr ? model.mesh.connect_timeout.value
+                                                                  : limits::upstream_connect_timeout),
       clusters_(clusters),
       rules_(model, credentials, diagnostics),
       pods_(model, diagnostics),
@@ -388,7 +390,7 @@ snapshot::Cluster& ClusterBuilder::add(const std::string& name, const std::strin
   snapshot::Cluster& cluster = clusters_.emplace_back();
   cluster.name = name;
   cluster.host = host;
-  cluster.connect_timeout = limits::upstream_connect_timeout;
+  cluster.connect_timeout = connect_timeout_;
   cluster.speaks_http2 = speaks_http2;
   return cluster;
 }

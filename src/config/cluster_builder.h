@@ -1,6 +1,7 @@
 // From a route's destination to a cluster: Services and ServiceEntries by their host names.
 #pragma once
 
+#include "base/durations.h"
 #include "config/credentials.h"
 #include "config/destination_rules.h"
 #include "config/diagnostic.h"
@@ -78,6 +79,7 @@ class ClusterBuilder {
 
   Diagnostics& diagnostics_;
   bool all_are_known_;
+  Duration connect_timeout_;  // unless a DestinationRule says another
   std::vector<snapshot::Cluster>& clusters_;
   DestinationRules rules_;
   ServiceEndpoints pods_;

@@ -6,8 +6,14 @@
 #include "config/route_builder.h"
 #include "config/shadowed_hosts.h"
 #include "config/snapshot_hash.h"
+#include "config/visibility.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sluice::config {
@@ -27,11 +33,65 @@ snapshot::GatewayTopology gateway_topology(const Topology& written) {
           .forward_client_cert = forward_client_cert(written.forward_client_cert_details.value)};
 }
 
+// The model has a PathNormalization of its own: what was written.
+using Paths = sluice::PathNormalization;
+
+Paths path_normalization(std::string_view name) {
+  if (name == "NONE") return Paths::none;
+  if (name == "MERGE_SLASHES") return Paths::merge_slashes;
+  if (name == "DECODE_AND_MERGE_SLASHES") return Paths::decode_and_merge_slashes;
+  return Paths::base;
+}
+
+using Label = std::pair<std::string_view, std::string_view>;
+
+// The labels of the gateway's pods, as far as Gateways tell them.
+std::set<Label> labels_of_gateway(const Model& model) {
+  std::set<Label> labels;
+  for (const Gateway& gateway : model.gateways) {
+    for (const auto& [name, value] : gateway.spec.selector) labels.emplace(name, value.value);
+  }
+  return labels;
+}
+
+// Of documents of kind ProxyConfig: what is for the gateway's pods comes before what is for its namespace, which is the
+// root namespace, and that before MeshConfig. The first of equals counts.
+Number concurrency(const Model& model, Diagnostics& diagnostics) {
+  const std::set<Label> labels = labels_of_gateway(model);
+  const auto is_label = [&](const auto& wanted) { return labels.contains({wanted.first, wanted.second.value}); };
+  Number of_pods;
+  Number of_namespace;
+  for (const ProxyConfigDocument& document : model.proxy_configs) {
+    if (document.is_broken) continue;
+    const TextMap& selector = document.spec.selector.match_labels;
+    if (document.name_space() != gateway_namespace || !std::ranges::all_of(selector, is_label)) {
+      diagnostics.info(document.place(), fmt::format("{} is not for the gateway, and ignored", document.title()));
+      continue;
+    }
+    Number& first = selector.empty() ? of_namespace : of_pods;
+    if (!first) first = document.spec.concurrency;
+  }
+  if (of_pods) return of_pods;
+  return of_namespace ? of_namespace : model.mesh.default_config.concurrency;
+}
+
+snapshot::ProcessSettings process_settings(const Model& model, Diagnostics& diagnostics) {
+  const MeshConfig& mesh = model.mesh;
+  const ProxyConfig& proxy = mesh.default_config;
+  snapshot::ProcessSettings settings;
+  if (const Number number = concurrency(model, diagnostics)) settings.concurrency = number.value;
+  if (mesh.access_log_file) settings.access_log_file = mesh.access_log_file.value;
+  if (proxy.termination_drain_duration.node != nullptr) settings.drain_timeout = proxy.termination_drain_duration.value;
+  return settings;
+}
+
 }  // namespace
 
 std::unique_ptr<snapshot::Snapshot> compile(const Model& model, Diagnostics& diagnostics) {
   auto snapshot = std::make_unique<snapshot::Snapshot>();
   snapshot->topology = gateway_topology(model.mesh.default_config.gateway_topology);
+  snapshot->path_normalization = path_normalization(model.mesh.path_normalization.normalization.value);
+  snapshot->process = process_settings(model, diagnostics);
   snapshot->access_log_format =
       compile_access_log_format(model.mesh.access_log_format, model.mesh.access_log_encoding, diagnostics);
   Credentials credentials(model, diagnostics);

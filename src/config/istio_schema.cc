@@ -450,6 +450,28 @@ constexpr FieldSchema destination_rule_fields[] = {
     no_effect("status", "written by controllers"),
 };
 
+// --- ProxyConfig -----------------------------------------------------------------------------------
+
+constexpr FieldSchema workload_selector_fields[] = {
+    field<&WorkloadSelector::match_labels>("matchLabels", "labels of pods"),
+};
+
+constexpr FieldSchema proxy_config_spec_fields[] = {
+    field<&ProxyConfigSpec::selector>("selector", "the workloads that it is for; all of the namespace by default"),
+    number<&ProxyConfigSpec::concurrency>("concurrency", 0, limits::shards_max,
+                                          "shards, at the start; 0: one per CPU; the option --concurrency wins"),
+    no_effect("environmentVariables", "variables of Istio's agent"),
+    no_effect("image", "for the injector of sidecars"),
+};
+
+constexpr FieldSchema proxy_config_document_fields[] = {
+    no_effect("apiVersion", "group and version of this document"),
+    no_effect("kind", "what this document is"),
+    field<&ProxyConfigDocument::metadata, ProxyConfigDocument>("metadata", "name and labels", required),
+    field<&ProxyConfigDocument::spec>("spec", "the settings"),
+    no_effect("status", "written by controllers"),
+};
+
 // --- Kinds -----------------------------------------------------------------------------------------
 
 constexpr std::string_view networking_versions[] = {"v1", "v1beta1", "v1alpha3"};
@@ -466,7 +488,8 @@ constexpr KindSchema kinds[] = {
                                              "how a service is called"),
     planned_kind("EnvoyFilter", "networking.istio.io", networking_versions, "changes of Envoy's configuration"),
     planned_kind("WorkloadEntry", "networking.istio.io", networking_versions, "an endpoint outside of the cluster"),
-    planned_kind("ProxyConfig", "networking.istio.io", networking_versions, "settings of the proxy"),
+    document_kind<&Model::proxy_configs>("ProxyConfig", "networking.istio.io", networking_versions,
+                                         "settings of the proxy"),
     planned_kind("AuthorizationPolicy", "security.istio.io", security_versions, "who may call"),
     planned_kind("RequestAuthentication", "security.istio.io", security_versions, "tokens of callers"),
 };
@@ -516,6 +539,9 @@ constinit const ObjectSchema TcpConnectionPool::schema{"TCPSettings", tcp_connec
 constinit const ObjectSchema ConnectionPool::schema{"ConnectionPoolSettings", connection_pool_fields};
 constinit const ObjectSchema PortTrafficPolicy::schema{"PortTrafficPolicy", port_traffic_policy_fields};
 constinit const ObjectSchema TrafficPolicy::schema{"TrafficPolicy", traffic_policy_fields};
+constinit const ObjectSchema WorkloadSelector::schema{"WorkloadSelector", workload_selector_fields};
+constinit const ObjectSchema ProxyConfigSpec::schema{"ProxyConfigSpec", proxy_config_spec_fields};
+constinit const ObjectSchema ProxyConfigDocument::schema{"ProxyConfig", proxy_config_document_fields};
 constinit const ObjectSchema Subset::schema{"Subset", subset_fields};
 constinit const ObjectSchema DestinationRuleSpec::schema{"DestinationRuleSpec", destination_rule_spec_fields};
 constinit const ObjectSchema DestinationRule::schema{"DestinationRule", destination_rule_fields};

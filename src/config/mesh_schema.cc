@@ -2,6 +2,7 @@
 // sidecars, istiod or Envoy itself, and a gateway of another make has nothing to do for it (no_effect). What would
 // change traffic, logs or metrics of a gateway is built or refused; a value that asks for what sluice does anyway,
 // such as the defaults that installers write, is not.
+#include "base/limits.h"
 #include "config/model.h"
 #include "config/schema.h"
 
@@ -51,7 +52,10 @@ constexpr FieldSchema proxy_config_fields[] = {
     field<&ProxyConfig::tracing>("tracing", "spans of requests"),
     planned("proxyHeaders", "which fields the proxy adds"),
     planned("connectionSettings", "limits of connections"),
-    planned("terminationDrainDuration", "limit of draining; the option --drain-timeout sets it"),
+    number<&ProxyConfig::concurrency>("concurrency", 0, limits::shards_max,
+                                      "shards, at the start; 0: one per CPU; the option --concurrency wins"),
+    field<&ProxyConfig::termination_drain_duration>("terminationDrainDuration",
+                                                    "limit of draining after SIGTERM; the option --drain-timeout wins"),
     planned("runtimeValues", "switches inside of Envoy"),
     planned("customConfigFile", "a configuration of Envoy"),
     planned("proxyBootstrapTemplatePath", "a configuration of Envoy"),
@@ -64,7 +68,7 @@ constexpr FieldSchema proxy_config_fields[] = {
     no_effect("binaryPath", "for Istio's agent"),
     no_effect("serviceCluster", "a name of the proxy in spans"),
     no_effect("tracingServiceName", "a name of the proxy in spans"),
-    no_effect("drainDuration", "for Envoy's hot restart"),
+    no_effect("drainDuration", "for Envoy's hot restart and its listeners; terminationDrainDuration is of SIGTERM"),
     no_effect("parentShutdownDuration", "removed from the API"),
     no_effect("discoveryAddress", "where istiod is"),
     no_effect("discoveryRefreshDelay", "for Istio's agent"),
@@ -72,7 +76,6 @@ constexpr FieldSchema proxy_config_fields[] = {
     no_effect("availabilityZone", "removed from the API"),
     no_effect("controlPlaneAuthPolicy", "for connections to istiod"),
     no_effect("statNameLength", "for Envoy's statistics"),
-    no_effect("concurrency", "threads of Envoy; the option --concurrency is sluice's"),
     no_effect("interceptionMode", "for sidecars"),
     no_effect("sds", "removed from the API"),
     no_effect("proxyMetadata", "variables of Istio's agent"),
@@ -100,17 +103,13 @@ constexpr FieldSchema default_providers_fields[] = {
 
 constexpr Choice access_log_encodings[] = {{"TEXT"}, {"JSON"}};
 
-constexpr Choice normalizations[] = {{"DEFAULT"},
-                                     {"BASE"},
-                                     {"NONE", Support::planned},
-                                     {"MERGE_SLASHES", Support::planned},
-                                     {"DECODE_AND_MERGE_SLASHES", Support::planned}};
+constexpr Choice normalizations[] = {{"DEFAULT"}, {"BASE"}, {"NONE"}, {"MERGE_SLASHES"}, {"DECODE_AND_MERGE_SLASHES"}};
 
 constexpr FieldSchema path_normalization_fields[] = {
-    choice<&PathNormalization::normalization>("normalization", normalizations, "how paths are normalised; as BASE"),
+    choice<&PathNormalization::normalization>("normalization", normalizations,
+                                              "how paths are normalised; DEFAULT is BASE"),
 };
 
-constexpr std::string_view usual_connect_timeout[] = {"10s"};
 constexpr std::string_view usual_dns_refresh_rate[] = {"60s"};
 constexpr std::string_view usual_export[] = {"*"};
 constexpr std::string_view usual_root_namespace[] = {"istio-system"};
@@ -120,11 +119,12 @@ constexpr FieldSchema mesh_config_fields[] = {
     field<&MeshConfig::default_config>("defaultConfig", "settings of the proxies"),
     field<&MeshConfig::default_providers>("defaultProviders", "where telemetry goes"),
     field<&MeshConfig::path_normalization>("pathNormalization", "how paths are normalised"),
-    no_effect("accessLogFile", "--access-log says where access log lines go"),
+    field<&MeshConfig::access_log_file>("accessLogFile",
+                                        "where access log lines go, at the start; empty: nowhere; --access-log wins"),
     field<&MeshConfig::access_log_format>("accessLogFormat", "what access log lines say"),
     choice<&MeshConfig::access_log_encoding>("accessLogEncoding", access_log_encodings,
                                              "whether access log lines are TEXT or JSON"),
-    planned("connectTimeout", "limit of connecting", usual_connect_timeout),
+    field<&MeshConfig::connect_timeout>("connectTimeout", "limit of connecting to destinations; 10s by default"),
     planned("tcpKeepalive", "keep-alive probes to destinations"),
     planned("enableTracing", "spans of requests", only_false),
     planned("enableEnvoyAccessLogService", "access log lines to a service", only_false),
@@ -153,7 +153,7 @@ constexpr FieldSchema mesh_config_fields[] = {
     no_effect("ingressService", "for documents of kind Ingress"),
     no_effect("ingressControllerMode", "for documents of kind Ingress"),
     no_effect("ingressSelector", "for documents of kind Ingress"),
-    no_effect("outboundTrafficPolicy", "for sidecars; a gateway forwards to what its routes name"),
+    no_effect("outboundTrafficPolicy", "for traffic that no route names, which a gateway does not have: egress"),
     no_effect("inboundTrafficPolicy", "for sidecars"),
     no_effect("enableAutoMtls", "for mutual TLS inside of the mesh"),
     no_effect("trustDomain", "for mutual TLS inside of the mesh"),

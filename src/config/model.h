@@ -447,6 +447,25 @@ struct DestinationRule : Document {
   static const ObjectSchema schema;
 };
 
+struct WorkloadSelector {
+  const Node* node = nullptr;
+  TextMap match_labels;
+  static const ObjectSchema schema;
+};
+
+struct ProxyConfigSpec {
+  const Node* node = nullptr;
+  WorkloadSelector selector;
+  Number concurrency;
+  static const ObjectSchema schema;
+};
+
+// The kind; `ProxyConfig` is the part of MeshConfig.
+struct ProxyConfigDocument : Document {
+  ProxyConfigSpec spec;
+  static const ObjectSchema schema;
+};
+
 // --- Kubernetes ------------------------------------------------------------------------------------
 
 struct ServicePort {
@@ -590,6 +609,8 @@ struct ProxyConfig {
   const Node* node = nullptr;
   Topology gateway_topology;
   Tracing tracing;
+  Number concurrency;
+  TimeSpan termination_drain_duration;
   static const ObjectSchema schema;
 };
 
@@ -609,8 +630,10 @@ struct MeshConfig {
   ProxyConfig default_config;
   DefaultProviders default_providers;
   PathNormalization path_normalization;
+  Text access_log_file;
   Text access_log_format;
   Text access_log_encoding;
+  TimeSpan connect_timeout;
   static const ObjectSchema schema;
 };
 
@@ -622,6 +645,7 @@ struct Model {
   std::deque<VirtualService> virtual_services;
   std::deque<ServiceEntry> service_entries;
   std::deque<DestinationRule> destination_rules;
+  std::deque<ProxyConfigDocument> proxy_configs;
   std::deque<Service> services;
   std::deque<EndpointSlice> endpoint_slices;
   std::deque<Endpoints> endpoints;

@@ -195,6 +195,7 @@ Model ModelReader::take_model() {
   std::ranges::sort(model_.virtual_services, {}, by_age);
   std::ranges::sort(model_.service_entries, {}, by_age);
   std::ranges::sort(model_.destination_rules, {}, by_age);
+  std::ranges::sort(model_.proxy_configs, {}, by_age);
   std::ranges::sort(model_.services, {}, by_age);
   return std::move(model_);
 }

@@ -243,6 +243,12 @@ Digest digest_of(const snapshot::TlsServer& server, const std::vector<Digest>& t
   return hasher.digest();
 }
 
+void add_process(Hasher& hasher, const snapshot::ProcessSettings& process) {
+  hasher.add(process.concurrency.has_value()).add(process.concurrency.value_or(0));
+  hasher.add(process.access_log_file.has_value()).add(process.access_log_file.value_or(""));
+  hasher.add(process.drain_timeout.has_value()).add(process.drain_timeout.value_or(Duration()).count());
+}
+
 }  // namespace
 
 std::string tls_identity(const snapshot::UpstreamTls& tls) {
@@ -274,6 +280,8 @@ std::string snapshot_hash(const snapshot::Snapshot& snapshot) {
   Hasher hasher;
   hasher.add_set(digests_of(snapshot.listeners, digest_of_listener)).add_set(referred.clusters);
   hasher.add(snapshot.topology.num_trusted_proxies).add(static_cast<unsigned>(snapshot.topology.forward_client_cert));
+  hasher.add(static_cast<unsigned>(snapshot.path_normalization));
+  add_process(hasher, snapshot.process);
   if (snapshot.access_log_format) {
     hasher.add(static_cast<unsigned>(snapshot.access_log_format->encoding));
     for (const auto& [before, format] : snapshot.access_log_format->values) hasher.add(before).add(format.source);

@@ -314,6 +314,14 @@ void check_destination_rule(const DestinationRule& rule, Diagnostics& diagnostic
   }
 }
 
+// --- MeshConfig ------------------------------------------------------------------------------------
+
+void check_mesh_config(const MeshConfig& mesh, Diagnostics& diagnostics) {
+  const TimeSpan& connect = mesh.connect_timeout;
+  if (connect.node != nullptr && connect.value <= Duration::zero())
+    diagnostics.error(connect.node->place(), "connectTimeout must be longer than 0s");
+}
+
 // --- Kubernetes ------------------------------------------------------------------------------------
 
 void check_service(const Service& service, Diagnostics& diagnostics) {
@@ -399,6 +407,7 @@ void validate(Model& model, Diagnostics& diagnostics) {
   validate_each(model.endpoints, check_endpoints, diagnostics);
   validate_each(model.secrets, check_secret, diagnostics);
   validate_each(model.config_maps, check_config_map, diagnostics);
+  check_mesh_config(model.mesh, diagnostics);
 }
 
 }  // namespace sluice::config

@@ -6,6 +6,7 @@
 #include "control/access_log_writer.h"
 #include "control/admin_server.h"
 #include "control/build_snapshot.h"
+#include "control/config_watcher.h"
 #include "control/dns_endpoints.h"
 #include "control/process_facts.h"
 #include "control/process_state.h"
@@ -38,6 +39,7 @@ using snapshot::Snapshot;
 
 // Between signals the main thread looks after what is due: names, the watchdog, old snapshots, ticket keys.
 constexpr auto kTick = std::chrono::milliseconds(250);
+constexpr auto kWatchTick = std::chrono::milliseconds(50);  // while files are watched
 constexpr auto kDrainTick = std::chrono::milliseconds(20);
 constexpr auto kAdoptionWait = std::chrono::seconds(5);
 // A ring, a mailbox, and a few listeners and connections: with less a shard cannot do anything useful.
@@ -122,10 +124,7 @@ std::vector<std::string> error_texts(const config::Diagnostics& diagnostics) {
 
 class Process {
  public:
-  explicit Process(const RunOptions& options)
-      : options_(options),
-        shard_count_(options.shard_count != 0 ? options.shard_count : usable_cpu_count()),
-        cell_(shard_count_) {}
+  explicit Process(const RunOptions& options) : options_(options) {}
 
   // Everything up to "ready". What was started before a failure is ended by the destructor.
   [[nodiscard]] Status start();
@@ -134,41 +133,44 @@ class Process {
   ~Process();
 
  private:
+  [[nodiscard]] Status check_descriptors() const;
+  [[nodiscard]] Status open_access_log(const snapshot::ProcessSettings& settings);
   [[nodiscard]] Status start_shards(tls::RsaBatching batching);
   void reload();
+  void warn_of_fixed_settings(const snapshot::ProcessSettings& settings) const;
   void publish(std::unique_ptr<Snapshot> snapshot);
   bool look_up_due_names(std::span<const int> more_urgent);
   void refresh_names();
   void drain();
   [[nodiscard]] std::string serving_text() const;
 
+  [[nodiscard]] unsigned wanted_shards(const snapshot::ProcessSettings& settings) const;
+  [[nodiscard]] std::string wanted_access_log(const snapshot::ProcessSettings& settings) const;
+  [[nodiscard]] Duration drain_timeout() const;
+
   const RunOptions& options_;
-  const unsigned shard_count_;
+  unsigned shard_count_ = 0;     // these two are fixed by start()
+  std::string access_log_path_;  // "off": none
+  uint64_t descriptors_ = 0;     // that the process may have
   const std::shared_ptr<ProcessState> state_ = std::make_shared<ProcessState>();
   std::shared_ptr<tls::TicketKeyring> ticket_keys_;  // of this process; kept over reloads. Set by start()
-  snapshot::Cell cell_;
+  std::optional<snapshot::Cell> cell_;               // set by start()
   DnsEndpoints dns_;
   std::unique_ptr<web::Server> status_server_;
   std::unique_ptr<web::Server> admin_server_;
   std::unique_ptr<AccessLogWriter> access_log_;  // null: off
   std::unique_ptr<shard::ShardSet> shards_;
   std::optional<Watchdog> watchdog_;
+  std::optional<ConfigWatcher> watcher_;  // --watch
 };
 
 Status Process::start() {
   heap::configure();
   if (Status status = tls::initialize(); !status) return status;
   if (Status status = open_key_log(); !status) return status;
-  const uint64_t descriptors = raise_descriptor_limit();
+  descriptors_ = raise_descriptor_limit();
   const Result<tls::RsaBatching> batching = read_rsa_signing(options_.rsa_signing);
   if (!batching) return std::unexpected(batching.error());
-  if (const uint64_t needed = limits::reserved_descriptors + kDescriptorsPerShardMin * shard_count_;
-      descriptors < needed) {
-    return failure(
-        fmt::format("the limit of open descriptors is {}: with {}, {} are needed before the first connection; raise it "
-                    "(LimitNOFILE= of the service, ulimit -n)",
-                    descriptors, config::counted(shard_count_, "shard"), needed));
-  }
 
   // First, so that a prober sees "starting" and not a refused connection.
   auto status_server = start_status_server(options_.status_address, *state_);
@@ -177,15 +179,13 @@ Status Process::start() {
   auto admin_server = start_admin_server(options_.admin_address, *state_);
   if (!admin_server) return failure("--admin: " + admin_server.error().message);
   admin_server_ = std::move(*admin_server);
-  if (options_.access_log != "off") {
-    auto access_log = AccessLogWriter::open(options_.access_log, state_);
-    if (!access_log) return std::unexpected(access_log.error());
-    access_log_ = std::move(*access_log);
-  }
-
   auto ticket_keys = tls::TicketKeyring::create(now_wall());
   if (!ticket_keys) return std::unexpected(ticket_keys.error());
   ticket_keys_ = std::move(*ticket_keys);
+  if (options_.watches) {
+    watcher_.emplace(options_.config_paths);
+    if (const Status status = watcher_->restart(); !status) return failure("--watch: " + status.error().message);
+  }
   config::Diagnostics diagnostics;
   std::unique_ptr<Snapshot> snapshot = build_snapshot(options_.config_paths, now_wall(), ticket_keys_, diagnostics);
   log_diagnostics(diagnostics);
@@ -193,6 +193,10 @@ Status Process::start() {
     return failure(fmt::format("the configuration has {} (above); repair what they say, `sluice check` finds all",
                                config::counted(diagnostics.error_count(), "error")));
   }
+  shard_count_ = wanted_shards(snapshot->process);
+  cell_.emplace(shard_count_);
+  if (Status status = check_descriptors(); !status) return status;
+  if (Status status = open_access_log(snapshot->process); !status) return status;
   if (Status status = start_shards(*batching); !status) return status;
   if (Status status = shards_->bind_listeners(*snapshot); !status) return status;
   dns_.follow(*snapshot);
@@ -201,14 +205,61 @@ Status Process::start() {
   state_->record_load(now_wall());
   state_->set_phase(Phase::serving);
   log::info("sluice " SLUICE_VERSION ": {}; {}, {} descriptors; status on {}, admin on {}", serving_text(),
-            config::counted(shard_count_, "shard"), descriptors, status_server_->address().to_string(),
+            config::counted(shard_count_, "shard"), descriptors_, status_server_->address().to_string(),
             admin_server_->address().to_string());
   notify_ready(serving_text());
   return {};
 }
 
+Status Process::check_descriptors() const {
+  const uint64_t needed = limits::reserved_descriptors + kDescriptorsPerShardMin * shard_count_;
+  if (descriptors_ >= needed) return {};
+  return failure(
+      fmt::format("the limit of open descriptors is {}: with {}, {} are needed before the first connection; raise it "
+                  "(LimitNOFILE= of the service, ulimit -n)",
+                  descriptors_, config::counted(shard_count_, "shard"), needed));
+}
+
+Status Process::open_access_log(const snapshot::ProcessSettings& settings) {
+  access_log_path_ = wanted_access_log(settings);
+  if (access_log_path_ == "off") return {};
+  auto access_log = AccessLogWriter::open(access_log_path_, state_);
+  if (!access_log) return std::unexpected(access_log.error());
+  access_log_ = std::move(*access_log);
+  return {};
+}
+
+// The option, else what MeshConfig says, else one for each CPU.
+unsigned Process::wanted_shards(const snapshot::ProcessSettings& settings) const {
+  const unsigned wanted = options_.shard_count != 0 ? options_.shard_count : settings.concurrency.value_or(0);
+  return wanted != 0 ? wanted : usable_cpu_count();
+}
+
+std::string Process::wanted_access_log(const snapshot::ProcessSettings& settings) const {
+  if (options_.access_log) return *options_.access_log;
+  if (!settings.access_log_file || *settings.access_log_file == "/dev/stdout") return "-";
+  return settings.access_log_file->empty() ? "off" : *settings.access_log_file;
+}
+
+Duration Process::drain_timeout() const {
+  if (options_.drain_timeout) return *options_.drain_timeout;
+  return cell_->newest()->process.drain_timeout.value_or(limits::drain_timeout);
+}
+
+// What a reload does not change.
+void Process::warn_of_fixed_settings(const snapshot::ProcessSettings& settings) const {
+  if (const unsigned wanted = wanted_shards(settings); wanted != shard_count_) {
+    log::warning("reload: the configuration asks for {}; {} run until sluice is started again",
+                 config::counted(wanted, "shard"), shard_count_);
+  }
+  if (const std::string wanted = wanted_access_log(settings); wanted != access_log_path_) {
+    log::warning("reload: the configuration asks for the access log {}; it stays {} until sluice is started again",
+                 config::in_quotes(wanted), config::in_quotes(access_log_path_));
+  }
+}
+
 Status Process::start_shards(tls::RsaBatching batching) {
-  auto shards = shard::ShardSet::start(shard_count_, cell_, batching);
+  auto shards = shard::ShardSet::start(shard_count_, *cell_, batching);
   if (!shards) return std::unexpected(shards.error());
   shards_ = std::move(*shards);
   std::vector<const observe::ShardObserver*> observers;
@@ -226,21 +277,21 @@ Status Process::start_shards(tls::RsaBatching batching) {
 // Fills in the addresses, makes it current, and waits until every shard runs on it.
 void Process::publish(std::unique_ptr<Snapshot> snapshot) {
   dns_.fill(*snapshot);
-  state_->publish(cell_, std::move(snapshot));
+  state_->publish(*cell_, std::move(snapshot));
   shards_->wake_all();
-  const uint64_t version = cell_.newest()->version;
+  const uint64_t version = cell_->newest()->version;
   const auto give_up = Clock::now() + kAdoptionWait;
-  while (!cell_.adopted_by_all(version) && Clock::now() < give_up) std::this_thread::sleep_for(kAdoptionTick);
-  if (!cell_.adopted_by_all(version)) {
+  while (!cell_->adopted_by_all(version) && Clock::now() < give_up) std::this_thread::sleep_for(kAdoptionTick);
+  if (!cell_->adopted_by_all(version)) {
     log::warning("configuration version {}: not every shard runs on it after {} s; they follow when they can", version,
                  std::chrono::seconds(kAdoptionWait).count());
   }
-  cell_.collect();
+  cell_->collect();
 }
 
 void Process::serve() {
   while (true) {
-    switch (next_signal(kTick)) {
+    switch (next_signal(watcher_ ? kWatchTick : kTick)) {
       case SIGHUP: reload(); break;
       case SIGUSR1:
         if (access_log_ != nullptr) access_log_->reopen();
@@ -249,8 +300,12 @@ void Process::serve() {
       case SIGINT: return drain();
       default: break;
     }
+    if (watcher_ && watcher_->is_due(Clock::now())) {
+      log::info("watch: files of the configuration have changed");
+      reload();
+    }
     refresh_names();
-    cell_.collect();
+    cell_->collect();
     ticket_keys_->rotate(now_wall());  // also when no client comes
     if (watchdog_) watchdog_->look(*shards_, Clock::now());
   }
@@ -259,6 +314,10 @@ void Process::serve() {
 void Process::reload() {
   log::info("reload: reading the configuration");
   notify_reloading();
+  if (watcher_) {
+    if (const Status status = watcher_->restart(); !status)
+      log::error("watch: {}; changes there are not seen: SIGHUP reloads", status.error().message);
+  }
   config::Diagnostics diagnostics;
   std::unique_ptr<Snapshot> snapshot = build_snapshot(options_.config_paths, now_wall(), ticket_keys_, diagnostics);
   log_diagnostics(diagnostics);
@@ -275,6 +334,7 @@ void Process::reload() {
                serving_text());
     return notify_ready(fmt::format("reload refused; {}", serving_text()));
   }
+  warn_of_fixed_settings(snapshot->process);
   dns_.follow(*snapshot);
   look_up_due_names(kEndingSignals);
   publish(std::move(snapshot));
@@ -299,19 +359,20 @@ bool Process::look_up_due_names(std::span<const int> more_urgent) {
 // The same configuration with new addresses is a new snapshot with the same hash.
 void Process::refresh_names() {
   if (!look_up_due_names(kHandledSignals)) return;
-  publish(std::make_unique<Snapshot>(*cell_.newest()));
+  publish(std::make_unique<Snapshot>(*cell_->newest()));
   log::info("dns: addresses have changed; {}", serving_text());
 }
 
 void Process::drain() {
   const auto started = Clock::now();
+  const Duration limit = drain_timeout();
   state_->set_phase(Phase::draining);
   const uint64_t open_at_start = shards_->open_connections();
   log::info("draining: {} may take {} s to end; a second signal ends all at once",
-            config::counted(open_at_start, "connection"), to_milliseconds(options_.drain_timeout) / 1000);
+            config::counted(open_at_start, "connection"), to_milliseconds(limit) / 1000);
   notify_stopping("draining");
   shards_->begin_drain();
-  while (shards_->open_connections() > 0 && Clock::now() - started < options_.drain_timeout) {
+  while (shards_->open_connections() > 0 && Clock::now() - started < limit) {
     const int signal = next_signal(kDrainTick);
     if (signal == SIGTERM || signal == SIGINT) {
       log::warning("draining: ended by a second signal");
@@ -337,7 +398,7 @@ Process::~Process() {
 }
 
 std::string Process::serving_text() const {
-  const Snapshot* snapshot = cell_.newest();
+  const Snapshot* snapshot = cell_ ? cell_->newest() : nullptr;
   if (snapshot == nullptr) return "no configuration";
   return fmt::format("serving configuration {} (version {}): {}, {}", snapshot->hash, snapshot->version,
                      config::counted(snapshot->listeners.size(), "listener"),

@@ -177,7 +177,7 @@ Prepared prepare_request(RequestHead& head, const ForwardingFacts& facts) noexce
   HeaderList& headers = head.headers;
   Arena& arena = headers.arena();
   if (!head.path.empty()) {
-    const PathResult result = normalize_path(head.path, arena);
+    const PathResult result = normalize_path(head.path, arena, facts.path_normalization);
     if (result != PathResult::ok) return result == PathResult::bad ? Prepared::bad_path : Prepared::too_large;
   }
 

@@ -5,6 +5,7 @@
 
 #include "base/address.h"
 #include "base/durations.h"
+#include "base/path_normalization.h"
 #include "base/random.h"
 #include "http/head.h"
 
@@ -23,6 +24,7 @@ struct ForwardingFacts {
   // Envoy's xff_num_trusted_hops: how many proxies in front are believed what they say in x-forwarded-for and
   // x-forwarded-proto. 0: none.
   uint32_t trusted_proxies = 0;
+  PathNormalization path_normalization = PathNormalization::base;
 };
 
 enum class Prepared : uint8_t {

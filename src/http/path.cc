@@ -120,10 +120,43 @@ class Normalizer {
   size_t size_ = 0;
 };
 
-}  // namespace
+bool is_encoded_slash(std::string_view path, size_t at) noexcept {
+  const std::string_view encoded = path.substr(at, 3);
+  return encoded == "%2F" || encoded == "%2f" || encoded == "%5C" || encoded == "%5c";
+}
 
-PathResult normalize_path(std::string_view& path, Arena& arena) noexcept {
-  if (!path.starts_with('/')) return PathResult::bad;
+bool has_encoded_slash(std::string_view path) noexcept {
+  for (size_t at = path.find('%'); at != std::string_view::npos; at = path.find('%', at + 1)) {
+    if (is_encoded_slash(path, at)) return true;
+  }
+  return false;
+}
+
+// False: the arena is full.
+bool decode_slashes(std::string_view& path, Arena& arena) noexcept {
+  if (!has_encoded_slash(path)) return true;
+  auto* out = static_cast<char*>(arena.allocate(path.size(), 1));
+  if (out == nullptr) return false;
+  size_t size = 0;
+  for (size_t at = 0; at < path.size();) {
+    const bool is_slash_here = is_encoded_slash(path, at);
+    out[size++] = is_slash_here ? '/' : path[at];
+    at += is_slash_here ? 3 : 1;
+  }
+  path = {out, size};
+  return true;
+}
+
+bool merge_slashes(std::string_view& path, Arena& arena) noexcept {
+  if (!path.contains("//")) return true;
+  auto* out = static_cast<char*>(arena.allocate(path.size(), 1));
+  if (out == nullptr) return false;
+  const auto end = std::ranges::unique_copy(path, out, [](char a, char b) { return a == '/' && b == '/'; }).out;
+  path = {out, static_cast<size_t>(end - out)};
+  return true;
+}
+
+PathResult normalize_base(std::string_view& path, Arena& arena) noexcept {
   if (is_normal(path)) return PathResult::ok;
   auto* out = static_cast<char*>(arena.allocate(3 * path.size(), 1));
   if (out == nullptr) return PathResult::too_large;
@@ -131,6 +164,18 @@ PathResult normalize_path(std::string_view& path, Arena& arena) noexcept {
   if (!normalizer.run()) return PathResult::bad;
   path = normalizer.result();
   return PathResult::ok;
+}
+
+}  // namespace
+
+PathResult normalize_path(std::string_view& path, Arena& arena, PathNormalization normalization) noexcept {
+  if (!path.starts_with('/')) return PathResult::bad;
+  if (normalization == PathNormalization::none) return PathResult::ok;
+  const bool decodes = normalization == PathNormalization::decode_and_merge_slashes;
+  const bool merges = decodes || normalization == PathNormalization::merge_slashes;
+  if (decodes && !decode_slashes(path, arena)) return PathResult::too_large;
+  if (const PathResult result = normalize_base(path, arena); result != PathResult::ok) return result;
+  return !merges || merge_slashes(path, arena) ? PathResult::ok : PathResult::too_large;
 }
 
 }  // namespace sluice::http

@@ -81,7 +81,8 @@ Exchange::Outcome Exchange::on_request_head() {
       .request_id = {services_.random.next(), services_.random.next()},
       .client_certificate = topology.tells_client_cert() ? connection_.forwarded_certificate() : std::string_view{},
       .keeps_client_certificates = topology.keeps_client_certs(connection_.has_certificate()),
-      .trusted_proxies = topology.num_trusted_proxies};
+      .trusted_proxies = topology.num_trusted_proxies,
+      .path_normalization = snapshot_->tables.path_normalization};
   switch (http::prepare_request(request_, facts)) {
     case http::Prepared::ok: break;
     case http::Prepared::too_large:

@@ -5,11 +5,13 @@
 
 #include "base/address.h"
 #include "base/durations.h"
+#include "base/path_normalization.h"
 #include "base/source_place.h"
 #include "snapshot/access_log_format.h"
 #include "snapshot/gateway_topology.h"
 #include "snapshot/header_operations.h"
 #include "snapshot/host_map.h"
+#include "snapshot/process_settings.h"
 #include "snapshot/route_actions.h"
 #include "snapshot/route_list.h"
 
@@ -241,6 +243,8 @@ struct Snapshot {
   std::vector<CertificateSummary> certificates;
   std::optional<AccessLogFormat> access_log_format;  // none: Istio's default text
   GatewayTopology topology;
+  PathNormalization path_normalization = PathNormalization::base;
+  ProcessSettings process;
 };
 
 }  // namespace sluice::snapshot

@@ -53,6 +53,93 @@ TEST(MeshConfig, CompilesEveryMode) {
         << name;
 }
 
+std::unique_ptr<snapshot::Snapshot> snapshot_of(std::string_view mesh) {
+  Loaded loaded =
+      load_document(std::string(plain_gateway) +
+                    virtual_service("vs",
+                                    "hosts: [a.example.com], gateways: [gw], http: [{route: [{destination: {host: "
+                                    "app.example}}]}]") +
+                    std::string(app_entry) + config_map("  mesh: |\n    " + std::string(mesh) + "\n"));
+  EXPECT_TRUE(loaded.snapshot) << mesh << loaded.diagnostics.at(0);
+  return std::move(loaded.snapshot);
+}
+
+TEST(MeshConfig, SaysHowPathsAreNormalised) {
+  struct {
+    std::string_view name;
+    sluice::PathNormalization expected;
+  } cases[] = {{"DEFAULT", sluice::PathNormalization::base},
+               {"NONE", sluice::PathNormalization::none},
+               {"BASE", sluice::PathNormalization::base},
+               {"MERGE_SLASHES", sluice::PathNormalization::merge_slashes},
+               {"DECODE_AND_MERGE_SLASHES", sluice::PathNormalization::decode_and_merge_slashes}};
+  for (const auto& [name, expected] : cases) {
+    const std::string mesh = "pathNormalization: {normalization: " + std::string(name) + "}";
+    EXPECT_EQ(snapshot_of(mesh)->path_normalization, expected) << name;
+  }
+  EXPECT_EQ(snapshot_of("{}")->path_normalization, sluice::PathNormalization::base);
+}
+
+TEST(MeshConfig, SaysHowLongConnectingMayTake) {
+  EXPECT_EQ(snapshot_of("connectTimeout: 1.5s")->clusters.at(0).connect_timeout, std::chrono::milliseconds(1500));
+  EXPECT_EQ(snapshot_of("{}")->clusters.at(0).connect_timeout, std::chrono::seconds(10));
+}
+
+TEST(MeshConfig, SaysHowTheProcessRuns) {
+  const snapshot::ProcessSettings nothing = snapshot_of("{}")->process;
+  EXPECT_FALSE(nothing.concurrency || nothing.access_log_file || nothing.drain_timeout);
+  EXPECT_EQ(snapshot_of("defaultConfig: {concurrency: 0}")->process.concurrency, 0U);
+  EXPECT_EQ(snapshot_of("defaultConfig: {concurrency: 2}")->process.concurrency, 2U);
+  EXPECT_EQ(snapshot_of("accessLogFile: ''")->process.access_log_file, "");
+  EXPECT_EQ(snapshot_of("accessLogFile: /dev/stdout")->process.access_log_file, "/dev/stdout");
+  EXPECT_EQ(snapshot_of("defaultConfig: {terminationDrainDuration: 7s}")->process.drain_timeout,
+            std::chrono::seconds(7));
+}
+
+std::string proxy_config(std::string_view name, std::string_view spec, std::string_view name_space = "istio-system") {
+  return "apiVersion: networking.istio.io/v1beta1\nkind: ProxyConfig\nmetadata: {name: " + std::string(name) +
+         ", namespace: " + std::string(name_space) + "}\nspec: {" + std::string(spec) + "}\n---\n";
+}
+
+// The number of shards that these documents and a MeshConfig with 7 ask for, then what was said.
+std::string shards(const std::string& documents) {
+  const Loaded loaded = load_document(
+      "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: gw}\nspec: {selector: {app: "
+      "istio-ingressgateway, istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: "
+      "['*']}]}\n---\n" +
+      config_map("  mesh: |\n    defaultConfig: {concurrency: 7}\n") + documents);
+  std::string result = loaded.snapshot ? std::to_string(loaded.snapshot->process.concurrency.value_or(99)) : "";
+  for (const std::string& said : loaded.diagnostics) result += "\n" + said.substr(said.find(": ") + 2);
+  return result;
+}
+
+TEST(ProxyConfig, SaysTheNumberOfShards) {
+  const std::string of_all =
+      proxy_config("all", "concurrency: 2, environmentVariables: {A: b}, image: {imageType: debug}");
+  const std::string of_pods = proxy_config("pods", "selector: {matchLabels: {istio: ingressgateway}}, concurrency: 3");
+  EXPECT_EQ(shards(""), "7");
+  EXPECT_EQ(shards(of_all), "2");
+  EXPECT_EQ(shards(of_all + of_pods), "3");
+  EXPECT_EQ(shards(proxy_config("zero", "concurrency: 0")), "0");
+  EXPECT_EQ(shards(proxy_config("nothing", "image: {}") + of_all), "2");
+}
+
+TEST(ProxyConfig, IsIgnoredWhenItIsForOthers) {
+  EXPECT_EQ(shards(proxy_config("other", "concurrency: 2", "default")),
+            "7\ninfo: ProxyConfig default/other is not for the gateway, and ignored");
+  EXPECT_EQ(shards(proxy_config("other", "selector: {matchLabels: {istio: egressgateway}}, concurrency: 2")),
+            "7\ninfo: ProxyConfig istio-system/other is not for the gateway, and ignored");
+}
+
+TEST(MeshConfig, ChangesTheHash) {
+  std::set<std::string> hashes;
+  for (const std::string_view mesh :
+       {"{}", "connectTimeout: 3s", "pathNormalization: {normalization: NONE}", "accessLogFile: ''",
+        "accessLogFile: /a", "defaultConfig: {concurrency: 0}", "defaultConfig: {concurrency: 1}",
+        "defaultConfig: {terminationDrainDuration: 0s}", "defaultConfig: {terminationDrainDuration: 1s}"})
+    EXPECT_TRUE(hashes.insert(snapshot_of(mesh)->hash).second) << mesh;
+}
+
 TEST(MeshConfig, CountsTrustedProxies) {
   for (const uint32_t count : {0u, 1u, 3u, 4294967295u})
     EXPECT_EQ(topology_of(topology("numTrustedProxies: " + std::to_string(count))).num_trusted_proxies, count);

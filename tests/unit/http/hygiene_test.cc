@@ -366,6 +366,20 @@ TEST(RequestHygiene, RefusesPathsThatCannotBeNormalized) {
   }
 }
 
+TEST(RequestHygiene, NormalisesThePathAsFarAsIsAskedFor) {
+  const auto target = [](PathNormalization normalization) {
+    Request request("GET /a/../b//c%2fd?x=//%2f HTTP/1.1\r\nHost: a\r\n\r\n");
+    ForwardingFacts facts = facts_of();
+    facts.path_normalization = normalization;
+    EXPECT_EQ(prepare_request(request.head, facts), Prepared::ok);
+    return std::string(upstream_target(request.head));
+  };
+  EXPECT_EQ(target(PathNormalization::none), "/a/../b//c%2fd?x=//%2f");
+  EXPECT_EQ(target(PathNormalization::base), "/b//c%2fd?x=//%2f");
+  EXPECT_EQ(target(PathNormalization::merge_slashes), "/b/c%2fd?x=//%2f");
+  EXPECT_EQ(target(PathNormalization::decode_and_merge_slashes), "/b/c/d?x=//%2f");
+}
+
 TEST(RequestHygiene, GivesEveryRequestAHost) {
   Request without("GET / HTTP/1.0\r\n\r\n");
   ASSERT_EQ(prepare_request(without.head, facts_of()), Prepared::ok);

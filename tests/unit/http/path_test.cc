@@ -8,10 +8,10 @@
 namespace sluice::http {
 namespace {
 
-std::string normalized(std::string_view path) {
+std::string normalized(std::string_view path, PathNormalization normalization = PathNormalization::base) {
   Arena arena(256 * 1024);
   std::string_view result = path;
-  return normalize_path(result, arena) == PathResult::ok ? std::string(result) : "bad";
+  return normalize_path(result, arena, normalization) == PathResult::ok ? std::string(result) : "bad";
 }
 
 // Pairs of Envoy's test/common/http/path_utility_test.cc are marked "E".
@@ -93,37 +93,80 @@ TEST(Path, IsNormalizedAsEnvoyDoes) {
   for (const auto& [path, expected] : cases) EXPECT_EQ(normalized(path), expected) << path;
 }
 
+// What each of Istio's settings makes of a path. "E": as in the tests of Envoy's mergeSlashes and unescapeSlashes.
+TEST(Path, IsNormalizedAsFarAsIsAskedFor) {
+  using enum PathNormalization;
+  struct {
+    std::string_view path, as_none, as_base, as_merged, as_decoded;
+  } cases[] = {
+      {"/", "/", "/", "/", "/"},
+      {"/a/b/c/", "/a/b/c/", "/a/b/c/", "/a/b/c/", "/a/b/c/"},
+      {"/a//b/c", "/a//b/c", "/a//b/c", "/a/b/c", "/a/b/c"},        // E
+      {"//a/b/c", "//a/b/c", "//a/b/c", "/a/b/c", "/a/b/c"},        // E
+      {"/a/b/c//", "/a/b/c//", "/a/b/c//", "/a/b/c/", "/a/b/c/"},   // E
+      {"/a////b/c", "/a////b/c", "/a////b/c", "/a/b/c", "/a/b/c"},  // E
+      {"//", "//", "//", "/", "/"},
+      {"/a%2fb", "/a%2fb", "/a%2fb", "/a%2fb", "/a/b"},                                 // E
+      {"/a%2Fb%5cc%5C", "/a%2Fb%5cc%5C", "/a%2Fb%5cc%5C", "/a%2Fb%5cc%5C", "/a/b/c/"},  // E
+      {"/%2f%2Fa", "/%2f%2Fa", "/%2f%2Fa", "/%2f%2Fa", "/a"},
+      {"/a%2f..%2fb", "/a%2f..%2fb", "/a%2f..%2fb", "/a%2f..%2fb", "/b"},
+      {"/a%5c%2e%2e%5cb", "/a%5c%2e%2e%5cb", "/a%5c..%5cb", "/a%5c..%5cb", "/b"},
+      {"/a/%252fb", "/a/%252fb", "/a/%252fb", "/a/%252fb", "/a/%252fb"},  // once
+      {"/a//../b", "/a//../b", "/a/b", "/a/b", "/a/b"},                   // slashes are merged last
+      {"/a\\\\b", "/a\\\\b", "/a//b", "/a/b", "/a/b"},
+      {"/a/./b/%41", "/a/./b/%41", "/a/b/A", "/a/b/A", "/a/b/A"},
+      {"/../%00", "/../%00", "bad", "bad", "bad"},
+      {"/a%2", "/a%2", "bad", "bad", "bad"},
+      {"a", "bad", "bad", "bad", "bad"},
+  };
+  for (const auto& [path, as_none, as_base, as_merged, as_decoded] : cases) {
+    EXPECT_EQ(normalized(path, none), as_none) << path;
+    EXPECT_EQ(normalized(path, base), as_base) << path;
+    EXPECT_EQ(normalized(path, merge_slashes), as_merged) << path;
+    EXPECT_EQ(normalized(path, decode_and_merge_slashes), as_decoded) << path;
+  }
+}
+
 TEST(Path, StaysWhereItIsWhenItIsNormal) {
   Arena arena(1024);
   std::string_view path = "/a/b.c/-_~!$&'()*+,;=:@";
   const char* before = path.data();
-  EXPECT_EQ(normalize_path(path, arena), PathResult::ok);
+  EXPECT_EQ(normalize_path(path, arena, PathNormalization::base), PathResult::ok);
   EXPECT_EQ(path.data(), before);
   EXPECT_EQ(arena.used_bytes(), 0U);
 }
 
-// Every path over a small alphabet: the normal form is a fixed point and holds no dot segment.
+// Every path over a small alphabet: the normal form is a fixed point and holds no dot segment, and no double slash
+// where these are merged.
 TEST(Path, IsNotChangedBySecondNormalization) {
+  using enum PathNormalization;
   const std::vector<std::string_view> pieces = {"/", ".", "a", "%2e", "%2F", "\\", "%41", "|"};
-  size_t count = 0;
-  for (size_t code = 0; code < 8 * 8 * 8 * 8 * 8 * 8; ++code) {
-    std::string path = "/";
-    for (size_t rest = code; rest != 0; rest /= 8) path += pieces[rest % 8];
-    const std::string once = normalized(path);
-    ASSERT_NE(once, "bad") << path;
-    ASSERT_EQ(normalized(once), once) << path;
-    ASSERT_TRUE(once.starts_with('/')) << path;
-    ASSERT_EQ((once + "/").find("/./"), std::string::npos) << path;
-    ASSERT_EQ((once + "/").find("/../"), std::string::npos) << path;
-    ++count;
+  for (const PathNormalization normalization : {base, merge_slashes, decode_and_merge_slashes}) {
+    size_t count = 0;
+    for (size_t code = 0; code < 8 * 8 * 8 * 8 * 8 * 8; ++code) {
+      std::string path = "/";
+      for (size_t rest = code; rest != 0; rest /= 8) path += pieces[rest % 8];
+      const std::string once = normalized(path, normalization);
+      ASSERT_NE(once, "bad") << path;
+      ASSERT_EQ(normalized(once, normalization), once) << path;
+      ASSERT_TRUE(once.starts_with('/')) << path;
+      ASSERT_EQ((once + "/").find("/./"), std::string::npos) << path;
+      ASSERT_EQ((once + "/").find("/../"), std::string::npos) << path;
+      ASSERT_TRUE(normalization == base || !once.contains("//")) << path;
+      ++count;
+    }
+    EXPECT_EQ(count, 262144U);
   }
-  EXPECT_EQ(count, 262144U);
 }
 
 TEST(Path, SaysWhenTheArenaIsFull) {
   Arena arena(16);
   std::string_view path = "/a/../long/enough";
-  EXPECT_EQ(normalize_path(path, arena), PathResult::too_large);
+  EXPECT_EQ(normalize_path(path, arena, PathNormalization::base), PathResult::too_large);
+  path = "/slashes//long/enough";
+  EXPECT_EQ(normalize_path(path, arena, PathNormalization::merge_slashes), PathResult::too_large);
+  path = "/slashes%2flong/enough";
+  EXPECT_EQ(normalize_path(path, arena, PathNormalization::decode_and_merge_slashes), PathResult::too_large);
 }
 
 }  // namespace
