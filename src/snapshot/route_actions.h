@@ -37,6 +37,7 @@ struct Rewrite {
 };
 
 // Shares are millionths of the requests.
+inline constexpr uint32_t every_request = 1'000'000;
 struct Fault {
   Duration delay{};
   uint32_t delay_share = 0;
