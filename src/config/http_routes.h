@@ -26,7 +26,8 @@ class HttpRouteCompiler {
  public:
   HttpRouteCompiler(snapshot::Snapshot& snapshot, ClusterBuilder& clusters, Diagnostics& diagnostics);
 
-  // Adds the routes to the snapshot. Matches that no request can reach are left out, with a warning.
+  // Adds the routes to the snapshot, which has `service` as the last of its VirtualServices. Matches that no request
+  // can reach are left out, with a warning.
   [[nodiscard]] CompiledMatches compile(const VirtualService& service);
 
  private:

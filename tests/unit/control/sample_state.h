@@ -32,6 +32,8 @@ inline std::unique_ptr<snapshot::Snapshot> sample_snapshot() {
   cluster.tls->verification.subject_alt_names = {"httpbin.test"};
   snapshot->clusters.push_back(cluster);
 
+  snapshot->virtual_services.push_back({"VirtualService default/httpbin", {"vs.yaml", 3, 5}});
+  snapshot->gateway_servers.push_back({"kyma-system/kyma-gateway", "https", {"gateway.yaml", 10, 5}});
   snapshot::Route route;
   route.name = "main";
   route.destinations.push_back({.cluster = 0, .weight = 1});
