@@ -100,8 +100,9 @@ void add_run(CLI::App& app, int& exit_code) {
       ->check(check_address)
       ->capture_default_str();
   command
-      ->add_option("--admin", arguments->admin,
-                   "Where people and Prometheus look inside: /stats/prometheus, /config_dump, /certs")
+      ->add_option(
+          "--admin", arguments->admin,
+          "Where people and Prometheus look inside: /stats/prometheus, /config_dump, /routes, /explain, /certs")
       ->type_name("ADDR:PORT")
       ->check(check_address)
       ->capture_default_str();
@@ -185,6 +186,63 @@ void add_check(CLI::App& app, int& exit_code) {
   });
 }
 
+void add_explain(CLI::App& app, int& exit_code) {
+  struct Arguments {
+    std::vector<std::string> paths;
+    control::ExplainRequest request;
+    std::string client = "127.0.0.1";
+    bool as_json = false;
+  };
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* command =
+      app.add_subcommand("explain",
+                         "Say which way a request would take, and why: listener, server, host, route, the answer or "
+                         "the request as it goes "
+                         "upstream. By the code that serves, without serving; certificates may be missing");
+  // One each: the next word is the URL.
+  add_config_option(*command, arguments->paths)
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command
+      ->add_option("url", arguments->request.url,
+                   "https://host[:port]/path?query, as the client has it: the port is the Gateway's")
+      ->type_name("URL")
+      ->required();
+  command->add_option("-X,--method", arguments->request.method, "Method of the request")
+      ->type_name("METHOD")
+      ->capture_default_str();
+  command
+      ->add_option("-H,--header", arguments->request.fields,
+                   "'Name: value'; Host takes the place of the URL's, which stays the SNI. May be repeated")
+      ->type_name("FIELD")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command->add_option("--client", arguments->client, "Address that the request comes from")
+      ->type_name("IP")
+      ->check([](const std::string& text) {
+        return SocketAddress::from_ip(text, 0) ? "" : "'" + text + "' is no IP address";
+      })
+      ->capture_default_str();
+  command->add_flag("--json", arguments->as_json, "For programs");
+  command->callback([arguments, &exit_code] {
+    arguments->request.client = *SocketAddress::from_ip(arguments->client, 0);
+    arguments->request.time = std::chrono::system_clock::now();
+    exit_code = control::explain(arguments->paths, arguments->request, arguments->as_json);
+  });
+}
+
+void add_routes(CLI::App& app, int& exit_code) {
+  const auto paths = std::make_shared<std::vector<std::string>>();
+  const auto as_json = std::make_shared<bool>(false);
+  CLI::App* command = app.add_subcommand(
+      "routes", "Print every listener, server, host and route, in the order in which routes are tried");
+  add_config_option(*command, *paths);
+  command->add_flag("--json", *as_json, "For programs, and with everything that a route has");
+  command->callback([paths, as_json, &exit_code] { exit_code = control::show_routes(*paths, *as_json); });
+}
+
 void add_cert(CLI::App& app, int& exit_code) {
   struct Arguments {
     certs::SelfSignedOptions options;
@@ -250,6 +308,8 @@ int run_command_line(int argc, char** argv) {
   app.footer("'sluice COMMAND --help' explains a command.");
   add_run(app, exit_code);
   add_check(app, exit_code);
+  add_explain(app, exit_code);
+  add_routes(app, exit_code);
   add_cert(app, exit_code);
   add_sample_upstream(app, exit_code);
   app.add_subcommand("version", "Print the version, and those of the libraries inside")->callback([] {

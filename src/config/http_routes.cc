@@ -64,6 +64,7 @@ void HttpRouteCompiler::compile(const HttpRoute& written, std::string_view name_
 uint32_t HttpRouteCompiler::add_route(const HttpRoute& written, std::string_view name_space) {
   snapshot::Route route;
   route.name = written.name.value;
+  route.virtual_service = static_cast<uint32_t>(snapshot_.virtual_services.size() - 1);
   route.place = written.node->place();
   route.timeout = written.timeout.value;
   route.redirect = compile_redirect(written.redirect);
@@ -121,6 +122,7 @@ void HttpRouteCompiler::add_matches(const HttpRoute& written, uint32_t route, Co
     }
     snapshot::RequestMatch compiled = compile_match(match);
     compiled.route = match.name.value.empty() ? route : add_named(route, match.name.value);
+    compiled.line = match.node->place().line;
     matches.push_back({std::move(compiled), is_server_specific(match) ? &match : nullptr, match.node->place()});
   }
 }

@@ -28,7 +28,8 @@ class HttpRouteCompiler {
   HttpRouteCompiler(const Model& model, snapshot::Snapshot& snapshot, ClusterBuilder& clusters,
                     Diagnostics& diagnostics);
 
-  // Adds the routes to the snapshot. Matches that no request can reach are left out, with a warning.
+  // Adds the routes to the snapshot, which has `service` as the last of its VirtualServices. Matches that no request
+  // can reach are left out, with a warning.
   [[nodiscard]] CompiledMatches compile(const VirtualService& service);
   // When all are compiled.
   void warn_of_unused_delegates() const { delegates_.warn_of_unused(); }

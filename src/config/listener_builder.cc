@@ -78,7 +78,7 @@ void ListenerBuilder::add_server(const Gateway& gateway, const Server& server) {
   const SocketAddress address = SocketAddress::from_ip(ip, listening_port(gateway, server)).value();
   const ServerRole role(server);
   const bool redirects = server.tls.https_redirect.value && family(role) == "HTTP";
-  BoundServer bound{&gateway, &server, 0, role, redirects, {}};
+  BoundServer bound{&gateway, &server, 0, role, redirects, 0, {}};
   for (const Text& host : server.hosts) bound.hosts.emplace_back(host.value, gateway.name_space());
 
   const uint32_t index = find_or_add_listener(address, bound);
@@ -87,6 +87,8 @@ void ListenerBuilder::add_server(const Gateway& gateway, const Server& server) {
     return warn_of_loser(bound, listener_owners_[index],
                          fmt::format("{} speaks {} already", address.to_string(), family(listener)));
   }
+  bound.index = static_cast<uint32_t>(snapshot_.gateway_servers.size());
+  snapshot_.gateway_servers.push_back({gateway.key(), std::string(server.port.name.value), server.node->place()});
   listener.is_tls ? add_tls(listener, index, std::move(bound)) : add_plain(listener, std::move(bound));
 }
 
@@ -110,6 +112,7 @@ uint32_t ListenerBuilder::find_or_add_listener(const SocketAddress& address, con
 
 void ListenerBuilder::add_plain(snapshot::Listener& listener, BoundServer server) {
   server.route_table = listener.route_table;
+  listener.plain_servers.push_back(server.index);
   servers_.push_back(std::move(server));
 }
 
@@ -133,6 +136,7 @@ void ListenerBuilder::add_tls(snapshot::Listener& listener, uint32_t listener_in
   tls.name = fmt::format("{}/{}/{}", written.port.name.value, gateway.name_space(), gateway.name());
   tls.kind = server.role.kind;
   tls.route_table = server.route_table;
+  tls.gateway_server = server.index;
   tls.place = written.node->place();
   const bool is_terminated = tls.kind != snapshot::ServerKind::passthrough;
   Diagnostics said_by_validation;

@@ -24,6 +24,7 @@ struct BoundServer {
   uint32_t route_table;
   ServerRole role;
   bool redirects_to_https;
+  uint32_t index;  // into Snapshot::gateway_servers
   std::vector<ServerHost> hosts;
 };
 

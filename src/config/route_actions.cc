@@ -110,32 +110,18 @@ void check_rewrite(Rewrite& rewrite, RegexCompiler& regexes, Diagnostics& diagno
   }
 }
 
-struct RetryName {
-  std::string_view name;
-  uint32_t condition;
-};
+// Said by the statuses beside it; the fields, which Istio cannot configure; HTTP/3, which destinations do not get.
+constexpr std::string_view retry_names_without_effect[] = {"retriable-status-codes", "retriable-headers",
+                                                           "http3-post-connect-failure"};
 
-constexpr uint32_t bit(snapshot::RetryOn condition) noexcept { return static_cast<uint32_t>(condition); }
-
-constexpr RetryName retry_names[] = {
-    {"5xx", bit(snapshot::RetryOn::any_5xx)},
-    {"gateway-error", bit(snapshot::RetryOn::gateway_error)},
-    {"reset", bit(snapshot::RetryOn::reset)},
-    {"reset-before-request", bit(snapshot::RetryOn::connect_failure)},
-    {"connect-failure", bit(snapshot::RetryOn::connect_failure)},
-    {"refused-stream", bit(snapshot::RetryOn::refused_stream)},
-    {"envoy-ratelimited", bit(snapshot::RetryOn::envoy_ratelimited)},
-    {"retriable-4xx", bit(snapshot::RetryOn::retriable_4xx)},
-    {"cancelled", bit(snapshot::RetryOn::cancelled)},
-    {"deadline-exceeded", bit(snapshot::RetryOn::deadline_exceeded)},
-    {"internal", bit(snapshot::RetryOn::internal)},
-    {"resource-exhausted", bit(snapshot::RetryOn::resource_exhausted)},
-    {"unavailable", bit(snapshot::RetryOn::unavailable)},
-    // Said by the statuses beside it; the fields, which Istio cannot configure; HTTP/3, which destinations do not get.
-    {"retriable-status-codes", 0},
-    {"retriable-headers", 0},
-    {"http3-post-connect-failure", 0},
-};
+// The bit of a name; 0 for those without effect. Nothing: it is none.
+std::optional<uint32_t> retry_condition(std::string_view name) noexcept {
+  if (name == "reset-before-request") return static_cast<uint32_t>(snapshot::RetryOn::connect_failure);
+  if (std::ranges::find(retry_names_without_effect, name) != std::end(retry_names_without_effect)) return 0;
+  const auto found = std::ranges::find(snapshot::retry_on_names, name, &snapshot::RetryOnName::name);
+  if (found == std::end(snapshot::retry_on_names)) return std::nullopt;
+  return static_cast<uint32_t>(found->condition);
+}
 
 // Calls with_part(text) for each part between commas, without spaces.
 template <typename WithPart>
@@ -159,9 +145,9 @@ std::optional<uint16_t> status_of(std::string_view part) noexcept {
 void check_retries(const Retries& retries, Diagnostics& diagnostics) {
   if (retries.retry_on) {
     for_each_part(retries.retry_on.value, [&](std::string_view part) {
-      if (status_of(part) || std::ranges::find(retry_names, part, &RetryName::name) != std::end(retry_names)) return;
+      if (status_of(part) || retry_condition(part)) return;
       std::vector<std::string_view> names;
-      for (const RetryName& known : retry_names) names.push_back(known.name);
+      for (const snapshot::RetryOnName& known : snapshot::retry_on_names) names.push_back(known.name);
       diagnostics.error(
           retries.retry_on.node->place(),
           fmt::format("retryOn: {} is neither a status nor something that can be tried again", in_quotes(part)),
@@ -322,7 +308,7 @@ std::shared_ptr<const snapshot::RetryPolicy> compile_retries(const Retries& writ
       if (const std::optional<uint16_t> status = status_of(part)) {
         policy->statuses.push_back(*status);
       } else {
-        policy->conditions |= std::ranges::find(retry_names, part, &RetryName::name)->condition;
+        policy->conditions |= *retry_condition(part);
       }
     });
   }

@@ -61,6 +61,7 @@ void RouteBuilder::add_virtual_service(const VirtualService& service) {
   }
   const std::vector<const BoundServer*> servers = servers_of(service);
   if (servers.empty()) return;
+  snapshot_.virtual_services.push_back({service.title(), service.place()});  // its routes refer to the last one
   const CompiledMatches* matches =
       service.spec.http.empty() ? nullptr : &compiled_.emplace_back(http_routes_.compile(service));
   MetServers met;
@@ -174,6 +175,7 @@ std::optional<uint32_t> RouteBuilder::find_or_add_virtual_host(const BoundServer
     table.hosts.add(pattern, *index);
     snapshot::VirtualHost& added = table.virtual_hosts.emplace_back();
     added.pattern = pattern;
+    added.gateway_server = server.index;
     added.place = place;
     parts_[server.route_table].emplace_back();
   }

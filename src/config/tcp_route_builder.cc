@@ -63,18 +63,19 @@ namespace {
 
 template <typename Written>
 snapshot::TcpRoute compile(const Written& written, std::string_view name_space, Traffic traffic,
-                           ClusterBuilder& clusters) {
+                           ClusterBuilder& clusters, const snapshot::Snapshot& snapshot) {
   std::vector<Share> shares;
   for (const ConnectionDestination& to : written.route) shares.push_back({to.destination, to.weight.value});
   WeightedClusters weighted = clusters.split(shares, name_space, traffic, *written.node);
-  return {{}, std::move(weighted.destinations), weighted.total_weight, written.node->place()};
+  const auto virtual_service = static_cast<uint32_t>(snapshot.virtual_services.size() - 1);
+  return {{}, std::move(weighted.destinations), weighted.total_weight, virtual_service, written.node->place()};
 }
 
 }  // namespace
 
 void TcpRouteBuilder::add_tls_route(const VirtualService& service, const TlsRoute& written,
                                     const std::vector<const BoundServer*>& servers) {
-  const snapshot::TcpRoute route = compile(written, service.name_space(), Traffic::passed_tls, clusters_);
+  const snapshot::TcpRoute route = compile(written, service.name_space(), Traffic::passed_tls, clusters_, snapshot_);
   bool has_passthrough = false;
   bool is_bound = false;
   for (const BoundServer* server : servers) {
@@ -99,7 +100,7 @@ void TcpRouteBuilder::add_tls_route(const VirtualService& service, const TlsRout
 
 void TcpRouteBuilder::add_tcp_route(const VirtualService& service, const TcpRoute& written,
                                     const std::vector<const BoundServer*>& servers) {
-  const snapshot::TcpRoute route = compile(written, service.name_space(), Traffic::tcp, clusters_);
+  const snapshot::TcpRoute route = compile(written, service.name_space(), Traffic::tcp, clusters_, snapshot_);
   bool has_tcp = false;
   bool is_bound = false;
   for (const BoundServer* server : servers) {

@@ -23,7 +23,8 @@ class TcpRouteBuilder {
  public:
   TcpRouteBuilder(snapshot::Snapshot& snapshot, ClusterBuilder& clusters, Diagnostics& diagnostics);
 
-  // `servers`: those of the VirtualService's Gateways that have a host in common with it.
+  // `servers`: those of the VirtualService's Gateways that have a host in common with it. The snapshot has it as the
+  // last of its VirtualServices.
   void add(const VirtualService& service, const std::vector<const BoundServer*>& servers);
 
   // Sorts what was added by names: the proxy takes the first route that matches, Envoy the most specific one.

@@ -1,9 +1,16 @@
 #include "control/admin_server.h"
 
 #include "base/limits.h"
+#include "config/wording.h"
 #include "control/admin_pages.h"
+#include "control/explain_report.h"
+#include "control/page_parameters.h"
 #include "control/process_facts.h"
 #include "control/prometheus.h"
+#include "control/snapshot_json.h"
+#include "control/snapshot_text.h"
+
+#include <nlohmann/json.hpp>
 
 #include <string>
 #include <utility>
@@ -32,17 +39,83 @@ Page ready_page(const ProcessState& state) {
 
 Page not_found_page() { return {404, kPlain, "no such page; GET / of the admin port lists the pages\n"}; }
 
-Page status_page(const ProcessState& state, std::string_view path) {
-  return path == "/healthz/ready" ? ready_page(state) : not_found_page();
+Page status_page(const ProcessState& state, const http::RequestHead& request) {
+  return request.path == "/healthz/ready" ? ready_page(state) : not_found_page();
 }
 
 constexpr std::string_view kAdminPages =
     "/ready             200 while requests are served, else 503\n"
     "/stats/prometheus  metrics\n"
     "/config_dump       the live configuration, its hash, the last failed reload (JSON)\n"
+    "/routes            every listener, server, host and route (JSON; ?format=text)\n"
+    "/explain?url=URL   the way that a request would take; also method, header, client (JSON; &format=text)\n"
     "/certs             the certificates that serve (JSON)\n";
 
-Page admin_page(const ProcessState& state, std::string_view path) {
+Page bad_page(const Error& error) { return {400, kPlain, error.message + "\n"}; }
+
+// As the parameter `format` says, else Accept: text only where that is all that is asked for.
+Result<bool> wants_text(const PageParameters& parameters, const http::RequestHead& request) {
+  const Result<std::string> format = parameters.only("format");
+  if (!format) return std::unexpected(format.error());
+  if (!format->empty() && *format != "text" && *format != "json")
+    return failure("format is \"text\" or \"json\", not " + config::in_quotes(*format));
+  if (!format->empty()) return *format == "text";
+  const std::string_view accept = request.headers.find("accept").value_or("");
+  return accept.starts_with("text/plain");
+}
+
+Page no_snapshot_page() { return {503, kPlain, "there is no configuration yet\n"}; }
+
+Page routes_page(const ProcessState& state, const http::RequestHead& request) {
+  constexpr std::string_view known[] = {"format"};
+  const Result<PageParameters> parameters = PageParameters::parse(request.query, known);
+  if (!parameters) return bad_page(parameters.error());
+  const Result<bool> as_text = wants_text(*parameters, request);
+  if (!as_text) return bad_page(as_text.error());
+  return state.look([&](const ProcessState::View& view) -> Page {
+    if (view.snapshot == nullptr) return no_snapshot_page();
+    if (*as_text) return {200, kPlain, routes_text(*view.snapshot)};
+    return {200, kJson, to_text(routes_json(*view.snapshot))};
+  });
+}
+
+Result<ExplainRequest> request_to_explain(const PageParameters& parameters) {
+  ExplainRequest asked;
+  for (const auto& [name, to] : {std::pair{"url", &asked.url}, std::pair{"method", &asked.method}}) {
+    Result<std::string> value = parameters.only(name);
+    if (!value) return std::unexpected(value.error());
+    if (!value->empty()) *to = std::move(*value);
+  }
+  if (asked.url.empty()) return failure("parameter \"url\" is missing: /explain?url=https://host/path");
+  const Result<std::string> client = parameters.only("client");
+  if (!client) return std::unexpected(client.error());
+  const auto address = SocketAddress::from_ip(client->empty() ? "127.0.0.1" : *client, 0);
+  if (!address) return failure("client " + config::in_quotes(*client) + " is no IP address");
+  asked.client = *address;
+  asked.fields = parameters.all("header");
+  asked.time = std::chrono::system_clock::now();
+  return asked;
+}
+
+Page explain_page(const ProcessState& state, const http::RequestHead& request) {
+  constexpr std::string_view known[] = {"url", "method", "header", "client", "format"};
+  const Result<PageParameters> parameters = PageParameters::parse(request.query, known);
+  if (!parameters) return bad_page(parameters.error());
+  const Result<bool> as_text = wants_text(*parameters, request);
+  if (!as_text) return bad_page(as_text.error());
+  const Result<ExplainRequest> asked = request_to_explain(*parameters);
+  if (!asked) return bad_page(asked.error());
+  return state.look([&](const ProcessState::View& view) -> Page {
+    if (view.snapshot == nullptr) return no_snapshot_page();
+    const Result<Explanation> explanation = explain(*view.snapshot, *asked);
+    if (!explanation) return bad_page(explanation.error());
+    if (*as_text) return {200, kPlain, to_text(*explanation, *asked, *view.snapshot)};
+    return {200, kJson, to_text(to_json(*explanation, *asked, *view.snapshot))};
+  });
+}
+
+Page admin_page(const ProcessState& state, const http::RequestHead& request) {
+  const std::string_view path = request.path;
   if (path == "/") return {200, kPlain, std::string(kAdminPages)};
   if (path == "/ready") return ready_page(state);
   if (path == "/stats/prometheus") {
@@ -51,11 +124,14 @@ Page admin_page(const ProcessState& state, std::string_view path) {
             state.look([&process](const ProcessState::View& view) { return to_prometheus(view, process); })};
   }
   if (path == "/config_dump") return {200, kJson, state.look(config_dump_json)};
-  if (path == "/certs") return {200, kJson, state.look(certificates_json)};
+  if (path == "/routes") return routes_page(state, request);
+  if (path == "/explain") return explain_page(state, request);
+  if (path == "/certs")
+    return {200, kJson, state.look([](const ProcessState::View& view) { return certificates_json(view); })};
   return not_found_page();
 }
 
-using PageOf = Page (*)(const ProcessState&, std::string_view path);
+using PageOf = Page (*)(const ProcessState&, const http::RequestHead&);
 
 Result<std::unique_ptr<web::Server>> start_server(const SocketAddress& address, const ProcessState& state,
                                                   PageOf page_of) {
@@ -68,7 +144,7 @@ Result<std::unique_ptr<web::Server>> start_server(const SocketAddress& address, 
                                 const web::Connection::Field allow{"allow", "GET, HEAD"};
                                 return connection.respond(405, kPlain, "only GET and HEAD\n", {&allow, 1});
                               }
-                              const Page page = page_of(state, request.path);
+                              const Page page = page_of(state, request);
                               connection.respond(page.status, page.content_type, page.body);
                             });
 }

@@ -15,7 +15,7 @@ namespace sluice::control {
 [[nodiscard]] Result<std::unique_ptr<web::Server>> start_status_server(const SocketAddress& address,
                                                                        const ProcessState& state);
 
-// GET /, /ready, /stats/prometheus, /config_dump, /certs.
+// GET /, /ready, /stats/prometheus, /config_dump, /routes, /explain, /certs.
 [[nodiscard]] Result<std::unique_ptr<web::Server>> start_admin_server(const SocketAddress& address,
                                                                       const ProcessState& state);
 

@@ -98,11 +98,9 @@ void complete_upstream(snapshot::UpstreamTls& upstream, bool speaks_http2, WallT
   upstream.key_pair = nullptr;
 }
 
-}  // namespace
-
-std::unique_ptr<Snapshot> build_snapshot(const std::vector<std::string>& paths, WallTime now,
-                                         const std::shared_ptr<tls::TicketKeyring>& own_ticket_keys,
-                                         config::Diagnostics& diagnostics) {
+std::unique_ptr<Snapshot> load_and_complete(const std::vector<std::string>& paths, WallTime now,
+                                            const std::shared_ptr<tls::TicketKeyring>& own_ticket_keys,
+                                            config::Diagnostics& diagnostics) {
   std::unique_ptr<Snapshot> snapshot = config::load(paths, diagnostics);
   if (snapshot == nullptr) return nullptr;
   TicketKeyrings keyrings(own_ticket_keys);
@@ -115,8 +113,22 @@ std::unique_ptr<Snapshot> build_snapshot(const std::vector<std::string>& paths, 
   for (snapshot::Cluster& cluster : snapshot->clusters) {
     if (cluster.tls) complete_upstream(*cluster.tls, cluster.speaks_http2, now, diagnostics);
   }
+  return snapshot;
+}
+
+}  // namespace
+
+std::unique_ptr<Snapshot> build_snapshot(const std::vector<std::string>& paths, WallTime now,
+                                         const std::shared_ptr<tls::TicketKeyring>& own_ticket_keys,
+                                         config::Diagnostics& diagnostics) {
+  std::unique_ptr<Snapshot> snapshot = load_and_complete(paths, now, own_ticket_keys, diagnostics);
   if (diagnostics.has_errors()) return nullptr;
   return snapshot;
+}
+
+std::unique_ptr<Snapshot> build_snapshot_to_look_at(const std::vector<std::string>& paths, WallTime now,
+                                                    config::Diagnostics& diagnostics) {
+  return load_and_complete(paths, now, nullptr, diagnostics);
 }
 
 }  // namespace sluice::control

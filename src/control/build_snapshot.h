@@ -21,4 +21,10 @@ namespace sluice::control {
     const std::vector<std::string>& paths, WallTime now, const std::shared_ptr<tls::TicketKeyring>& own_ticket_keys,
     config::Diagnostics& diagnostics);
 
+// The same for looking at it only, without what serving needs: a certificate that is wrong is in the diagnostics, and
+// its server is left without context. Null when the documents themselves have an error.
+[[nodiscard]] std::unique_ptr<snapshot::Snapshot> build_snapshot_to_look_at(const std::vector<std::string>& paths,
+                                                                            WallTime now,
+                                                                            config::Diagnostics& diagnostics);
+
 }  // namespace sluice::control

@@ -4,11 +4,15 @@
 #include "config/json_schema.h"
 #include "config/wording.h"
 #include "control/build_snapshot.h"
+#include "control/explain_report.h"
+#include "control/snapshot_json.h"
+#include "control/snapshot_text.h"
 #include "control/write_file.h"
 #include "tls/libraries.h"
 #include "tls/server_context.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <cstdio>
 #include <memory>
@@ -22,7 +26,42 @@ int fail(const Error& error) {
   return 1;
 }
 
+void put(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+// What is wrong goes to standard error: the output is for programs too. Warnings are check's.
+std::unique_ptr<snapshot::Snapshot> look_at(const std::vector<std::string>& config_paths) {
+  if (const Status status = tls::initialize(); !status) {
+    fail(status.error());
+    return nullptr;
+  }
+  config::Diagnostics diagnostics;
+  auto snapshot = build_snapshot_to_look_at(config_paths, std::chrono::system_clock::now(), diagnostics);
+  for (const config::Diagnostic& diagnostic : diagnostics.sorted()) {
+    if (diagnostic.severity == config::Severity::error) fmt::print(stderr, "{}\n", diagnostic.to_string());
+  }
+  return snapshot;
+}
+
 }  // namespace
+
+int explain(const std::vector<std::string>& config_paths, const ExplainRequest& request, bool as_json) {
+  const std::unique_ptr<snapshot::Snapshot> snapshot = look_at(config_paths);
+  if (snapshot == nullptr) return 1;
+  const Result<Explanation> explanation = explain(*snapshot, request);
+  if (!explanation) {
+    fail(explanation.error());
+    return 2;
+  }
+  put(as_json ? to_text(to_json(*explanation, request, *snapshot)) : to_text(*explanation, request, *snapshot));
+  return 0;
+}
+
+int show_routes(const std::vector<std::string>& config_paths, bool as_json) {
+  const std::unique_ptr<snapshot::Snapshot> snapshot = look_at(config_paths);
+  if (snapshot == nullptr) return 1;
+  put(as_json ? to_text(routes_json(*snapshot)) : routes_text(*snapshot));
+  return 0;
+}
 
 int check(const CheckOptions& options) {
   if (const Status status = tls::initialize(); !status) return fail(status.error());

@@ -4,6 +4,7 @@
 #include "base/durations.h"
 #include "certs/self_signed.h"
 #include "control/check_report.h"
+#include "control/explain.h"
 
 #include <string>
 #include <vector>
@@ -24,6 +25,12 @@ struct CheckOptions {
 // config/.
 [[nodiscard]] int print_schema(const std::string& kind);
 [[nodiscard]] int print_compatibility();
+
+// `sluice explain`: which way a request would take, on standard output; 2 when it is no request. Opens no port.
+[[nodiscard]] int explain(const std::vector<std::string>& config_paths, const ExplainRequest& request, bool as_json);
+
+// `sluice routes`: every listener, server, host and route. Opens no port.
+[[nodiscard]] int show_routes(const std::vector<std::string>& config_paths, bool as_json);
 
 // `sluice cert self-signed`: a Secret with a new key, readable by its owner only.
 [[nodiscard]] int write_self_signed(const certs::SelfSignedOptions& options, const std::string& name,

@@ -2,20 +2,12 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "proxy/request_steps.h"
 
 #include <cerrno>
 #include <utility>
 
 namespace sluice::proxy {
-
-namespace {
-
-// Of an IPv6 address in a URI (RFC 3986 3.2.2).
-std::string_view without_brackets(std::string_view host) noexcept {
-  return host.starts_with('[') && host.ends_with(']') ? host.substr(1, host.size() - 2) : host;
-}
-
-}  // namespace
 
 BorrowedUpstream::~BorrowedUpstream() { CHECK(connection_ == nullptr && http2_ == nullptr); }
 
@@ -38,7 +30,7 @@ BorrowedUpstream::Status BorrowedUpstream::open(Wanted wanted) {
       return Status::unavailable;
     }
     tls.context = cluster.tls->context;
-    tls.server_name = cluster.tls->server_name.empty() ? without_brackets(host_) : cluster.tls->server_name;
+    tls.server_name = upstream_server_name(*cluster.tls, host_);
   }
   endpoint_ = snapshot_->clusters.choose(cluster_, services_.random, endpoint_);
   if (endpoint_ == nullptr) return Status::unavailable;

@@ -70,9 +70,6 @@ Exchange::Outcome Exchange::read_request_head() {
 Exchange::Outcome Exchange::on_request_head() {
   received_path_ = request_.target;
   snapshot_ = &services_.snapshots.pin_current();
-  if (request_.method == "CONNECT")
-    return reply_locally(405, "connect_not_enabled", "CONNECT is not enabled on this listener\n");
-
   const uint64_t random = services_.random.next();
   const snapshot::GatewayTopology& topology = snapshot_->tables.topology;
   const http::ForwardingFacts facts{
@@ -83,16 +80,7 @@ Exchange::Outcome Exchange::on_request_head() {
       .keeps_client_certificates = topology.keeps_client_certs(connection_.has_certificate()),
       .trusted_proxies = topology.num_trusted_proxies,
       .path_normalization = snapshot_->tables.path_normalization};
-  switch (http::prepare_request(request_, facts)) {
-    case http::Prepared::ok: break;
-    case http::Prepared::too_large:
-      flags_.set(ResponseFlag::downstream_protocol_error);
-      return reply_locally(431, "request_headers_too_large");
-    case http::Prepared::bad_path:
-      flags_.set(ResponseFlag::downstream_protocol_error);
-      return reply_locally(400, "path_normalization_failed");
-  }
-
+  if (const auto answer = prepare(request_, facts)) return reply_locally(*answer);
   if (const snapshot::RouteTable* routes = connection_.routes_in(*snapshot_))
     decision_ = route::choose_route(snapshot_->tables, *routes, request_, random);
   return inject_delay();
@@ -411,16 +399,8 @@ Exchange::Outcome Exchange::advance_tunnel() {
 // --- Ways in which it ends early -------------------------------------------------------------------
 
 Exchange::Outcome Exchange::on_bad_request() {
-  flags_.set(ResponseFlag::downstream_protocol_error);
   const http::Refusal refusal = client_.refusal();
-  switch (refusal.error) {
-    case http::ReadError::head_too_large:
-    case http::ReadError::too_many_headers: return reply_locally(431, "request_headers_too_large");
-    case http::ReadError::target_too_long: return reply_locally(414, refusal.text);
-    case http::ReadError::version_not_supported: return reply_locally(505, refusal.text);
-    case http::ReadError::not_implemented: return reply_locally(501, refusal.text);
-    default: return reply_locally(400, refusal.text);
-  }
+  return reply_locally(refusal_answer(refusal.error, refusal.text));
 }
 
 void Exchange::time_out_head() { static_cast<void>(reply_locally(408, "request_header_timeout")); }

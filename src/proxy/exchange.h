@@ -17,6 +17,7 @@
 #include "proxy/client_side.h"
 #include "proxy/http1_upstream_side.h"
 #include "proxy/http2_upstream_side.h"
+#include "proxy/request_steps.h"
 #include "proxy/services.h"
 #include "proxy/tunnel.h"
 #include "route/choose_route.h"
@@ -98,8 +99,6 @@ class Exchange {
   Outcome forward_to_destination();
   void prepare_retries();
   [[nodiscard]] bool is_hit(uint32_t share) noexcept;
-  [[nodiscard]] std::array<const snapshot::HeaderOperations*, 2> header_operations() const noexcept;
-  [[nodiscard]] bool apply_request_operations();
   [[nodiscard]] bool apply_response_operations(http::HeaderList& fields);
   Outcome borrow_upstream(BorrowedUpstream::Wanted wanted);
   Outcome on_borrowed(BorrowedUpstream::Status status);
@@ -131,10 +130,8 @@ class Exchange {
   Outcome on_timed_out();
   Outcome on_try_timed_out();
   Outcome on_client_lost();
-  Outcome reply_locally(uint16_t status, std::string_view details, std::string_view body = {},
-                        std::string_view location = {});
-  Outcome redirect_to_https();
-  Outcome redirect_by_route();
+  Outcome reply_locally(const Answer& answer);
+  Outcome reply_locally(uint16_t status, std::string_view details, std::string_view body = {});
   Outcome write_answer();
 
   Outcome end(Outcome outcome);

@@ -1,6 +1,7 @@
 #include "proxy/http1_upstream_side.h"
 
 #include "http/http1_writer.h"
+#include "proxy/request_steps.h"
 
 namespace sluice::proxy {
 
@@ -13,9 +14,8 @@ void Http1UpstreamSide::expect_head(http::ResponseHead& head, std::string_view m
 
 void Http1UpstreamSide::write_head(const http::RequestHead& request, std::string_view target) {
   sink_.set_encoding(request.framing == BodyFraming::chunked ? BodyEncoding::chunked : BodyEncoding::identity);
-  http::MessageFraming framing{.body = request.framing, .content_length = request.content_length};
-  if (request.wants_upgrade) framing.upgrade = request.upgrade;
-  http::write_request_head(connection_.transport().sink(), request.method, target, request.headers, framing);
+  http::write_request_head(connection_.transport().sink(), request.method, target, request.headers,
+                           upstream_framing(request));
 }
 
 HeadStatus Http1UpstreamSide::read_head() {

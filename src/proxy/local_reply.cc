@@ -2,17 +2,21 @@
 #include "http/hygiene.h"
 #include "proxy/client_connection.h"
 #include "proxy/exchange.h"
-#include "route/redirect.h"
 
 namespace sluice::proxy {
 
 using http::BodyFraming;
 
-Exchange::Outcome Exchange::reply_locally(uint16_t status, std::string_view details, std::string_view body,
-                                          std::string_view location) {
+Exchange::Outcome Exchange::reply_locally(uint16_t status, std::string_view details, std::string_view body) {
+  return reply_locally({.status = status, .details = details, .body = body});
+}
+
+Exchange::Outcome Exchange::reply_locally(const Answer& answer) {
+  const uint16_t status = answer.status;
   release_upstream(/*reusable=*/false);
   status_ = status;
-  details_ = details;
+  details_ = answer.details;
+  flags_.bits |= answer.flags.bits;
   if (response_started_) return end(Outcome::abort_client);
 
   // The connection goes on when the request is understood and all of it is here; what has not arrived
@@ -23,24 +27,19 @@ Exchange::Outcome Exchange::reply_locally(uint16_t status, std::string_view deta
 
   response_ = http::ResponseHead(arena_);
   http::HeaderList& headers = response_.headers;
-  bool fits = true;
-  if (!location.empty()) fits &= headers.add("location", location);
-  if (!body.empty()) fits &= headers.add("content-type", "text/plain");
-  fits &= headers.add("date", http::http_date(services_.loop.wall_now()));
-  fits &= headers.add("server", "istio-envoy");
-  fits = fits && apply_response_operations(headers);  // of the route, if one was chosen
-  if (!fits) return end(Outcome::abort_client);       // the request has filled the arena to the last byte
+  const bool fits = add_answer_fields(answer, http::http_date(services_.loop.wall_now()), headers) &&
+                    apply_response_operations(headers);  // of the route, if one was chosen
+  if (!fits) return end(Outcome::abort_client);          // the request has filled the arena to the last byte
 
   // 204 has no content, and says no length (RFC 9110 8.6).
   const bool has_no_content = request_.method == "HEAD" || status == 204 || status == 304;
   response_.status = status;
   response_.framing = has_no_content ? BodyFraming::none : BodyFraming::content_length;
-  response_.content_length = body.size();
+  response_.content_length = answer.body.size();
   response_.has_content_length = status != 204 && status != 304;
   client_keep_alive_ = client_.write_head(response_, request_, keep);
   response_started_ = true;
-  if (has_no_content) body = {};
-  answer_.emplace(body, arena_);
+  answer_.emplace(has_no_content ? std::string_view() : answer.body, arena_);
   timer_.cancel();
   try_timer_.cancel();
   state_ = State::answering;
@@ -60,20 +59,6 @@ Exchange::Outcome Exchange::write_answer() {
     case forward::CopyStatus::source_failed: break;
   }
   UNREACHABLE();
-}
-
-Exchange::Outcome Exchange::redirect_by_route() {
-  const snapshot::Redirect& redirect = *decision_.route->redirect;
-  const std::string_view location =
-      route::redirect_location(redirect, request_, connection_.service_port_in(*snapshot_));
-  if (location.empty()) return reply_locally(400, "missing_host_header");
-  return reply_locally(redirect.status, "direct_response", {}, location);
-}
-
-Exchange::Outcome Exchange::redirect_to_https() {
-  const std::string_view location = http::https_location(request_);
-  if (location.empty()) return reply_locally(400, "missing_host_header");
-  return reply_locally(301, "direct_response", {}, location);
 }
 
 // Reads off what has arrived of a body that nobody wants; true when that was all of it.

@@ -30,6 +30,7 @@ struct RequestMatch {
   TextMatch path;  // the normalised path without query
   std::vector<Condition> conditions;
   uint32_t route = 0;  // index into Snapshot::routes
+  unsigned line = 0;   // where it is written, in the file of the route's place
 
   [[nodiscard]] bool takes_everything() const noexcept {
     return conditions.empty() &&

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sluice::snapshot {
@@ -44,6 +45,7 @@ struct Rewrite {
 };
 
 // Shares are millionths of the requests.
+inline constexpr uint32_t every_request = 1'000'000;
 struct Fault {
   Duration delay{};
   uint32_t delay_share = 0;
@@ -65,6 +67,26 @@ enum class RetryOn : uint32_t {
   internal = 1U << 9,
   resource_exhausted = 1U << 10,
   unavailable = 1U << 11,
+};
+
+struct RetryOnName {
+  std::string_view name;
+  RetryOn condition;
+};
+
+inline constexpr RetryOnName retry_on_names[] = {
+    {"connect-failure", RetryOn::connect_failure},
+    {"refused-stream", RetryOn::refused_stream},
+    {"reset", RetryOn::reset},
+    {"5xx", RetryOn::any_5xx},
+    {"gateway-error", RetryOn::gateway_error},
+    {"retriable-4xx", RetryOn::retriable_4xx},
+    {"envoy-ratelimited", RetryOn::envoy_ratelimited},
+    {"cancelled", RetryOn::cancelled},
+    {"deadline-exceeded", RetryOn::deadline_exceeded},
+    {"internal", RetryOn::internal},
+    {"resource-exhausted", RetryOn::resource_exhausted},
+    {"unavailable", RetryOn::unavailable},
 };
 
 inline constexpr uint32_t retry_on_grpc_statuses =

@@ -111,6 +111,12 @@ struct Cluster {
 
 // --- Routing ---------------------------------------------------------------------------------------
 
+// A document that others of the tables come from, for people.
+struct NamedDocument {
+  std::string title;  // "VirtualService default/httpbin"
+  SourcePlace place;
+};
+
 struct WeightedDestination {
   uint32_t cluster = 0;  // index into Snapshot::clusters
   uint32_t weight = 1;
@@ -130,6 +136,7 @@ struct Route {
   std::shared_ptr<const RetryPolicy> retries;     // null: RetryPolicy{}
   std::shared_ptr<const Fault> fault;
   std::shared_ptr<const CorsPolicy> cors;
+  uint32_t virtual_service = 0;  // index into Snapshot::virtual_services
   SourcePlace place;
 };
 
@@ -138,6 +145,7 @@ struct TcpRoute {
   std::vector<std::string> server_names;          // SNI patterns: "a.b", "*.b"; empty: any, and none
   std::vector<WeightedDestination> destinations;  // empty: a destination that is not known, connections are closed
   uint64_t total_weight = 0;
+  uint32_t virtual_service = 0;  // index into Snapshot::virtual_services
   SourcePlace place;
 };
 
@@ -146,6 +154,7 @@ struct VirtualHost {
   // 301 to https for every path; the routes are for what came to a trusted proxy in front by https.
   bool https_redirect = false;
   std::optional<uint32_t> route_list;  // index into Snapshot::route_lists; none: no routes
+  uint32_t gateway_server = 0;         // index into Snapshot::gateway_servers: the first that has it
   SourcePlace place;
 };
 
@@ -192,6 +201,13 @@ struct TicketKeys {
   ~TicketKeys();
 };
 
+// A server as its Gateway names it, for people.
+struct GatewayServer {
+  std::string gateway;  // "kyma-system/kyma-gateway"
+  std::string port_name;
+  SourcePlace place;
+};
+
 // A server behind TLS, chosen by SNI.
 struct TlsServer {
   std::string name;  // "https/kyma-system/kyma-gateway": port name, namespace, Gateway
@@ -199,6 +215,7 @@ struct TlsServer {
   ServerKind kind = ServerKind::http;
   TlsSettings settings;
   uint32_t route_table = 0;
+  uint32_t gateway_server = 0;  // index into Snapshot::gateway_servers
   // All that follows until control/ has made `context`, then empty. None for passthrough, and none when the
   // Secret of a pair or of the clients' CA is missing: never a server that would let in any client.
   std::vector<std::shared_ptr<const KeyPair>> key_pairs;  // one, or one RSA and one ECDSA
@@ -226,18 +243,21 @@ struct Listener {
   bool is_tls = false;
   bool is_tcp = false;  // plain, and not HTTP: bytes to a destination
 
-  uint32_t route_table = 0;            // plain
-  std::vector<TlsServer> tls_servers;  // TLS
-  HostMap server_names;                // TLS: SNI -> index into tls_servers; "*" also serves no SNI
+  uint32_t route_table = 0;             // plain
+  std::vector<uint32_t> plain_servers;  // plain: that share it, in order; index into Snapshot::gateway_servers
+  std::vector<TlsServer> tls_servers;   // TLS
+  HostMap server_names;                 // TLS: SNI -> index into tls_servers; "*" also serves no SNI
 };
 
 struct Snapshot {
   uint64_t version = 0;  // counts up with every publication of this process
   std::string hash;      // hexadecimal; equal documents give equal hashes
   std::vector<Listener> listeners;
+  std::vector<GatewayServer> gateway_servers;
   std::vector<RouteTable> route_tables;
   std::vector<RouteList> route_lists;
   std::vector<Route> routes;
+  std::vector<NamedDocument> virtual_services;
   std::vector<Cluster> clusters;
   std::vector<HeaderOperations> header_operations;
   std::vector<CertificateSummary> certificates;

@@ -143,13 +143,13 @@ def test_config_dump_shows_them(own_gateway, own_upstream):
             documents.service_entry("fields", own_upstream.port), documents.header_routes("fields", [HOST], ROUTE, "fields")
         )
     }
-    tables = own_gateway(texts).admin_json("/config_dump")["snapshot"]["routeTables"]
+    snapshot = own_gateway(texts).admin_json("/config_dump")["snapshot"]
     shown = [
         route["headers"]
-        for table in tables
+        for table in snapshot["routeTables"]
         for host in table["virtualHosts"]
-        for route in host["routes"]
-        if host["host"] == HOST
+        if host["host"] == HOST and host["routeList"] is not None
+        for route in snapshot["routeLists"][host["routeList"]]
     ]
     assert shown and shown[0]["request"]["set"]["x-path"] == "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"
     assert shown[0]["authority"] == "Other.example:81"

@@ -188,6 +188,26 @@ TEST(Routes, MatchPathsExactlyByPrefixOrAll) {
   EXPECT_EQ(loaded.snapshot->routes.at(matches[0].route).place.to_string(), "test.yaml:13:55");
 }
 
+TEST(Routes, AreOfTheDocumentsAndServersThatTheyNameForPeople) {
+  const Loaded loaded = load_document(
+      gateway("gw", http_server("['*']")) +
+      virtual_service("one", "hosts: [a.test], gateways: [gw], http: [{route: [{destination: {host: app.example}}]}]") +
+      virtual_service("two", "hosts: [b.test], gateways: [gw], http: [{match: [{uri: {exact: /x}}], " +
+                                 std::string(to_app) + "}]") +
+      std::string(app_entry));
+  ASSERT_TRUE(loaded.snapshot);
+  const snapshot::Snapshot& snapshot = *loaded.snapshot;
+  const snapshot::RequestMatch& match = matches_of(snapshot, snapshot.route_tables[0].virtual_hosts[1])[0];
+  const snapshot::Route& route = snapshot.routes[match.route];
+  EXPECT_EQ(snapshot.virtual_services.at(route.virtual_service).title, "VirtualService default/two");
+  EXPECT_LT(snapshot.virtual_services.at(route.virtual_service).place.line, route.place.line);
+  EXPECT_EQ(match.line, route.place.line) << "both are in one line here";
+  ASSERT_EQ(snapshot.listeners[0].plain_servers.size(), 1U);
+  const snapshot::GatewayServer& server = snapshot.gateway_servers.at(snapshot.listeners[0].plain_servers[0]);
+  EXPECT_EQ(server.gateway + " " + server.port_name, "default/gw http");
+  EXPECT_EQ(snapshot.route_tables[0].virtual_hosts[1].gateway_server, snapshot.listeners[0].plain_servers[0]);
+}
+
 TEST(Routes, HaveTheTimeoutThatIsWritten) {
   const Loaded loaded =
       load_document(std::string(plain_gateway) +

@@ -29,12 +29,15 @@ TEST(AdminPages, ShowTheLiveConfiguration) {
   const Json& host = snapshot["routeTables"][0]["virtualHosts"][0];
   EXPECT_EQ(host["host"], "httpbin.local.kyma.dev");
   EXPECT_EQ(host["place"], "vs.yaml:3:5");
-  EXPECT_EQ(host["routes"][0]["path"]["prefix"], "/");
-  EXPECT_EQ(host["routes"][0]["destinations"][0]["cluster"], "outbound|8000||httpbin.default.svc.cluster.local");
-  EXPECT_EQ(host["routes"][0]["timeoutMs"], 30000);
-  EXPECT_EQ(host["routes"][0]["headers"]["request"]["set"]["x-client"], "%REQ(:AUTHORITY)%");
-  EXPECT_EQ(host["routes"][0]["headers"]["response"]["remove"], Json::array({"x-internal"}));
-  EXPECT_TRUE(host["routes"][0]["destinations"][0]["headers"].is_null());
+  EXPECT_EQ(host["routeList"], 0);
+  const Json& route = snapshot["routeLists"][0][0];
+  EXPECT_EQ(route["path"]["prefix"], "/");
+  EXPECT_EQ(route["virtualService"], "VirtualService default/httpbin");
+  EXPECT_EQ(route["destinations"][0]["cluster"], "outbound|8000||httpbin.default.svc.cluster.local");
+  EXPECT_EQ(route["timeoutMs"], 30000);
+  EXPECT_EQ(route["headers"]["request"]["set"]["x-client"], "%REQ(:AUTHORITY)%");
+  EXPECT_EQ(route["headers"]["response"]["remove"], Json::array({"x-internal"}));
+  EXPECT_TRUE(route["destinations"][0]["headers"].is_null());
   EXPECT_EQ(snapshot["clusters"][0]["endpoints"][0]["address"], "10.0.0.7:8000");
   EXPECT_EQ(snapshot["clusters"][0]["connectTimeoutMs"], 10000);
 }

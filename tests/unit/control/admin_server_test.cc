@@ -56,6 +56,38 @@ TEST_F(AdminServer, HasItsPages) {
   EXPECT_TRUE(get(*admin_, "/certs").contains("\"secret\": \"istio-system/kyma-gateway-certs\""));
 }
 
+TEST_F(AdminServer, ShowsTheRoutes) {
+  const std::string json = get(*admin_, "/routes");
+  EXPECT_TRUE(json.contains("content-type: application/json\r\n") && json.contains("\"routeLists\": ["));
+  const std::string text = get(*admin_, "/routes?format=text");
+  EXPECT_TRUE(text.contains("content-type: text/plain") && text.contains("    host httpbin.local.kyma.dev\n")) << text;
+  const std::string accepted =
+      answer_to(*admin_, "GET /routes HTTP/1.1\r\nHost: x\r\nAccept: text/plain\r\nConnection: close\r\n\r\n");
+  EXPECT_TRUE(accepted.contains("    host httpbin.local.kyma.dev\n"));
+}
+
+TEST_F(AdminServer, ExplainsRequests) {
+  const std::string url = "/explain?url=https%3A%2F%2Fhttpbin.local.kyma.dev%2Fget";
+  EXPECT_TRUE(get(*admin_, url).contains("\"outcome\": \"forward\""));
+  EXPECT_TRUE(get(*admin_, url + "&method=PUT&header=X-A:+1&client=2001:db8::1&format=text")
+                  .contains("PUT https://httpbin.local.kyma.dev/get from 2001:db8::1\n"));
+}
+
+TEST_F(AdminServer, RefusesWhatItCannotExplain) {
+  for (const char* page : {"/explain", "/explain?url=", "/explain?url=x", "/explain?url=https://a&url=https://b",
+                           "/explain?url=https://a&header=x", "/explain?url=https://a&client=x",
+                           "/explain?url=https://a&method=a%20b", "/explain?url=https://a&format=xml", "/explain?url=%",
+                           "/explain?url=https://a/%250d&header=a:%0d%0ab:", "/explain?nothing=1",
+                           "/routes?format=yaml", "/routes?url=a"}) {
+    EXPECT_TRUE(get(*admin_, page).starts_with("HTTP/1.1 400 ")) << page;
+  }
+  EXPECT_TRUE(get(*status_, "/routes").starts_with("HTTP/1.1 404 "));
+  ProcessState empty;
+  const auto server = std::move(*start_admin_server(any_, empty));
+  EXPECT_TRUE(get(*server, "/routes").starts_with("HTTP/1.1 503 "));
+  EXPECT_TRUE(get(*server, "/explain?url=https://a/").starts_with("HTTP/1.1 503 "));
+}
+
 TEST_F(AdminServer, ShowsNothingOfTheAdminPortOnTheStatusPort) {
   for (const char* path : {"/", "/config_dump", "/stats/prometheus", "/certs", "/healthz/ready/", "/healthz"}) {
     EXPECT_TRUE(get(*status_, path).starts_with("HTTP/1.1 404 ")) << path;

@@ -106,6 +106,17 @@ TEST_F(BuildSnapshot, RefusesACertificateThatHasExpired) {
   EXPECT_TRUE(errors().contains("expired")) << errors();
 }
 
+TEST_F(BuildSnapshot, LeavesAServerWithoutContextWhenItIsOnlyToBeLookedAt) {
+  write_secret(make_certificate(now() - std::chrono::hours(24 * 365)));
+  config::Diagnostics diagnostics;
+  const auto snapshot = build_snapshot_to_look_at({folder_}, now(), diagnostics);
+  ASSERT_NE(snapshot, nullptr);
+  EXPECT_TRUE(diagnostics.has_errors());
+  EXPECT_EQ(snapshot->listeners[0].tls_servers[0].context, nullptr);
+  write("gateway.yaml", "kind: Gateway\n");
+  EXPECT_EQ(build_snapshot_to_look_at({folder_}, now(), diagnostics), nullptr);
+}
+
 TEST_F(BuildSnapshot, RefusesAKeyOfAnotherCertificate) {
   certs::IssuedCertificate mixed = make_certificate();
   mixed.key_pem = make_certificate().key_pem;

@@ -32,6 +32,8 @@ inline std::unique_ptr<snapshot::Snapshot> sample_snapshot() {
   cluster.tls->verification.subject_alt_names = {"httpbin.test"};
   snapshot->clusters.push_back(cluster);
 
+  snapshot->virtual_services.push_back({"VirtualService default/httpbin", {"vs.yaml", 3, 5}});
+  snapshot->gateway_servers.push_back({"kyma-system/kyma-gateway", "https", {"gateway.yaml", 10, 5}});
   snapshot::Route route;
   route.name = "main";
   route.destinations.push_back({.cluster = 0, .weight = 1});
@@ -47,6 +49,7 @@ inline std::unique_ptr<snapshot::Snapshot> sample_snapshot() {
   host.place = {.file = "vs.yaml", .line = 3, .column = 5};
   snapshot::RouteTable table;
   table.name = "https.443.https.kyma-gateway.kyma-system";
+  table.hosts.add(host.pattern, 0);
   table.virtual_hosts.push_back(host);
   snapshot->route_tables.push_back(table);
   snapshot::TcpRoute tcp_route;
@@ -70,6 +73,7 @@ inline std::unique_ptr<snapshot::Snapshot> sample_snapshot() {
   listener.address = *SocketAddress::parse("0.0.0.0:8443");
   listener.service_port = 443;
   listener.is_tls = true;
+  listener.server_names.add("*.local.kyma.dev", 0);
   listener.tls_servers.push_back(server);
   snapshot->listeners.push_back(listener);
 

@@ -1,0 +1,101 @@
+#include "proxy/request_steps.h"
+
+#include "base/limits.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+namespace sluice::proxy {
+namespace {
+
+struct Request {
+  Arena arena{limits::exchange_arena_bytes_max};
+  http::RequestHead head{arena};
+
+  Request() {
+    head.method = "GET";
+    head.target = head.path = "/a";
+    head.authority = head.host = "a.test";
+    EXPECT_TRUE(head.headers.add("host", head.authority));
+  }
+};
+
+observe::RequestRecord no_record(snapshot::FormatNeeds) { return {}; }
+
+TEST(RequestSteps, RefuseConnectAndPathsThatAreNone) {
+  Request connect;
+  connect.head.method = "CONNECT";
+  EXPECT_EQ(prepare(connect.head, {})->status, 405);
+  Request bad;
+  bad.head.target = bad.head.path = "/%00";
+  const auto answer = prepare(bad.head, {});
+  EXPECT_EQ(answer->status, 400);
+  EXPECT_TRUE(answer->flags.has(observe::ResponseFlag::downstream_protocol_error));
+  Request good;
+  EXPECT_FALSE(prepare(good.head, {}));
+}
+
+TEST(RequestSteps, AnswerWhatIsNotForwarded) {
+  Request request;
+  route::Decision decision;
+  EXPECT_EQ(answer_of(decision, {}, request.head, 80)->details, "route_not_found");
+  decision.outcome = route::Outcome::no_cluster;
+  EXPECT_EQ(answer_of(decision, {}, request.head, 80)->status, 503);
+  decision.outcome = route::Outcome::https_redirect;
+  EXPECT_EQ(answer_of(decision, {}, request.head, 80)->location, "https://a.test/a");
+  snapshot::Route route;
+  auto redirect = std::make_shared<snapshot::Redirect>();
+  redirect->status = 307;
+  redirect->has_request_port = true;
+  route.redirect = redirect;
+  decision = {.outcome = route::Outcome::redirect, .route = &route};
+  const auto answer = answer_of(decision, {}, request.head, 8000);
+  EXPECT_EQ(answer->status, 307);
+  EXPECT_EQ(answer->location, "http://a.test:8000/a");
+  decision.outcome = route::Outcome::forward;
+  EXPECT_FALSE(answer_of(decision, {}, request.head, 80));
+  EXPECT_EQ(answer_of(decision, route::CorsRequest::preflight, request.head, 80)->details, "cors_response");
+}
+
+TEST(RequestSteps, AnswerARedirectWithoutHost) {
+  Request request;
+  request.head.authority = request.head.host = "";
+  EXPECT_EQ(answer_of({.outcome = route::Outcome::https_redirect}, {}, request.head, 80)->status, 400);
+}
+
+TEST(RequestSteps, ChangeTheHeadForTheDestination) {
+  Request request;
+  snapshot::Snapshot tables;
+  snapshot::HeaderOperations& operations = tables.header_operations.emplace_back();
+  operations.request.remove = {"x-gone"};
+  operations.authority = "Other.test:81";
+  operations.host = "other.test";
+  EXPECT_TRUE(request.head.headers.add("x-gone", "1"));
+  auto rewrite = std::make_shared<snapshot::Rewrite>();
+  rewrite->prefix = "/v2";
+  snapshot::Route route;
+  route.header_operations = 0;
+  route.rewrite = rewrite;
+  const snapshot::RequestMatch match{.path = {snapshot::TextMatch::Kind::prefix, false, "/a"}};
+  const route::Decision decision{.outcome = route::Outcome::forward, .route = &route, .match = &match};
+  EXPECT_FALSE(change_for_destination(tables, decision, request.head, no_record));
+  EXPECT_EQ(request.head.path, "/v2");
+  EXPECT_EQ(request.head.host, "other.test");
+  EXPECT_EQ(request.head.headers.find("host"), "Other.test:81");
+  EXPECT_EQ(request.head.headers.find("x-envoy-original-path"), "/a");
+  EXPECT_FALSE(request.head.headers.find("x-gone"));
+}
+
+TEST(RequestSteps, AnswerAHeadThatCannotBeReadByWhatIsWrongWithIt) {
+  EXPECT_EQ(refusal_answer(http::ReadError::malformed, "why").status, 400);
+  EXPECT_EQ(refusal_answer(http::ReadError::malformed, "why").details, "why");
+  EXPECT_EQ(refusal_answer(http::ReadError::too_many_headers, "why").status, 431);
+  EXPECT_EQ(refusal_answer(http::ReadError::target_too_long, "why").status, 414);
+  EXPECT_EQ(refusal_answer(http::ReadError::not_implemented, "why").status, 501);
+  EXPECT_EQ(refusal_answer(http::ReadError::version_not_supported, "why").status, 505);
+}
+
+}  // namespace
+}  // namespace sluice::proxy
