@@ -1,7 +1,8 @@
 #include "snapshot/path_trie.h"
 
 #include <algorithm>
-#include <utility>
+#include <iterator>
+#include <tuple>
 
 namespace sluice::snapshot {
 
@@ -25,9 +26,8 @@ PathTrie::PathTrie(std::vector<Entry> entries, bool ignores_case) : ignores_case
       entry.text = lowered.back();
     }
   }
-  std::ranges::stable_sort(entries, [](const Entry& a, const Entry& b) {
-    return std::pair(a.text, !a.is_prefix) < std::pair(b.text, !b.is_prefix);
-  });
+  std::ranges::sort(entries, {},
+                    [](const Entry& entry) { return std::tuple(entry.text, !entry.is_prefix, entry.number); });
 
   // Level by level, so that children stand together.
   struct Work {

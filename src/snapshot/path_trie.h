@@ -20,7 +20,7 @@ class PathTrie {
   };
 
   PathTrie() = default;
-  // Numbers of equal texts are found in the order of `entries`. With `ignores_case`, ASCII letters match both cases.
+  // Numbers of equal texts are found in their order. With `ignores_case`, ASCII letters match both cases.
   PathTrie(std::vector<Entry> entries, bool ignores_case);
 
   // Calls found(std::span<const uint32_t>) with the numbers of each text that fits `path`, shorter texts first.
