@@ -1,6 +1,7 @@
 #include "config/load.h"
 
 #include "base/limits.h"
+#include "config/api_rule.h"
 #include "config/compile.h"
 #include "config/field_path.h"
 #include "config/read_model.h"
@@ -42,6 +43,7 @@ std::unique_ptr<snapshot::Snapshot> load_sources(std::vector<SourceText> texts, 
   const std::deque<Node> documents = parse_all(texts, is_complete, diagnostics);
   Model model = read_model(documents, diagnostics);
   model.is_complete = is_complete;
+  translate_api_rules(model, diagnostics);
   validate(model, diagnostics);
   std::unique_ptr<snapshot::Snapshot> snapshot = compile(model, diagnostics);
   name_fields(documents, diagnostics);
