@@ -1,6 +1,7 @@
 #include "config/load.h"
 
 #include "base/limits.h"
+#include "config/api_rule.h"
 #include "config/compile.h"
 #include "config/field_path.h"
 #include "config/mounted_secret.h"
@@ -44,6 +45,7 @@ std::unique_ptr<snapshot::Snapshot> load_sources(SourceFiles files, Diagnostics&
   for (CredentialFolder& folder : files.credentials) documents.push_back(mounted_secret(folder));
   Model model = read_model(documents, diagnostics);
   model.is_complete = is_complete;
+  translate_api_rules(model, diagnostics);
   validate(model, diagnostics);
   std::unique_ptr<snapshot::Snapshot> snapshot = compile(model, diagnostics);
   name_fields(documents, diagnostics);

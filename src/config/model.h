@@ -1,6 +1,6 @@
 // The documents as typed values: what was written, not yet what it means. Texts and places point into the
 // nodes that were read (Documents owns them), which outlive the model. Which field of a document goes to
-// which member, and what the field means, stands in istio_schema.cc, kubernetes_schema.cc and mesh_schema.cc.
+// which member, and what the field means, stands in *_schema.cc.
 #pragma once
 
 #include "config/schema.h"
@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sluice::config {
@@ -41,6 +42,10 @@ struct Document {
   // `Gateway kyma-system/kyma-gateway`
   [[nodiscard]] std::string title() const { return std::string(kind) + " " + key(); }
   [[nodiscard]] SourcePlace place() const { return (metadata.name ? metadata.name.node : node)->place(); }
+  // The order that decides conflicts: the smaller one wins.
+  [[nodiscard]] std::pair<std::string_view, size_t> age() const noexcept {
+    return {metadata.creation_timestamp.value, index};
+  }
 };
 
 // --- networking.istio.io ---------------------------------------------------------------------------
@@ -466,6 +471,62 @@ struct ProxyConfigDocument : Document {
   static const ObjectSchema schema;
 };
 
+// --- gateway.kyma-project.io -------------------------------------------------------------------------
+
+struct ApiRuleService {
+  const Node* node = nullptr;
+  Text name;
+  Text name_space;
+  Number port;
+  static const ObjectSchema schema;
+};
+
+struct ApiRuleRequest {
+  const Node* node = nullptr;
+  TextMap headers;
+  TextMap cookies;
+  static const ObjectSchema schema;
+};
+
+// One path of an APIRule.
+struct ApiRulePath {
+  const Node* node = nullptr;
+  Text path;
+  std::vector<Text> methods;
+  Flag no_auth;
+  ApiRuleService service;
+  Number timeout_s;
+  ApiRuleRequest request;
+  static const ObjectSchema schema;
+};
+
+struct ApiRuleCorsPolicy {
+  const Node* node = nullptr;
+  std::vector<StringMatch> allow_origins;
+  std::vector<Text> allow_methods;
+  std::vector<Text> allow_headers;
+  std::vector<Text> expose_headers;
+  Flag allow_credentials;
+  Number max_age_s;
+  static const ObjectSchema schema;
+};
+
+struct ApiRuleSpec {
+  const Node* node = nullptr;
+  std::vector<Text> hosts;
+  Text gateway;
+  ApiRuleService service;
+  Number timeout_s;
+  ApiRuleCorsPolicy cors_policy;
+  std::vector<ApiRulePath> rules;
+  static const ObjectSchema schema;
+};
+
+struct ApiRule : Document {
+  ApiRuleSpec spec;
+  static const ObjectSchema schema;
+};
+
 // --- Kubernetes ------------------------------------------------------------------------------------
 
 struct ServicePort {
@@ -642,10 +703,12 @@ struct MeshConfig {
 // Deques: documents refer to one another by address.
 struct Model {
   std::deque<Gateway> gateways;
-  std::deque<VirtualService> virtual_services;
+  std::deque<VirtualService> virtual_services;  // APIRules are among them when they have been translated
   std::deque<ServiceEntry> service_entries;
   std::deque<DestinationRule> destination_rules;
   std::deque<ProxyConfigDocument> proxy_configs;
+  std::deque<ApiRule> api_rules;
+  std::deque<Node> api_rule_routes;  // what the VirtualServices made of `api_rules` point into
   std::deque<Service> services;
   std::deque<EndpointSlice> endpoint_slices;
   std::deque<Endpoints> endpoints;

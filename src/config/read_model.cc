@@ -95,6 +95,10 @@ void ModelReader::read_document(const Node& node) {
   };
   const auto schema = std::ranges::find_if(all_kinds(), is_this);
   if (schema == all_kinds().end()) return skip_unknown(node, api_version, kind);
+  if (std::ranges::find(schema->older_versions, api_version.version) != schema->older_versions.end()) {
+    return diagnostics_.error(node.find("apiVersion")->place(), fmt::format("{} {} is not supported: {}", schema->kind,
+                                                                            api_version.version, schema->older_advice));
+  }
   if (std::ranges::find(schema->versions, api_version.version) == schema->versions.end()) {
     return diagnostics_.error(node.find("apiVersion")->place(),
                               fmt::format("{} has no version {}; known are {}", schema->kind,
@@ -188,15 +192,13 @@ void ModelReader::report_skipped() {
 }
 
 Model ModelReader::take_model() {
-  const auto by_age = [](const Document& document) {
-    return std::pair(document.metadata.creation_timestamp.value, document.index);
-  };
-  std::ranges::sort(model_.gateways, {}, by_age);
-  std::ranges::sort(model_.virtual_services, {}, by_age);
-  std::ranges::sort(model_.service_entries, {}, by_age);
-  std::ranges::sort(model_.destination_rules, {}, by_age);
-  std::ranges::sort(model_.proxy_configs, {}, by_age);
-  std::ranges::sort(model_.services, {}, by_age);
+  std::ranges::sort(model_.gateways, {}, &Document::age);
+  std::ranges::sort(model_.virtual_services, {}, &Document::age);
+  std::ranges::sort(model_.service_entries, {}, &Document::age);
+  std::ranges::sort(model_.destination_rules, {}, &Document::age);
+  std::ranges::sort(model_.api_rules, {}, &Document::age);
+  std::ranges::sort(model_.proxy_configs, {}, &Document::age);
+  std::ranges::sort(model_.services, {}, &Document::age);
   return std::move(model_);
 }
 

@@ -69,13 +69,15 @@ std::vector<std::string_view> names_of(std::span<const FieldSchema> fields) {
 }  // namespace
 
 bool is_refused(const KindSchema& kind) noexcept {
-  return kind.support == Support::planned && kind.group == "security.istio.io";
+  return kind.support == Support::planned &&
+         (kind.group == "security.istio.io" || kind.group == "gateway.kyma-project.io");
 }
 
 std::span<const KindSchema> all_kinds() noexcept {
   static const std::vector<KindSchema> kinds = [] {
     std::vector<KindSchema> all;
-    for (const auto& some : {istio_kinds(), kubernetes_kinds()}) all.insert(all.end(), some.begin(), some.end());
+    for (const auto& some : {istio_kinds(), kubernetes_kinds(), kyma_kinds()})
+      all.insert(all.end(), some.begin(), some.end());
     return all;
   }();
   return kinds;

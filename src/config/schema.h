@@ -3,8 +3,8 @@
 // validation and documentation all come from it.
 //
 // A model object (model.h) has a member `static const ObjectSchema schema`; istio_schema.cc,
-// kubernetes_schema.cc and mesh_schema.cc hold the tables, made with field(), choice(), protocol(), number(),
-// no_effect() and planned().
+// kubernetes_schema.cc, kyma_schema.cc and mesh_schema.cc hold the tables, made with field(), choice(), protocol(),
+// number(), no_effect() and planned().
 #pragma once
 
 #include "base/durations.h"
@@ -117,6 +117,8 @@ struct KindSchema {
   std::span<const std::string_view> versions;
   std::string_view doc;
   Support support = Support::built;
+  std::span<const std::string_view> older_versions{};  // of the API, and refused
+  std::string_view older_advice{};                     // why, and what to do
   // Exactly when built:
   const ObjectSchema* object = nullptr;
   Document& (*read)(Reader& reader, const Node& node, Model& model) = nullptr;  // adds a document to the model
@@ -130,6 +132,7 @@ struct KindSchema {
 [[nodiscard]] std::span<const KindSchema> all_kinds() noexcept;
 [[nodiscard]] std::span<const KindSchema> istio_kinds() noexcept;
 [[nodiscard]] std::span<const KindSchema> kubernetes_kinds() noexcept;
+[[nodiscard]] std::span<const KindSchema> kyma_kinds() noexcept;
 
 // --- Reading ---------------------------------------------------------------------------------------
 

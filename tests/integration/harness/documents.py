@@ -21,7 +21,7 @@ def join(*documents):
     return "---\n".join(documents)
 
 
-_API_VERSIONS = {"Secret": "v1", "ConfigMap": "v1"}
+_API_VERSIONS = {"Secret": "v1", "ConfigMap": "v1", "Service": "v1", "APIRule": "gateway.kyma-project.io/v2"}
 
 
 def document(kind, name, spec=None, *, namespace="default", annotations=None, **top):
