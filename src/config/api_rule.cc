@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "config/host_name.h"
+#include "config/made_node.h"
 #include "config/service_host.h"
 #include "config/wording.h"
 
@@ -27,46 +28,6 @@ constexpr std::string_view segments_operator = "{**}";
 constexpr std::string_view removed_response_fields[] = {
     "Access-Control-Allow-Origin",      "Access-Control-Expose-Headers", "Access-Control-Allow-Headers",
     "Access-Control-Allow-Credentials", "Access-Control-Allow-Methods",  "Access-Control-Max-Age"};
-
-// --- Nodes with the place of another ---------------------------------------------------------------
-
-Node node_at(const Node& place, Node::Kind kind) {
-  Node node;
-  node.kind = kind;
-  node.file = place.file;
-  node.line = place.line;
-  node.column = place.column;
-  return node;
-}
-
-Node text_at(const Node& place, std::string text) {
-  Node node = node_at(place, Node::Kind::scalar);
-  node.text = std::move(text);
-  return node;
-}
-
-void add(Node& mapping, std::string_view key, Node value) {
-  mapping.keys.push_back({std::string(key), value.line, value.column});
-  mapping.items.push_back(std::move(value));
-}
-
-Node mapping_of(std::string_view key, Node value) {
-  Node mapping = node_at(value, Node::Kind::mapping);
-  add(mapping, key, std::move(value));
-  return mapping;
-}
-
-Node list_of(Node item) {
-  Node list = node_at(item, Node::Kind::list);
-  list.items.push_back(std::move(item));
-  return list;
-}
-
-size_t count_of(const Node& node) {
-  size_t count = 1;
-  for (const Node& item : node.items) count += count_of(item);
-  return count;
-}
 
 // --- Paths -----------------------------------------------------------------------------------------
 
@@ -109,12 +70,6 @@ std::optional<std::string_view> wrong_with_path(std::string_view path) noexcept 
 }
 
 bool has_operator(std::string_view path) noexcept { return path.contains('{'); }
-
-// A required list that is there, and is a list, but has nothing in it.
-bool is_empty_list(const Node& object, std::string_view field) noexcept {
-  const Node* list = object.find(field);
-  return list != nullptr && list->kind == Node::Kind::list && list->items.empty();
-}
 
 // --- One APIRule after the other -------------------------------------------------------------------
 
@@ -189,7 +144,7 @@ void Translator::check_access(const ApiRulePath& path) {
 }
 
 void Translator::check_paths(const ApiRule& rule) {
-  if (is_empty_list(*rule.spec.node, "rules"))
+  if (rule.spec.node->has_empty_list("rules"))
     diagnostics_.error(rule.place(), "an APIRule must have at least one rule");
   for (const ApiRulePath& path : rule.spec.rules) {
     if (path.node->kind != Node::Kind::mapping) continue;  // said already
@@ -197,7 +152,7 @@ void Translator::check_paths(const ApiRule& rule) {
       diagnostics_.error(path.path.node->place(),
                          fmt::format("path: {} is not a path: {}", in_quotes(path.path.value), *wrong));
     }
-    if (is_empty_list(*path.node, "methods"))
+    if (path.node->has_empty_list("methods"))
       diagnostics_.error(path.node->place(), "a rule must have at least one method");
     check_access(path);
     check_service(path.service);
@@ -255,7 +210,7 @@ std::optional<std::string_view> Translator::domain_of(const ApiRule& rule, const
 
 std::optional<std::string> Translator::full_host(const ApiRule& rule) {
   const std::vector<Text>& hosts = rule.spec.hosts;
-  if (is_empty_list(*rule.spec.node, "hosts")) diagnostics_.error(rule.place(), "an APIRule must have a host");
+  if (rule.spec.node->has_empty_list("hosts")) diagnostics_.error(rule.place(), "an APIRule must have a host");
   if (hosts.size() > 1) {
     diagnostics_.error(rule.spec.node->find("hosts")->items[1].place(),
                        "an APIRule has one host; write one for each host");
@@ -290,7 +245,7 @@ void Translator::check_owner(const ApiRule& rule, const std::string& host) {
 // The policy is there for each rule: the number of nodes is bounded, as that of documents is.
 bool Translator::has_room(const ApiRule& rule) {
   const Node* cors_policy = rule.spec.cors_policy.node;
-  const size_t of_each = nodes_of_route + (cors_policy == nullptr ? 0 : count_of(*cors_policy));
+  const size_t of_each = nodes_of_route + (cors_policy == nullptr ? 0 : cors_policy->count());
   if (rule.spec.rules.size() > nodes_left_ / of_each) {
     diagnostics_.error(rule.place(), fmt::format("the APIRules have more than {} values, those of corsPolicy counted "
                                                  "for each rule",

@@ -1,5 +1,6 @@
 #include "config/delegates.h"
 
+#include "base/limits.h"
 #include "config/visibility.h"
 #include "config/wording.h"
 
@@ -60,7 +61,7 @@ void complete(ObjectMap<StringMatch>& value, const ObjectMap<StringMatch>& from_
 bool is_delegate(const VirtualService& service) noexcept { return service.spec.hosts.empty(); }
 
 Delegates::Delegates(const Model& model, Diagnostics& diagnostics)
-    : diagnostics_(diagnostics), all_are_known_(model.is_complete) {
+    : diagnostics_(diagnostics), all_are_known_(model.is_complete), nodes_left_(limits::config_nodes_max) {
   for (const VirtualService& service : model.virtual_services) {
     if (service.is_broken) all_are_known_ = false;
     if (is_delegate(service) && !service.is_broken) delegates_.emplace(service.key(), &service);
@@ -73,6 +74,7 @@ Delegates::Routes Delegates::routes_for(const HttpRoute& route, const VirtualSer
   used_.insert(delegate);
   Routes result{delegate, {}};
   for (const HttpRoute& written : delegate->spec.http) {
+    if (!take_nodes(route, written)) return {};
     std::optional<HttpRoute> merged = merge(route, written);
     if (merged) {
       result.routes.push_back(&merged_.emplace_back(std::move(*merged)));
@@ -105,6 +107,31 @@ const VirtualService* Delegates::find(const HttpRoute& route, const VirtualServi
     return nullptr;
   }
   return found->second;
+}
+
+// The delegate's route once, and each pair of matches.
+bool Delegates::take_nodes(const HttpRoute& root, const HttpRoute& delegate) {
+  if (has_too_many_) return false;
+  const auto nodes_of = [](const std::vector<HttpMatch>& matches) {
+    size_t count = 0;
+    for (const HttpMatch& match : matches) count += match.node->count();
+    return count;
+  };
+  size_t needed = delegate.node->count();
+  if (delegate.match.empty()) {
+    needed += nodes_of(root.match);
+  } else if (!root.match.empty()) {
+    needed += nodes_of(root.match) * delegate.match.size() + nodes_of(delegate.match) * root.match.size();
+  }
+  if (needed <= nodes_left_) {
+    nodes_left_ -= needed;
+    return true;
+  }
+  has_too_many_ = true;
+  diagnostics_.error(root.delegate.node->place(),
+                     fmt::format("routes that delegate and their delegates make more than {} values together",
+                                 limits::config_nodes_max));
+  return false;
 }
 
 std::optional<HttpRoute> Delegates::merge(const HttpRoute& root, const HttpRoute& delegate) {

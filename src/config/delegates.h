@@ -5,6 +5,7 @@
 #include "config/diagnostic.h"
 #include "config/model.h"
 
+#include <cstddef>
 #include <deque>
 #include <map>
 #include <optional>
@@ -33,6 +34,8 @@ class Delegates {
 
  private:
   [[nodiscard]] const VirtualService* find(const HttpRoute& route, const VirtualService& root);
+  // Bounds what merging copies: a few documents could ask for any number of copies. False: too much, which was said.
+  [[nodiscard]] bool take_nodes(const HttpRoute& root, const HttpRoute& delegate);
   [[nodiscard]] std::optional<HttpRoute> merge(const HttpRoute& root, const HttpRoute& delegate);
   [[nodiscard]] HttpMatch merge(const HttpMatch& root, const HttpMatch& delegate);
   [[nodiscard]] Text joined_name(const Text& root, const Text& delegate);
@@ -43,6 +46,8 @@ class Delegates {
   std::set<const VirtualService*> used_;
   std::deque<HttpRoute> merged_;
   std::deque<std::string> names_;
+  size_t nodes_left_;  // of limits::config_nodes_max
+  bool has_too_many_ = false;
 };
 
 }  // namespace sluice::config

@@ -1,5 +1,6 @@
 #include "config/http_routes.h"
 
+#include "base/limits.h"
 #include "config/header_operations.h"
 #include "config/route_actions.h"
 #include "config/wording.h"
@@ -34,37 +35,42 @@ bool ends_the_list(const CompiledMatch& match) noexcept {
 }  // namespace
 
 HttpRouteCompiler::HttpRouteCompiler(const Model& model, snapshot::Snapshot& snapshot, ClusterBuilder& clusters,
-                                     Diagnostics& diagnostics)
-    : snapshot_(snapshot), clusters_(clusters), diagnostics_(diagnostics), delegates_(model, diagnostics) {}
+                                     VirtualServiceNames& names, Diagnostics& diagnostics)
+    : snapshot_(snapshot),
+      clusters_(clusters),
+      diagnostics_(diagnostics),
+      delegates_(model, diagnostics),
+      names_(names),
+      lint_steps_left_(limits::config_lint_steps_max) {}
 
 CompiledMatches HttpRouteCompiler::compile(const VirtualService& service) {
   warn_of_prefixes(service);
   CompiledMatches matches;
   for (const HttpRoute& written : service.spec.http) {
     if (written.delegate.node == nullptr) {
-      compile(written, service.name_space(), matches);
+      compile(written, service, matches);
       continue;
     }
     const Delegates::Routes delegated = delegates_.routes_for(written, service);
-    for (const HttpRoute* route : delegated.routes) compile(*route, delegated.delegate->name_space(), matches);
+    for (const HttpRoute* route : delegated.routes) compile(*route, *delegated.delegate, matches);
   }
   warn_of_hidden(matches);
   warn_of_loops(matches);
   return matches;
 }
 
-void HttpRouteCompiler::compile(const HttpRoute& written, std::string_view name_space, CompiledMatches& matches) {
+void HttpRouteCompiler::compile(const HttpRoute& written, const VirtualService& owner, CompiledMatches& matches) {
   if (matches.empty() || !ends_the_list(matches.back()))
-    return add_matches(written, add_route(written, name_space), matches);
+    return add_matches(written, add_route(written, owner), matches);
   diagnostics_.warning(written.node->place(),
                        fmt::format("this route is never reached: the one in line {} takes every request",
                                    snapshot_.routes[matches.back().match.route].place.line));
 }
 
-uint32_t HttpRouteCompiler::add_route(const HttpRoute& written, std::string_view name_space) {
+uint32_t HttpRouteCompiler::add_route(const HttpRoute& written, const VirtualService& owner) {
   snapshot::Route route;
   route.name = written.name.value;
-  route.virtual_service = static_cast<uint32_t>(snapshot_.virtual_services.size() - 1);
+  route.virtual_service = names_.index_of(owner);
   route.place = written.node->place();
   route.timeout = written.timeout.value;
   route.redirect = compile_redirect(written.redirect);
@@ -87,19 +93,11 @@ uint32_t HttpRouteCompiler::add_route(const HttpRoute& written, std::string_view
   }
   route.header_operations = add_operations(std::move(operations));
   if (!shares.empty()) {
-    WeightedClusters clusters = clusters_.split(shares, name_space, Traffic::http, *written.node);
+    WeightedClusters clusters = clusters_.split(shares, owner.name_space(), Traffic::http, *written.node);
     route.destinations = std::move(clusters.destinations);
     route.total_weight = clusters.total_weight;
   }
   snapshot_.routes.push_back(std::move(route));
-  return static_cast<uint32_t>(snapshot_.routes.size() - 1);
-}
-
-// The same route under the name that a match of it has, "ROUTE.MATCH" as in Istio.
-uint32_t HttpRouteCompiler::add_named(uint32_t route, std::string_view match) {
-  snapshot::Route named = snapshot_.routes[route];
-  named.name += "." + std::string(match);
-  snapshot_.routes.push_back(std::move(named));
   return static_cast<uint32_t>(snapshot_.routes.size() - 1);
 }
 
@@ -121,10 +119,17 @@ void HttpRouteCompiler::add_matches(const HttpRoute& written, uint32_t route, Co
       break;
     }
     snapshot::RequestMatch compiled = compile_match(match);
-    compiled.route = match.name.value.empty() ? route : add_named(route, match.name.value);
-    compiled.line = match.node->place().line;
+    compiled.route = route;
+    if (match.node->file == written.node->file) compiled.line = match.node->line;  // else it is of who delegates
+    if (!match.name.value.empty()) compiled.name = fmt::format("{}.{}", written.name.value, match.name.value);
     matches.push_back({std::move(compiled), is_server_specific(match) ? &match : nullptr, match.node->place()});
   }
+}
+
+// False: there are none left, and what is looked for is not found any more.
+bool HttpRouteCompiler::take_lint_steps(size_t count) noexcept {
+  lint_steps_left_ -= std::min(lint_steps_left_, count);
+  return lint_steps_left_ > 0;
 }
 
 // Paths that an earlier match takes whole; what else a later one asks for makes no difference.
@@ -144,8 +149,9 @@ void HttpRouteCompiler::warn_of_hidden(const CompiledMatches& matches) {
     const TextMatch& path = matches[i].match.path;
     if (path.kind != TextMatch::Kind::exact && path.kind != TextMatch::Kind::prefix) continue;
     const snapshot::RequestMatch* hiding = list.find(path.text, [&](const snapshot::RequestMatch& match) {
-      return place_of(match) < i && fits_all_of(match.path, path);
+      return !take_lint_steps(1) || (place_of(match) < i && fits_all_of(match.path, path));
     });
+    if (lint_steps_left_ == 0) return;
     if (hiding == nullptr) continue;
     diagnostics_.warning(matches[i].place,
                          fmt::format("this match is never reached: the one in line {} takes every request that it fits",
@@ -163,15 +169,19 @@ void HttpRouteCompiler::warn_of_loops(const CompiledMatches& matches) {
   if (std::ranges::all_of(matches, [&](const CompiledMatch& match) { return path_of(match).empty(); })) return;
   std::vector<snapshot::RequestMatch> copies;
   for (const CompiledMatch& match : matches) copies.push_back(match.match);
+  const auto is_regex = [](const CompiledMatch& match) { return match.match.path.kind == TextMatch::Kind::regex; };
+  const auto regex_count = static_cast<size_t>(std::ranges::count_if(matches, is_regex));
   const snapshot::RouteList list(std::move(copies));
   for (size_t i = 0; i < matches.size(); ++i) {
     const std::string_view path = path_of(matches[i]);
     if (path.empty()) continue;
+    if (!take_lint_steps(1 + regex_count * path.size())) return;  // each expression looks at each byte
     const snapshot::RequestMatch* own = &list.matches()[i];
-    const auto takes_it = [own](const snapshot::RequestMatch& match) {
-      return match.conditions.empty() || &match == own;
-    };
-    if (list.find(path, takes_it) != own) continue;
+    const snapshot::RequestMatch* taking = list.find(path, [&](const snapshot::RequestMatch& match) {
+      return !take_lint_steps(1) || match.conditions.empty() || &match == own;
+    });
+    if (lint_steps_left_ == 0) return;
+    if (taking != own) continue;
     diagnostics_.warning(snapshot_.routes[own->route].place,
                          fmt::format("this redirect leads to itself: {} is taken by the same match", in_quotes(path)));
   }

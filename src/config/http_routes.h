@@ -6,8 +6,10 @@
 #include "config/diagnostic.h"
 #include "config/model.h"
 #include "config/request_matches.h"
+#include "config/virtual_service_names.h"
 #include "snapshot/snapshot.h"
 
+#include <cstddef>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -26,7 +28,7 @@ using CompiledMatches = std::vector<CompiledMatch>;
 class HttpRouteCompiler {
  public:
   HttpRouteCompiler(const Model& model, snapshot::Snapshot& snapshot, ClusterBuilder& clusters,
-                    Diagnostics& diagnostics);
+                    VirtualServiceNames& names, Diagnostics& diagnostics);
 
   // Adds the routes to the snapshot, which has `service` as the last of its VirtualServices. Matches that no request
   // can reach are left out, with a warning.
@@ -35,11 +37,11 @@ class HttpRouteCompiler {
   void warn_of_unused_delegates() const { delegates_.warn_of_unused(); }
 
  private:
-  void compile(const HttpRoute& written, std::string_view name_space, CompiledMatches& matches);
-  [[nodiscard]] uint32_t add_route(const HttpRoute& written, std::string_view name_space);
-  [[nodiscard]] uint32_t add_named(uint32_t route, std::string_view match);
+  void compile(const HttpRoute& written, const VirtualService& owner, CompiledMatches& matches);
+  [[nodiscard]] uint32_t add_route(const HttpRoute& written, const VirtualService& owner);
   [[nodiscard]] std::optional<uint32_t> add_operations(snapshot::HeaderOperations operations);
   void add_matches(const HttpRoute& written, uint32_t route, CompiledMatches& matches);
+  [[nodiscard]] bool take_lint_steps(size_t count) noexcept;
   void warn_of_hidden(const CompiledMatches& matches);
   void warn_of_loops(const CompiledMatches& matches);
   void warn_of_prefixes(const VirtualService& service);
@@ -48,6 +50,8 @@ class HttpRouteCompiler {
   ClusterBuilder& clusters_;
   Diagnostics& diagnostics_;
   Delegates delegates_;
+  VirtualServiceNames& names_;
+  size_t lint_steps_left_;  // bounded: documents could be made to need the square of their size
 };
 
 }  // namespace sluice::config

@@ -8,8 +8,6 @@ namespace {
 
 using enum Presence;
 
-constexpr uint32_t port_max = 65535;
-
 constexpr FieldSchema metadata_fields[] = {
     field<&Metadata::name>("name", "the name, unique with kind and namespace", required),
     field<&Metadata::name_space>("namespace", "the namespace; default when it is not given"),

@@ -10,7 +10,6 @@ namespace {
 
 using enum Presence;
 
-constexpr uint32_t port_max = 65535;
 constexpr uint32_t timeout_max_s = 3900;
 
 constexpr Choice methods[] = {{"GET"},     {"HEAD"},    {"POST"},  {"PUT"},  {"DELETE"},
@@ -46,8 +45,7 @@ constexpr FieldSchema cors_policy_fields[] = {
     field<&ApiRuleCorsPolicy::allow_methods>("allowMethods", "Access-Control-Allow-Methods"),
     field<&ApiRuleCorsPolicy::allow_headers>("allowHeaders", "Access-Control-Allow-Headers"),
     field<&ApiRuleCorsPolicy::expose_headers>("exposeHeaders", "Access-Control-Expose-Headers"),
-    number<&ApiRuleCorsPolicy::max_age_s>("maxAge", 1, std::numeric_limits<int32_t>::max(),
-                                          "seconds for which the answer to a preflight holds"),
+    number<&ApiRuleCorsPolicy::max_age_s>("maxAge", 1, int32_max, "seconds for which the answer to a preflight holds"),
     field<&ApiRuleCorsPolicy::allow_credentials>("allowCredentials", "whether requests may have cookies"),
 };
 

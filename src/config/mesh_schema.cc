@@ -10,6 +10,8 @@ namespace sluice::config {
 
 namespace {
 
+using enum Presence;
+
 constexpr std::string_view only_false[] = {"false"};
 constexpr std::string_view only_true[] = {"true"};
 
@@ -171,6 +173,28 @@ constexpr FieldSchema mesh_config_fields[] = {
     no_effect("thriftConfig", "removed from the API"),
 };
 
+// --- The kind ProxyConfig --------------------------------------------------------------------------
+
+constexpr FieldSchema workload_selector_fields[] = {
+    field<&WorkloadSelector::match_labels>("matchLabels", "labels of pods"),
+};
+
+constexpr FieldSchema proxy_config_spec_fields[] = {
+    field<&ProxyConfigSpec::selector>("selector", "the workloads that it is for; all of the namespace by default"),
+    number<&ProxyConfigSpec::concurrency>("concurrency", 0, limits::shards_max,
+                                          "shards, at the start; 0: one per CPU; the option --concurrency wins"),
+    no_effect("environmentVariables", "variables of Istio's agent"),
+    no_effect("image", "for the injector of sidecars"),
+};
+
+constexpr FieldSchema proxy_config_document_fields[] = {
+    no_effect("apiVersion", "group and version of this document"),
+    no_effect("kind", "what this document is"),
+    field<&ProxyConfigDocument::metadata, ProxyConfigDocument>("metadata", "name and labels", required),
+    field<&ProxyConfigDocument::spec>("spec", "the settings"),
+    no_effect("status", "written by controllers"),
+};
+
 }  // namespace
 
 constinit const ObjectSchema Topology::schema{"Topology", topology_fields};
@@ -180,5 +204,8 @@ constinit const ObjectSchema ProxyConfig::schema{"ProxyConfig", proxy_config_fie
 constinit const ObjectSchema DefaultProviders::schema{"DefaultProviders", default_providers_fields};
 constinit const ObjectSchema PathNormalization::schema{"ProxyPathNormalization", path_normalization_fields};
 constinit const ObjectSchema MeshConfig::schema{"MeshConfig", mesh_config_fields};
+constinit const ObjectSchema WorkloadSelector::schema{"WorkloadSelector", workload_selector_fields};
+constinit const ObjectSchema ProxyConfigSpec::schema{"ProxyConfigSpec", proxy_config_spec_fields};
+constinit const ObjectSchema ProxyConfigDocument::schema{"ProxyConfig", proxy_config_document_fields};
 
 }  // namespace sluice::config

@@ -26,8 +26,9 @@ RouteBuilder::RouteBuilder(const Model& model, const std::vector<BoundServer>& s
       snapshot_(snapshot),
       diagnostics_(diagnostics),
       clusters_(model, credentials, snapshot.clusters, diagnostics),
-      http_routes_(model, snapshot, clusters_, diagnostics),
-      tcp_routes_(snapshot, clusters_, diagnostics),
+      names_(snapshot),
+      http_routes_(model, snapshot, clusters_, names_, diagnostics),
+      tcp_routes_(snapshot, clusters_, names_, diagnostics),
       parts_(snapshot.route_tables.size()),
       host_pairs_left_(limits::config_host_pairs_max),
       virtual_hosts_left_(limits::config_virtual_hosts_max),
@@ -61,12 +62,14 @@ void RouteBuilder::add_virtual_service(const VirtualService& service) {
   }
   const std::vector<const BoundServer*> servers = servers_of(service);
   if (servers.empty()) return;
-  snapshot_.virtual_services.push_back({service.title(), service.place()});  // its routes refer to the last one
   const CompiledMatches* matches =
       service.spec.http.empty() ? nullptr : &compiled_.emplace_back(http_routes_.compile(service));
+  const bool is_server_specific = matches != nullptr && std::ranges::any_of(*matches, [](const CompiledMatch& match) {
+                                    return match.server_specific != nullptr;
+                                  });
   MetServers met;
   for (const Text& host : service.spec.hosts) {
-    if (add_host(service, host, servers, matches, met)) continue;
+    if (add_host(service, host, servers, matches, is_server_specific, met)) continue;
     diagnostics_.warning(host.node->place(),
                          fmt::format("host {} of {} is bound to no server: no server of its Gateways has a "
                                      "host that covers it",
@@ -124,13 +127,10 @@ std::vector<const BoundServer*> RouteBuilder::servers_of(const VirtualService& s
 }
 
 // True when a server covers the host (or the host a server's); such servers are added to `met`. Without
-// `matches` there are none for HTTP.
+// `matches` there are none for HTTP; `is_server_specific`: some are for certain servers only.
 bool RouteBuilder::add_host(const VirtualService& service, const Text& host,
                             const std::vector<const BoundServer*>& servers, const CompiledMatches* matches,
-                            MetServers& met) {
-  const bool is_same_for_all = matches == nullptr || std::ranges::all_of(*matches, [](const CompiledMatch& match) {
-                                 return match.server_specific == nullptr;
-                               });
+                            bool is_server_specific, MetServers& met) {
   const std::string pattern = normalised_host(host.value);
   bool is_bound = false;
   for (const BoundServer* server : servers) {
@@ -154,7 +154,7 @@ bool RouteBuilder::add_host(const VirtualService& service, const Text& host,
       const std::optional<uint32_t> index = find_or_add_virtual_host(*server, std::string(*both), host.node->place());
       if (!index) return true;
       Parts& parts = parts_[server->route_table][*index];
-      const Part part{&service, matches, is_same_for_all ? nullptr : server};
+      const Part part{&service, matches, is_server_specific ? server : nullptr};
       // Several servers or hosts can lead a VirtualService to the same virtual host.
       if (parts.empty() || parts.back() != part) parts.push_back(part);
     }

@@ -49,7 +49,7 @@ class RouteBuilder {
   // The servers of the Gateways that the VirtualService names; reports those that are not there.
   [[nodiscard]] std::vector<const BoundServer*> servers_of(const VirtualService& service);
   bool add_host(const VirtualService& service, const Text& host, const std::vector<const BoundServer*>& servers,
-                const CompiledMatches* matches, MetServers& met);
+                const CompiledMatches* matches, bool is_server_specific, MetServers& met);
   void warn_of_scheme_loops(const CompiledMatches& matches, const VirtualService& service, const MetServers& met);
   void add_redirects();
   void finish_tables();
@@ -65,6 +65,7 @@ class RouteBuilder {
   snapshot::Snapshot& snapshot_;
   Diagnostics& diagnostics_;
   ClusterBuilder clusters_;
+  VirtualServiceNames names_;
   HttpRouteCompiler http_routes_;
   TcpRouteBuilder tcp_routes_;
   std::map<std::string, std::vector<const BoundServer*>, std::less<>> servers_by_gateway_;  // by namespace/name

@@ -2,9 +2,8 @@
 // whether this version of sluice acts on it, and into which member of the model it is read; reading,
 // validation and documentation all come from it.
 //
-// A model object (model.h) has a member `static const ObjectSchema schema`; istio_schema.cc,
-// kubernetes_schema.cc, kyma_schema.cc and mesh_schema.cc hold the tables, made with field(), choice(), protocol(),
-// number(), no_effect() and planned().
+// A model object (*_model.h) has a member `static const ObjectSchema schema`; *_schema.cc hold the tables, made with
+// field(), choice(), protocol(), number(), no_effect() and planned().
 #pragma once
 
 #include "base/durations.h"
@@ -70,6 +69,10 @@ using NumberMap = std::vector<std::pair<std::string_view, Number>>;
 template <typename Object>
 using ObjectMap = std::vector<std::pair<std::string_view, Object>>;
 
+// Bounds of numbers.
+inline constexpr uint32_t port_max = 65535;
+inline constexpr uint32_t int32_max = std::numeric_limits<int32_t>::max();
+
 // --- Tables ----------------------------------------------------------------------------------------
 
 enum class Support : uint8_t {
@@ -102,7 +105,7 @@ struct FieldSchema {
   bool is_content = false;                     // a string that may have lines and control characters
   std::span<const std::string_view> accepted;  // of a planned field: what is done anyway is no error
   uint32_t min = 0;                            // of a number
-  uint32_t max = std::numeric_limits<int32_t>::max();
+  uint32_t max = int32_max;
   void (*read)(Reader& reader, const Node& node, void* object, const FieldSchema& field) = nullptr;
 };
 

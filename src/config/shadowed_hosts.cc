@@ -37,7 +37,7 @@ class ShadowFinder {
   void check(const VirtualService& service);
 
  private:
-  using Servers = std::vector<const BoundServer*>;
+  using Servers = std::vector<const BoundServer*>;  // sorted: as Gateways and their servers are
 
   [[nodiscard]] Servers servers_of(const VirtualService& service) const;
   bool check_host(const VirtualService& service, const Text& host, const BoundServer& server, const Servers& bound_to);
@@ -55,6 +55,7 @@ ShadowFinder::Servers ShadowFinder::servers_of(const VirtualService& service) co
     const auto servers = by_gateway_.find(gateway_key(reference, service));
     if (servers != by_gateway_.end()) result.insert(result.end(), servers->second.begin(), servers->second.end());
   }
+  std::ranges::sort(result);
   return result;
 }
 
@@ -82,7 +83,7 @@ bool ShadowFinder::check_host(const VirtualService& service, const Text& host, c
     const std::optional<uint32_t> index = listener.server_names.find(*both);
     if (!index) continue;
     const BoundServer* owner = by_table_.at(listener.tls_servers[*index].route_table);
-    if (owner == &server || std::ranges::find(bound_to, owner) != bound_to.end()) continue;
+    if (owner == &server || std::ranges::binary_search(bound_to, owner)) continue;
     diagnostics_.warning(
         host.node->place(),
         fmt::format("host {} of {} is not reached by its Gateway {}: on {} TLS connections for {} belong to {} ({}), "

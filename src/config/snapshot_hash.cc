@@ -200,7 +200,7 @@ Digest digest_of(const snapshot::RouteList& list, const std::vector<Digest>& rou
       hasher.add(static_cast<unsigned>(condition.subject)).add(condition.is_inverted).add(condition.name);
       add_text_match(hasher, condition.text);
     }
-    hasher.add(routes[match.route]);
+    hasher.add(routes[match.route]).add(match.name);
   }
   return hasher.digest();
 }

@@ -46,9 +46,11 @@ std::string what_it_does(const BoundServer& server) {
   return title + (server.role.is_tls ? " terminates TLS and" : "") + " is not HTTP, so only tcp routes are for it";
 }
 
-TcpRouteBuilder::TcpRouteBuilder(snapshot::Snapshot& snapshot, ClusterBuilder& clusters, Diagnostics& diagnostics)
+TcpRouteBuilder::TcpRouteBuilder(snapshot::Snapshot& snapshot, ClusterBuilder& clusters, VirtualServiceNames& names,
+                                 Diagnostics& diagnostics)
     : snapshot_(snapshot),
       clusters_(clusters),
+      names_(names),
       diagnostics_(diagnostics),
       by_pattern_(snapshot.route_tables.size()),
       host_pairs_left_(limits::config_host_pairs_max),
@@ -62,20 +64,19 @@ void TcpRouteBuilder::add(const VirtualService& service, const std::vector<const
 namespace {
 
 template <typename Written>
-snapshot::TcpRoute compile(const Written& written, std::string_view name_space, Traffic traffic,
-                           ClusterBuilder& clusters, const snapshot::Snapshot& snapshot) {
+snapshot::TcpRoute compile(const Written& written, const VirtualService& service, Traffic traffic,
+                           ClusterBuilder& clusters, VirtualServiceNames& names) {
   std::vector<Share> shares;
   for (const ConnectionDestination& to : written.route) shares.push_back({to.destination, to.weight.value});
-  WeightedClusters weighted = clusters.split(shares, name_space, traffic, *written.node);
-  const auto virtual_service = static_cast<uint32_t>(snapshot.virtual_services.size() - 1);
-  return {{}, std::move(weighted.destinations), weighted.total_weight, virtual_service, written.node->place()};
+  WeightedClusters weighted = clusters.split(shares, service.name_space(), traffic, *written.node);
+  return {{}, std::move(weighted.destinations), weighted.total_weight, names.index_of(service), written.node->place()};
 }
 
 }  // namespace
 
 void TcpRouteBuilder::add_tls_route(const VirtualService& service, const TlsRoute& written,
                                     const std::vector<const BoundServer*>& servers) {
-  const snapshot::TcpRoute route = compile(written, service.name_space(), Traffic::passed_tls, clusters_, snapshot_);
+  const snapshot::TcpRoute route = compile(written, service, Traffic::passed_tls, clusters_, names_);
   bool has_passthrough = false;
   bool is_bound = false;
   for (const BoundServer* server : servers) {
@@ -100,7 +101,7 @@ void TcpRouteBuilder::add_tls_route(const VirtualService& service, const TlsRout
 
 void TcpRouteBuilder::add_tcp_route(const VirtualService& service, const TcpRoute& written,
                                     const std::vector<const BoundServer*>& servers) {
-  const snapshot::TcpRoute route = compile(written, service.name_space(), Traffic::tcp, clusters_, snapshot_);
+  const snapshot::TcpRoute route = compile(written, service, Traffic::tcp, clusters_, names_);
   bool has_tcp = false;
   bool is_bound = false;
   for (const BoundServer* server : servers) {

@@ -5,6 +5,7 @@
 #include "config/diagnostic.h"
 #include "config/listener_builder.h"
 #include "config/model.h"
+#include "config/virtual_service_names.h"
 #include "snapshot/snapshot.h"
 
 #include <cstddef>
@@ -21,10 +22,10 @@ namespace sluice::config {
 // TLS that is terminated and is not HTTP.
 class TcpRouteBuilder {
  public:
-  TcpRouteBuilder(snapshot::Snapshot& snapshot, ClusterBuilder& clusters, Diagnostics& diagnostics);
+  TcpRouteBuilder(snapshot::Snapshot& snapshot, ClusterBuilder& clusters, VirtualServiceNames& names,
+                  Diagnostics& diagnostics);
 
-  // `servers`: those of the VirtualService's Gateways that have a host in common with it. The snapshot has it as the
-  // last of its VirtualServices.
+  // `servers`: those of the VirtualService's Gateways that have a host in common with it.
   void add(const VirtualService& service, const std::vector<const BoundServer*>& servers);
 
   // Sorts what was added by names: the proxy takes the first route that matches, Envoy the most specific one.
@@ -43,6 +44,7 @@ class TcpRouteBuilder {
 
   snapshot::Snapshot& snapshot_;
   ClusterBuilder& clusters_;
+  VirtualServiceNames& names_;
   Diagnostics& diagnostics_;
   std::vector<snapshot::HostMap> by_pattern_;  // of each table -> index of the route that has the pattern
   size_t host_pairs_left_;

@@ -1,6 +1,7 @@
 #include "config/validate.h"
 
 #include "base/address.h"
+#include "base/limits.h"
 #include "config/base64.h"
 #include "config/delegates.h"
 #include "config/header_operations.h"
@@ -30,8 +31,7 @@ bool is_ip(std::string_view text) { return SocketAddress::from_ip(text, 0).has_v
 
 // A required list that is there, and is a list, but has nothing in it.
 bool is_empty_list(const Node* object, std::string_view field) {
-  const Node* list = object == nullptr ? nullptr : object->find(field);
-  return list != nullptr && list->kind == Node::Kind::list && list->items.empty();
+  return object != nullptr && object->has_empty_list(field);
 }
 
 void check_host(const Text& host, std::string_view pattern, Diagnostics& diagnostics) {
@@ -111,12 +111,19 @@ void check_gateway_reference(const Text& gateway, Diagnostics& diagnostics) {
   }
 }
 
+void check_route_name(const Text& name, Diagnostics& diagnostics) {
+  if (name.value.size() <= limits::route_name_bytes_max) return;
+  diagnostics.error(name.node->place(), fmt::format("name: it is longer than {} bytes", limits::route_name_bytes_max));
+}
+
 void check_route(HttpRoute& route, RegexCompiler& regexes, Diagnostics& diagnostics) {
   for (HttpMatch& match : route.match) {
     check_match(match, regexes, diagnostics);
+    check_route_name(match.name, diagnostics);
     for (const Text& gateway : match.gateways) check_gateway_reference(gateway, diagnostics);
   }
   const auto has_action = [&](std::string_view action) { return route.node->has(action); };
+  check_route_name(route.name, diagnostics);
   check_actions(route, regexes, diagnostics);
   static constexpr std::string_view actions[] = {"redirect", "directResponse", "delegate"};
   const bool has_route = has_action("route") && !is_empty_list(route.node, "route");

@@ -414,6 +414,17 @@ bool Node::has(std::string_view key) const noexcept {
   return value != nullptr && !value->is_null();
 }
 
+bool Node::has_empty_list(std::string_view key) const noexcept {
+  const Node* list = find(key);
+  return list != nullptr && list->kind == Kind::list && list->items.empty();
+}
+
+size_t Node::count() const noexcept {
+  size_t result = 1;
+  for (const Node& item : items) result += item.count();
+  return result;
+}
+
 ParsedFile parse_yaml(const SourceText& source, size_t& nodes_left, Diagnostics& diagnostics) {
   ParsedFile file;
   file.is_complete = TreeBuilder(source, nodes_left, diagnostics).build(file.documents);

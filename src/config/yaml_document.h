@@ -51,6 +51,10 @@ struct Node {
   [[nodiscard]] const Node* find(std::string_view key) const noexcept;
   // Whether a mapping has a value other than null for the key.
   [[nodiscard]] bool has(std::string_view key) const noexcept;
+  // Whether it has a list for the key, with nothing in it.
+  [[nodiscard]] bool has_empty_list(std::string_view key) const noexcept;
+  // Of this node and all below it.
+  [[nodiscard]] size_t count() const noexcept;
 };
 
 struct ParsedFile {

@@ -223,7 +223,7 @@ class Walk {
     record.request_id = http::request_id(head_);
     record.forwarded_for = head_.headers.find("x-forwarded-for").value_or("");
     record.request_fields = &head_.headers;
-    record.route = decision_.route;
+    record.route_name = decision_.route_name();
     if (decision_.destination != nullptr) record.cluster = &tables_.clusters[decision_.destination->cluster];
     record.downstream_local = connection_.listener->address;
     record.downstream_remote = head_.client.value_or(request_.client);

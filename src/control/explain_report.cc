@@ -231,7 +231,8 @@ std::string to_text(const Explanation& explanation, const ExplainRequest& reques
   if (const snapshot::NamedDocument* document = virtual_service_of(explanation, snapshot))
     lines.add("document", fmt::format("{}, {}", document->title, document->place.to_string()));
   if (const snapshot::Route* route = explanation.route) {
-    const std::string name = route->name.empty() ? "" : config::in_quotes(route->name) + ", ";
+    const std::string& written = snapshot::route_name(*route, *explanation.match);
+    const std::string name = written.empty() ? "" : config::in_quotes(written) + ", ";
     lines.add("route", name + route->place.to_string());
     const std::string line = explanation.match->line == 0 ? "" : fmt::format(", line {}", explanation.match->line);
     lines.add("match", match_text(*explanation.match) + line);

@@ -242,7 +242,8 @@ Json match_json(const snapshot::RequestMatch& match) {
 
 Json route_json(const snapshot::RequestMatch& match, const snapshot::Snapshot& snapshot) {
   const snapshot::Route& route = snapshot.routes.at(match.route);
-  Json json = {{"name", route.name}, {"virtualService", snapshot.virtual_services.at(route.virtual_service).title}};
+  Json json = {{"name", snapshot::route_name(route, match)},
+               {"virtualService", snapshot.virtual_services.at(route.virtual_service).title}};
   json.update(match_json(match));
   json.update({{"redirect", unless_null(route.redirect, redirect_json)},
                {"directResponse", unless_null(route.direct_response, direct_response_json)},

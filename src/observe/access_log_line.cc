@@ -123,7 +123,7 @@ char* write_default_line(const RequestRecord& record, char* at) noexcept {
   line.put(' ');
   line.put_word(record.requested_server_name);
   line.put(' ');
-  line.put_word(record.route == nullptr ? std::string_view{} : record.route->name);
+  line.put_word(record.route_name);
   line.put('\n');
   return line.end();
 }
@@ -134,7 +134,7 @@ size_t line_bytes_max(const RequestRecord& record) noexcept {
                  record.details.size() + record.connection_termination_details.size() +
                  record.upstream_failure_reason.size() + record.requested_server_name.size();
   if (record.cluster != nullptr) bytes += record.cluster->name.size();
-  if (record.route != nullptr) bytes += record.route->name.size();
+  bytes += record.route_name.size();
   return kFixedBytesMax + escaped_text_bytes_max * bytes;
 }
 

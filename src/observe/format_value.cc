@@ -188,8 +188,7 @@ FormatValue value_of(const FormatPart& part, const RequestRecord& record, Format
     case Operator::bytes_sent: return number(record.bytes_sent, room);
     case Operator::duration:
       return number(static_cast<uint64_t>(std::max<int64_t>(0, to_milliseconds(record.duration))), room);
-    case Operator::route_name:
-      return as(Kind::word, record.route == nullptr ? "" : std::string_view(record.route->name));
+    case Operator::route_name: return as(Kind::word, record.route_name);
     case Operator::requested_server_name: return as(Kind::word, record.requested_server_name);
     case Operator::upstream_host: return with_port(record.upstream_host, room);
     case Operator::upstream_cluster:

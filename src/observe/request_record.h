@@ -76,7 +76,7 @@ struct RequestRecord {
   uint64_t bytes_sent = 0;      // response body; TCP: to the client
 
   const snapshot::Cluster* cluster = nullptr;  // null: none chosen
-  const snapshot::Route* route = nullptr;
+  std::string_view route_name;
   const SocketAddress* upstream_host = nullptr;
   const SocketAddress* upstream_local = nullptr;
   SocketAddress downstream_local;

@@ -551,7 +551,7 @@ observe::RequestRecord Exchange::make_record(snapshot::FormatNeeds needs) const 
       .cluster = decision_.outcome == route::Outcome::forward && snapshot_ != nullptr
                      ? &snapshot_->tables.clusters[decision_.destination->cluster]
                      : nullptr,
-      .route = decision_.route,
+      .route_name = decision_.route_name(),
       .upstream_host = borrowed_.address(),
       .upstream_local = borrowed_.local_address(),
       .downstream_local = needs.local_address ? connection_.local_address() : SocketAddress{},

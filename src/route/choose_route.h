@@ -6,6 +6,7 @@
 #include "snapshot/snapshot.h"
 
 #include <cstdint>
+#include <string_view>
 
 namespace sluice::route {
 
@@ -24,6 +25,12 @@ struct Decision {
   const snapshot::Route* route = nullptr;                      // null: https_redirect, not_found
   const snapshot::RequestMatch* match = nullptr;               // the same: which of the route's
   const snapshot::VirtualHost* virtual_host = nullptr;         // null: the host is not known
+
+  // %ROUTE_NAME%; empty: there is no route, or it has none.
+  [[nodiscard]] std::string_view route_name() const noexcept {
+    if (route == nullptr) return {};
+    return snapshot::route_name(*route, *match);
+  }
 };
 
 // `table` is one of `tables`. `random` (any 64 bits) chooses among weighted destinations. The head is one that hygiene

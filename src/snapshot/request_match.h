@@ -30,7 +30,8 @@ struct RequestMatch {
   TextMatch path;  // the normalised path without query
   std::vector<Condition> conditions;
   uint32_t route = 0;  // index into Snapshot::routes
-  unsigned line = 0;   // where it is written, in the file of the route's place
+  unsigned line = 0;   // where it is written, in the file of the route's place; 0: in another one
+  std::string name{};  // for %ROUTE_NAME%, "ROUTE.MATCH"; empty: that of the route
 
   [[nodiscard]] bool takes_everything() const noexcept {
     return conditions.empty() &&

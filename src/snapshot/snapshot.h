@@ -140,6 +140,11 @@ struct Route {
   SourcePlace place;
 };
 
+// %ROUTE_NAME% of what a match of the route has led to it.
+[[nodiscard]] inline const std::string& route_name(const Route& route, const RequestMatch& match) noexcept {
+  return match.name.empty() ? route.name : match.name;
+}
+
 // A route of connections that are not HTTP: the first one wins whose SNI and port match.
 struct TcpRoute {
   std::vector<std::string> server_names;          // SNI patterns: "a.b", "*.b"; empty: any, and none

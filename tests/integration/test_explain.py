@@ -148,13 +148,7 @@ def upstreams():
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory, certificate, upstreams):
-    service = f"""apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {{name: app}}
-spec:
-  hosts: ["{HOST}"]
-  gateways: [kyma-system/plain-gateway, kyma-system/kyma-gateway]
-  http:{RULES}"""
+    service = documents.virtual_service_of(RULES, HOST, (documents.PLAIN_GATEWAY, documents.GATEWAY))
     entries = [service_entry(name, upstream.port) for name, upstream in upstreams.items()]
     texts = {"routes.yaml": documents.join(*entries, service)}
     with Gateway(tmp_path_factory.mktemp("explain"), documents.kyma_texts(certificate) | texts) as gateway:

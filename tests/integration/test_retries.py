@@ -75,13 +75,7 @@ def others():
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory, certificate, upstream, others):
-    service = f"""apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {{name: app}}
-spec:
-  hosts: ["{HOST}"]
-  gateways: [kyma-system/plain-gateway]
-  http:{RULES}"""
+    service = documents.virtual_service_of(RULES, HOST)
     texts = {
         "routes.yaml": documents.join(
             service_entry("app", upstream.port), service_entry("two", *(each.port for each in others)), service

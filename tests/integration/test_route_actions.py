@@ -88,13 +88,7 @@ RULES = f"""
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory, certificate, upstream):
-    service = f"""apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {{name: app}}
-spec:
-  hosts: ["{HOST}"]
-  gateways: [kyma-system/plain-gateway]
-  http:{RULES}"""
+    service = documents.virtual_service_of(RULES, HOST)
     texts = {"routes.yaml": documents.join(service_entry("app", upstream.port), service)}
     folder = tmp_path_factory.mktemp("route-actions")
     with Gateway(folder, documents.kyma_texts(certificate) | texts) as gateway:

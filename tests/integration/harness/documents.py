@@ -243,6 +243,17 @@ spec:
 {"".join(rules)}"""
 
 
+def virtual_service_of(rules, host, gateways=(PLAIN_GATEWAY,)):
+    """The VirtualService app for one host. `rules`: the text of the list below "http:", at least one space deep."""
+    return f"""apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: app}}
+spec:
+  hosts: ["{host}"]
+  gateways: [{", ".join(gateways)}]
+  http:{rules}"""
+
+
 def routes(name, upstream_port, *, protocol="HTTP"):
     """What leads `name`.local.kyma.dev to a port of the loopback interface."""
     entry = service_entry(name, upstream_port, protocol=protocol)

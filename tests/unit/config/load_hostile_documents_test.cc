@@ -429,6 +429,21 @@ TEST(HostileDocuments, WarningsAndInfosDoNotHideErrors) {
   EXPECT_TRUE(verdict.errors.contains("the field \"metadata\" is missing")) << verdict.errors;
 }
 
+// A small file whose routes and delegates make a hundred million pairs of matches.
+TEST(HostileDocuments, DelegatesMakeABoundedNumberOfMatches) {
+  const std::string matches = numbered("{uri: {prefix: /#}}, ", 1'000);
+  const Verdict verdict = load_hostile(
+      std::string(plain_gateway) +
+      virtual_service("root", "hosts: [a.test], gateways: [gw], http: [" +
+                                  repeated("{match: [" + matches + "], delegate: {name: leaf}}, ", 10) + "]") +
+      virtual_service(
+          "leaf",
+          "http: [" + repeated("{match: [" + matches + "], route: [{destination: {host: app.example}}]}, ", 10) + "]") +
+      entry);
+  EXPECT_TRUE(verdict.errors.contains("routes that delegate and their delegates make more than"))
+      << verdict.errors.substr(0, text_bytes_max);
+}
+
 struct Kept {
   size_t nodes = 0;
   size_t bytes = 0;  // of texts

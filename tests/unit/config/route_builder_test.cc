@@ -40,7 +40,7 @@ std::string flat(const Loaded& loaded) {
     for (const snapshot::VirtualHost& host : table.virtual_hosts) {
       std::string inner = host.https_redirect ? "redirect" : "";
       for (const snapshot::RequestMatch& match : matches_of(*loaded.snapshot, host))
-        inner += (inner.empty() ? "" : " ") + loaded.snapshot->routes.at(match.route).name;
+        inner += (inner.empty() ? "" : " ") + snapshot::route_name(loaded.snapshot->routes.at(match.route), match);
       result += (result.empty() ? "" : " ") + host.pattern + "(" + inner + ")";
     }
   }
@@ -252,6 +252,26 @@ TEST(Routes, OfDelegatesTakeThePlaceOfTheRouteThatDelegates) {
   EXPECT_EQ(matches[1].path.text, "/shop/");
   EXPECT_EQ(matches[2].path.text, "/more");
   EXPECT_EQ(loaded.snapshot->routes.at(matches[2].route).timeout, std::chrono::seconds(5));
+}
+
+TEST(Routes, OfDelegatesAreOfTheDelegatesDocument) {
+  const Loaded loaded = load_document(
+      std::string(plain_gateway) +
+      virtual_service("root",
+                      "hosts: [a.example.com], gateways: [gw], http: [{name: shop, match: [{uri: {prefix: /shop/}}], "
+                      "delegate: {name: shop}}, {name: rest, " +
+                          std::string(to_app) + "}]") +
+      virtual_service("shop", "http: [{match: [{uri: {prefix: /shop/cart/}}], " + std::string(to_app) + "}, {" +
+                                  std::string(to_app) + "}]") +
+      std::string(app_entry));
+  ASSERT_NE(loaded.snapshot, nullptr);
+  std::vector<std::string> titles;
+  for (const snapshot::RequestMatch& match : loaded.snapshot->route_lists.at(0).matches()) {
+    const snapshot::Route& route = loaded.snapshot->routes.at(match.route);
+    titles.push_back(loaded.snapshot->virtual_services.at(route.virtual_service).title);
+  }
+  EXPECT_EQ(titles, (std::vector<std::string>{"VirtualService default/shop", "VirtualService default/shop",
+                                              "VirtualService default/root"}));
 }
 
 TEST(Routes, EndAtTheFirstThatTakesEverything) {

@@ -65,7 +65,7 @@ struct Sample {
     record.bytes_sent = 34;
     record.duration = std::chrono::microseconds(56'900);
     record.cluster = &cluster;
-    record.route = &route;
+    record.route_name = route.name;
     record.upstream_host = &upstream;
     record.upstream_local = &upstream_local;
     record.downstream_local = *SocketAddress::parse("[::1]:443");

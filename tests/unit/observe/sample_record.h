@@ -37,7 +37,7 @@ struct Sample {
     record.bytes_received = 5;
     record.bytes_sent = 1234;
     record.cluster = &cluster;
-    record.route = &route;
+    record.route_name = route.name;
     record.upstream_host = &upstream;
     record.upstream_local = &upstream_local;
     record.downstream_local = *SocketAddress::parse("[::1]:443");

@@ -1,0 +1,164 @@
+// ServiceEntry and DestinationRule: https://istio.io/latest/docs/reference/config/networking/service-entry/ and
+// .../destination-rule/
+#include "config/destination_model.h"
+
+#include "config/schema.h"
+
+namespace sluice::config {
+
+namespace {
+
+using enum Presence;
+
+// --- ServiceEntry ----------------------------------------------------------------------------------
+
+constexpr Choice locations[] = {{"MESH_EXTERNAL"}, {"MESH_INTERNAL"}};
+
+constexpr Choice resolutions[] = {
+    {"STATIC"},
+    {"DNS"},
+    {"NONE", Support::planned},
+    {"DNS_ROUND_ROBIN", Support::planned},
+    {"DYNAMIC_DNS", Support::planned},
+};
+
+constexpr Choice service_protocols[] = {{"HTTP"}, {"HTTPS"}, {"HTTP2"}, {"GRPC"},  {"GRPC-WEB"}, {"TCP"},
+                                        {"TLS"},  {"MONGO"}, {"MYSQL"}, {"REDIS"}, {"UDP"}};
+
+constexpr FieldSchema service_entry_port_fields[] = {
+    number<&ServiceEntryPort::number>("number", 1, port_max, "the port of the service", required),
+    protocol<&ServiceEntryPort::protocol>("protocol", service_protocols, "what the service speaks"),
+    field<&ServiceEntryPort::name>("name", "a label of the port", required),
+    number<&ServiceEntryPort::target_port>("targetPort", 1, port_max, "the port of the endpoints; number by default"),
+};
+
+constexpr FieldSchema workload_endpoint_fields[] = {
+    field<&WorkloadEndpoint::address>("address", "an IP address, or a DNS name with resolution DNS", required),
+    number<&WorkloadEndpoint::ports>("ports", 1, port_max, "the endpoint's port for each name of a port"),
+    number<&WorkloadEndpoint::weight>("weight", 0, int32_max, "the share of requests in relation to other endpoints"),
+    field<&WorkloadEndpoint::labels>("labels", "labels of the endpoint, for subsets"),
+    no_effect("network", "the endpoint's network"),
+    no_effect("locality", "where the endpoint is"),
+    no_effect("serviceAccount", "the endpoint's identity in the mesh"),
+};
+
+constexpr FieldSchema service_entry_spec_fields[] = {
+    field<&ServiceEntrySpec::hosts>("hosts", "the names of the service", required),
+    field<&ServiceEntrySpec::ports>("ports", "the ports of the service", required),
+    choice<&ServiceEntrySpec::location>("location", locations, "whether the service is a part of the mesh"),
+    choice<&ServiceEntrySpec::resolution>("resolution", resolutions, "where addresses come from; NONE by default"),
+    field<&ServiceEntrySpec::endpoints>("endpoints", "where the service is"),
+    field<&ServiceEntrySpec::export_to>("exportTo", "namespaces that see it: *, . or a name"),
+    no_effect("addresses", "addresses that clients of the mesh use"),
+    field<&ServiceEntrySpec::subject_alt_names>("subjectAltNames",
+                                                "names that the service's certificate may have, for TLS to it"),
+    planned("workloadSelector", "endpoints by labels of pods"),
+};
+
+constexpr FieldSchema service_entry_fields[] = {
+    no_effect("apiVersion", "group and version of this document"),
+    no_effect("kind", "what this document is"),
+    field<&ServiceEntry::metadata, ServiceEntry>("metadata", "name and labels", required),
+    field<&ServiceEntry::spec>("spec", "the service", required),
+    no_effect("status", "written by controllers"),
+};
+
+// --- DestinationRule -------------------------------------------------------------------------------
+
+constexpr Choice client_tls_modes[] = {{"DISABLE"}, {"SIMPLE"}, {"MUTUAL"}, {"ISTIO_MUTUAL", Support::refused}};
+
+constexpr Choice load_balancers[] = {{"UNSPECIFIED"}, {"LEAST_REQUEST"}, {"LEAST_CONN"},
+                                     {"ROUND_ROBIN"}, {"RANDOM"},        {"PASSTHROUGH", Support::planned}};
+
+constexpr FieldSchema client_tls_fields[] = {
+    choice<&ClientTls::mode>("mode", client_tls_modes, "whether there is TLS, and with a certificate of our own"),
+    field<&ClientTls::client_certificate>("clientCertificate", "path of the certificate chain"),
+    field<&ClientTls::private_key>("privateKey", "path of the key"),
+    field<&ClientTls::ca_certificates>("caCertificates", "path of the CA certificates; the system's by default"),
+    field<&ClientTls::ca_crl>("caCrl", "path of the revocation list"),
+    field<&ClientTls::credential_name>("credentialName", "the Secret with CA certificates, certificate chain and key"),
+    field<&ClientTls::subject_alt_names>("subjectAltNames", "names of certificates that are accepted"),
+    field<&ClientTls::sni>("sni", "the server name that is asked for; the request's host by default"),
+    field<&ClientTls::insecure_skip_verify>("insecureSkipVerify", "accept every certificate"),
+};
+
+constexpr FieldSchema load_balancer_fields[] = {
+    choice<&LoadBalancer::simple>("simple", load_balancers, "how an endpoint is chosen; LEAST_REQUEST by default"),
+    planned("consistentHash", "an endpoint for each value of a field or cookie"),
+    planned("localityLbSetting", "preference of near endpoints"),
+    planned("warmup", "a slow start of new endpoints"),
+    planned("warmupDurationSecs", "a slow start of new endpoints"),
+};
+
+constexpr FieldSchema tcp_connection_pool_fields[] = {
+    field<&TcpConnectionPool::connect_timeout>("connectTimeout", "limit of connecting; 10s by default"),
+    planned("maxConnections", "the most connections to a destination"),
+    planned("tcpKeepalive", "keep-alive probes"),
+    planned("maxConnectionDuration", "limit of the age of a connection"),
+    planned("idleTimeout", "limit of silence on a connection"),
+};
+
+constexpr FieldSchema connection_pool_fields[] = {
+    field<&ConnectionPool::tcp>("tcp", "settings of connections"),
+    planned("http", "settings of requests on connections"),
+};
+
+constexpr FieldSchema port_traffic_policy_fields[] = {
+    field<&PortTrafficPolicy::port>("port", "the port of the service", required),
+    field<&PortTrafficPolicy::load_balancer>("loadBalancer", "how an endpoint is chosen"),
+    field<&PortTrafficPolicy::connection_pool>("connectionPool", "settings of connections"),
+    field<&PortTrafficPolicy::tls>("tls", "TLS to the service"),
+    planned("outlierDetection", "leaving out endpoints that fail"),
+};
+
+constexpr FieldSchema traffic_policy_fields[] = {
+    field<&TrafficPolicy::load_balancer>("loadBalancer", "how an endpoint is chosen"),
+    field<&TrafficPolicy::connection_pool>("connectionPool", "settings of connections"),
+    field<&TrafficPolicy::tls>("tls", "TLS to the service"),
+    field<&TrafficPolicy::port_level_settings>("portLevelSettings", "what replaces all of this for single ports"),
+    planned("outlierDetection", "leaving out endpoints that fail"),
+    planned("tunnel", "connections through an HTTP proxy"),
+    planned("proxyProtocol", "a PROXY header to the service"),
+    planned("retryBudget", "the most retries at a time"),
+};
+
+constexpr FieldSchema subset_fields[] = {
+    field<&Subset::name>("name", "what destination.subset says", required),
+    field<&Subset::labels>("labels", "the labels that its endpoints have; without labels all are of it"),
+    field<&Subset::traffic_policy>("trafficPolicy", "how it is called; a field here replaces that of the rule"),
+};
+
+constexpr FieldSchema destination_rule_spec_fields[] = {
+    field<&DestinationRuleSpec::host>("host", "a service of the registry; a short name is of the rule's namespace",
+                                      required),
+    field<&DestinationRuleSpec::traffic_policy>("trafficPolicy", "how the service is called"),
+    field<&DestinationRuleSpec::export_to>("exportTo", "namespaces that see it: *, . or a name"),
+    field<&DestinationRuleSpec::subsets>("subsets", "versions of the service, by labels of endpoints"),
+    planned("workloadSelector", "the clients that the rule is for, by labels of pods"),
+};
+
+constexpr FieldSchema destination_rule_fields[] = {
+    no_effect("apiVersion", "group and version of this document"),
+    no_effect("kind", "what this document is"),
+    field<&DestinationRule::metadata, DestinationRule>("metadata", "name and labels", required),
+    field<&DestinationRule::spec>("spec", "the rule", required),
+    no_effect("status", "written by controllers"),
+};
+
+}  // namespace
+
+constinit const ObjectSchema ServiceEntryPort::schema{"ServicePort", service_entry_port_fields};
+constinit const ObjectSchema WorkloadEndpoint::schema{"WorkloadEntry", workload_endpoint_fields};
+constinit const ObjectSchema ServiceEntrySpec::schema{"ServiceEntrySpec", service_entry_spec_fields};
+constinit const ObjectSchema ServiceEntry::schema{"ServiceEntry", service_entry_fields};
+constinit const ObjectSchema ClientTls::schema{"ClientTLSSettings", client_tls_fields};
+constinit const ObjectSchema LoadBalancer::schema{"LoadBalancerSettings", load_balancer_fields};
+constinit const ObjectSchema TcpConnectionPool::schema{"TCPSettings", tcp_connection_pool_fields};
+constinit const ObjectSchema ConnectionPool::schema{"ConnectionPoolSettings", connection_pool_fields};
+constinit const ObjectSchema PortTrafficPolicy::schema{"PortTrafficPolicy", port_traffic_policy_fields};
+constinit const ObjectSchema TrafficPolicy::schema{"TrafficPolicy", traffic_policy_fields};
+constinit const ObjectSchema Subset::schema{"Subset", subset_fields};
+constinit const ObjectSchema DestinationRuleSpec::schema{"DestinationRuleSpec", destination_rule_spec_fields};
+constinit const ObjectSchema DestinationRule::schema{"DestinationRule", destination_rule_fields};
+
+}  // namespace sluice::config
