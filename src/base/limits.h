@@ -104,10 +104,15 @@ inline constexpr size_t lingering_close_bytes = 256 * 1024;
 
 // --- Upstreams -------------------------------------------------------------------------------------
 inline constexpr uint32_t idle_upstreams_per_endpoint_max = 1024;
-inline constexpr uint32_t connect_attempts_max = 3;              // where no policy of retries says otherwise
-inline constexpr uint32_t retries_max = 100;                     // of one request, whatever the policy says
-inline constexpr size_t replayed_content_bytes_max = 64 * 1024;  // of a request that may have to be sent again
-inline constexpr size_t resumable_sessions_max = 4;              // of TLS, per endpoint and shard
+inline constexpr uint32_t connect_attempts_max = 3;                 // where no policy of retries says otherwise
+inline constexpr uint32_t retries_max = 100;                        // of one request, whatever the policy says
+inline constexpr size_t replayed_content_bytes_max = 64 * 1024;     // of a request that may have to be sent again
+inline constexpr size_t mirrored_content_bytes_max = 1024 * 1024;   // of a request that may have to be copied
+inline constexpr size_t kept_content_bytes_max = 64 * 1024 * 1024;  // of all such requests and copies, per shard
+inline constexpr uint32_t mirrored_requests_max = 1024;             // under way, per shard
+inline constexpr Duration mirrored_request_timeout = 60s;           // for all of one
+inline constexpr unsigned mirrors_max = 8;                          // of one list; with `mirror` of a root, one more
+inline constexpr size_t resumable_sessions_max = 4;                 // of TLS, per endpoint and shard
 inline constexpr Duration dns_ttl_min = 5s;  // an answer is not asked for again sooner, whatever it says
 inline constexpr Duration dns_ttl_max = 1h;
 inline constexpr Duration dns_retry = 60s;          // after a failure, while an older answer is there

@@ -34,7 +34,13 @@ std::string protocol_of(const ServicePort& port) {
 }
 
 std::string_view consequence(Traffic traffic) noexcept {
-  return traffic == Traffic::http ? "requests get 503" : "connections are closed";
+  switch (traffic) {
+    case Traffic::http: return "requests get 503";
+    case Traffic::mirrored_http: return "no requests are copied";
+    case Traffic::tcp:
+    case Traffic::passed_tls: break;
+  }
+  return "connections are closed";
 }
 
 }  // namespace
@@ -357,16 +363,17 @@ void ClusterBuilder::check_traffic(uint32_t index, const Destination& destinatio
   if (!checked_.emplace(index, traffic_).second) return;
   const SourcePlace place = destination.host.node->place();
   const std::string host = in_quotes(destination.host.value);
+  const bool is_http = traffic_ == Traffic::http || traffic_ == Traffic::mirrored_http;
   if (protocol == "udp") {
     diagnostics_.error(place, fmt::format("the port of {} speaks UDP: it cannot take {}", host,
-                                          traffic_ == Traffic::http ? "HTTP requests" : "TCP connections"));
+                                          is_http ? "HTTP requests" : "TCP connections"));
   }
   if (traffic_ == Traffic::passed_tls && has_tls) {
     diagnostics_.warning(place, fmt::format("{} puts the TLS of clients, which is passed through to {}, into TLS of "
                                             "its own",
                                             clusters_[index].tls->name, host));
   }
-  if (traffic_ != Traffic::http) return;
+  if (!is_http) return;
   if (protocol == "grpc") {
     diagnostics_.error(place,
                        fmt::format("the port of {} speaks gRPC: not supported yet by this version of sluice", host));

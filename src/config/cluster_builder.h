@@ -22,7 +22,7 @@
 namespace sluice::config {
 
 // What a route sends to its destinations.
-enum class Traffic : uint8_t { http, tcp, passed_tls };
+enum class Traffic : uint8_t { http, mirrored_http, tcp, passed_tls };
 
 struct Share {
   const Destination& destination;
@@ -47,6 +47,11 @@ class ClusterBuilder {
   // (a warning) goes to a cluster without endpoints. What cannot be used is an error.
   [[nodiscard]] WeightedClusters split(const std::vector<Share>& shares, std::string_view name_space, Traffic traffic,
                                        const Node& place);
+
+  // The one of a mirror. Nothing: it is not known (a warning), or cannot be used (an error).
+  [[nodiscard]] std::optional<uint32_t> mirror(const Destination& destination, std::string_view name_space) {
+    return cluster_of(destination, name_space, Traffic::mirrored_http);
+  }
 
  private:
   using Index = std::optional<uint32_t>;

@@ -1,6 +1,7 @@
 #include "config/delegates.h"
 
 #include "base/limits.h"
+#include "config/service_host.h"
 #include "config/visibility.h"
 #include "config/wording.h"
 
@@ -75,7 +76,7 @@ Delegates::Routes Delegates::routes_for(const HttpRoute& route, const VirtualSer
   Routes result{delegate, {}};
   for (const HttpRoute& written : delegate->spec.http) {
     if (!take_nodes(route, written)) return {};
-    std::optional<HttpRoute> merged = merge(route, written);
+    std::optional<HttpRoute> merged = merge(route, written, root.name_space());
     if (merged) {
       result.routes.push_back(&merged_.emplace_back(std::move(*merged)));
       continue;
@@ -109,7 +110,7 @@ const VirtualService* Delegates::find(const HttpRoute& route, const VirtualServi
   return found->second;
 }
 
-// The delegate's route once, and each pair of matches.
+// The delegate's route and the root's once, and each pair of matches.
 bool Delegates::take_nodes(const HttpRoute& root, const HttpRoute& delegate) {
   if (has_too_many_) return false;
   const auto nodes_of = [](const std::vector<HttpMatch>& matches) {
@@ -117,12 +118,8 @@ bool Delegates::take_nodes(const HttpRoute& root, const HttpRoute& delegate) {
     for (const HttpMatch& match : matches) count += match.node->count();
     return count;
   };
-  size_t needed = delegate.node->count();
-  if (delegate.match.empty()) {
-    needed += nodes_of(root.match);
-  } else if (!root.match.empty()) {
-    needed += nodes_of(root.match) * delegate.match.size() + nodes_of(delegate.match) * root.match.size();
-  }
+  const size_t needed = delegate.node->count() + root.node->count() + nodes_of(root.match) * delegate.match.size() +
+                        nodes_of(delegate.match) * root.match.size();
   if (needed <= nodes_left_) {
     nodes_left_ -= needed;
     return true;
@@ -134,7 +131,8 @@ bool Delegates::take_nodes(const HttpRoute& root, const HttpRoute& delegate) {
   return false;
 }
 
-std::optional<HttpRoute> Delegates::merge(const HttpRoute& root, const HttpRoute& delegate) {
+std::optional<HttpRoute> Delegates::merge(const HttpRoute& root, const HttpRoute& delegate,
+                                          std::string_view name_space) {
   HttpRoute merged = delegate;
   if (merged.match.empty()) {
     merged.match = root.match;
@@ -154,6 +152,13 @@ std::optional<HttpRoute> Delegates::merge(const HttpRoute& root, const HttpRoute
   complete(merged.retries, root.retries);
   complete(merged.fault, root.fault);
   complete(merged.cors_policy, root.cors_policy);
+  if (merged.mirror.node == nullptr) merged.mirror = named_by_root(root.mirror, name_space);
+  complete(merged.mirror_percentage, root.mirror_percentage);
+  complete(merged.mirror_percent, root.mirror_percent);
+  if (merged.mirrors.empty()) {
+    merged.mirrors = root.mirrors;
+    for (Mirror& mirror : merged.mirrors) mirror.destination = named_by_root(mirror.destination, name_space);
+  }
   complete(merged.headers, root.headers);
   return merged;
 }
@@ -174,6 +179,13 @@ HttpMatch Delegates::merge(const HttpMatch& root, const HttpMatch& delegate) {
   merged.source_labels = root.source_labels;
   merged.source_namespace = root.source_namespace;
   return merged;
+}
+
+// A short name means a service of the namespace in which it is written.
+Destination Delegates::named_by_root(const Destination& written, std::string_view name_space) {
+  Destination named = written;
+  if (named.host) named.host.value = names_.emplace_back(full_host(named.host.value, name_space));
+  return named;
 }
 
 Text Delegates::joined_name(const Text& root, const Text& delegate) {

@@ -36,7 +36,10 @@ class Delegates {
   [[nodiscard]] const VirtualService* find(const HttpRoute& route, const VirtualService& root);
   // Bounds what merging copies: a few documents could ask for any number of copies. False: too much, which was said.
   [[nodiscard]] bool take_nodes(const HttpRoute& root, const HttpRoute& delegate);
-  [[nodiscard]] std::optional<HttpRoute> merge(const HttpRoute& root, const HttpRoute& delegate);
+  // `name_space` is the root's.
+  [[nodiscard]] std::optional<HttpRoute> merge(const HttpRoute& root, const HttpRoute& delegate,
+                                               std::string_view name_space);
+  [[nodiscard]] Destination named_by_root(const Destination& written, std::string_view name_space);
   [[nodiscard]] HttpMatch merge(const HttpMatch& root, const HttpMatch& delegate);
   [[nodiscard]] Text joined_name(const Text& root, const Text& delegate);
 

@@ -97,8 +97,30 @@ uint32_t HttpRouteCompiler::add_route(const HttpRoute& written, const VirtualSer
     route.destinations = std::move(clusters.destinations);
     route.total_weight = clusters.total_weight;
   }
+  route.mirrors = compile_mirrors(written, owner);
   snapshot_.routes.push_back(std::move(route));
   return static_cast<uint32_t>(snapshot_.routes.size() - 1);
+}
+
+// Everything is copied unless a share is given, as in Istio.
+std::vector<snapshot::Mirror> HttpRouteCompiler::compile_mirrors(const HttpRoute& written,
+                                                                 const VirtualService& owner) {
+  std::vector<snapshot::Mirror> mirrors;
+  const auto add = [&](const Destination& to, uint32_t share) {
+    const std::optional<uint32_t> cluster = clusters_.mirror(to, owner.name_space());
+    if (cluster && share > 0) mirrors.push_back({*cluster, share});
+  };
+  const auto share_of = [](const Percent& percent, uint32_t otherwise) {
+    return percent.node == nullptr ? otherwise : percent.value.millionths;
+  };
+  if (written.mirror.node != nullptr) {
+    const Number& percent = written.mirror_percent;
+    add(written.mirror, share_of(written.mirror_percentage,
+                                 percent ? percent.value * (snapshot::every_request / 100) : snapshot::every_request));
+  }
+  for (const Mirror& mirror : written.mirrors)
+    add(mirror.destination, share_of(mirror.percentage, snapshot::every_request));
+  return mirrors;
 }
 
 std::optional<uint32_t> HttpRouteCompiler::add_operations(snapshot::HeaderOperations operations) {

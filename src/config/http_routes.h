@@ -39,6 +39,7 @@ class HttpRouteCompiler {
  private:
   void compile(const HttpRoute& written, const VirtualService& owner, CompiledMatches& matches);
   [[nodiscard]] uint32_t add_route(const HttpRoute& written, const VirtualService& owner);
+  [[nodiscard]] std::vector<snapshot::Mirror> compile_mirrors(const HttpRoute& written, const VirtualService& owner);
   [[nodiscard]] std::optional<uint32_t> add_operations(snapshot::HeaderOperations operations);
   void add_matches(const HttpRoute& written, uint32_t route, CompiledMatches& matches);
   [[nodiscard]] bool take_lint_steps(size_t count) noexcept;

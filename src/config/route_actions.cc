@@ -207,6 +207,23 @@ void check_cors_policy(CorsPolicy& policy, RegexCompiler& regexes, Diagnostics& 
     diagnostics.warning(policy.node->place(), "corsPolicy has no effect: it allows no origin");
 }
 
+void check_mirrors(const HttpRoute& route, Diagnostics& diagnostics) {
+  const Node* list = route.node->find("mirrors");
+  if (route.mirror.node != nullptr && list != nullptr)
+    diagnostics.error(list->place(), "HTTP route cannot contain both mirror and mirrors");
+  if (route.mirrors.size() > limits::mirrors_max)
+    diagnostics.error(list->place(), fmt::format("there are more than {} mirrors", limits::mirrors_max));
+  for (const Node* share : {route.mirror_percentage.node, route.mirror_percent.node}) {
+    if (share != nullptr && route.mirror.node == nullptr)
+      diagnostics.warning(share->place(), "this has no effect: it is the share of mirror, which is not given");
+  }
+  if (route.mirror.node == nullptr && route.mirrors.empty()) return;
+  for (const std::string_view answer : {"redirect", "directResponse"}) {
+    if (route.node->has(answer))
+      diagnostics.warning(route.node->place(), fmt::format("nothing is copied to mirrors: {} answers", answer));
+  }
+}
+
 }  // namespace
 
 void check_actions(HttpRoute& route, RegexCompiler& regexes, Diagnostics& diagnostics) {
@@ -222,6 +239,7 @@ void check_actions(HttpRoute& route, RegexCompiler& regexes, Diagnostics& diagno
   }
   check_fault(route.fault, diagnostics);
   check_cors_policy(route.cors_policy, regexes, diagnostics);
+  check_mirrors(route, diagnostics);
   // What answers does not forward, as in Istio.
   if (route.delegate.node != nullptr) {
     for (const std::string_view answer : {"route", "redirect", "directResponse"}) {

@@ -7,10 +7,12 @@
 #include "snapshot/route_actions.h"
 
 #include <memory>
+#include <optional>
 
 namespace sluice::config {
 
-// What is wrong with redirect, directResponse, rewrite, retries, fault and corsPolicy, each for itself and together.
+// What is wrong with redirect, directResponse, rewrite, retries, fault, mirrors and corsPolicy, each for itself and
+// together.
 // Compiles their regular expressions.
 void check_actions(HttpRoute& route, RegexCompiler& regexes, Diagnostics& diagnostics);
 

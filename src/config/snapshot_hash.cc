@@ -185,6 +185,8 @@ Digest digest_of(const snapshot::Route& route, const Referred& referred) {
   hasher.add(route.name);
   add_actions(hasher, route);
   add_destinations(hasher, route.destinations, referred);
+  hasher.add(route.mirrors.size());
+  for (const snapshot::Mirror& mirror : route.mirrors) hasher.add(referred.clusters[mirror.cluster]).add(mirror.share);
   hasher.add(route.timeout.count());
   add_operations(hasher, route.header_operations, referred);
   return hasher.digest();

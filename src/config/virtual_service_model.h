@@ -143,6 +143,13 @@ struct Fault {
   static const ObjectSchema schema;
 };
 
+struct Mirror {
+  const Node* node = nullptr;
+  Destination destination;
+  Percent percentage;
+  static const ObjectSchema schema;
+};
+
 struct CorsPolicy {
   const Node* node = nullptr;
   std::vector<Text> allow_origin;
@@ -186,6 +193,10 @@ struct HttpRoute {
   Retries retries;
   Fault fault;
   CorsPolicy cors_policy;
+  Destination mirror;
+  Percent mirror_percentage;
+  Number mirror_percent;
+  std::vector<Mirror> mirrors;
   Headers headers;
   static const ObjectSchema schema;
 };

@@ -154,6 +154,11 @@ constexpr FieldSchema delegate_fields[] = {
     field<&Delegate::name_space>("namespace", "its namespace; that of this document by default"),
 };
 
+constexpr FieldSchema mirror_fields[] = {
+    field<&Mirror::destination>("destination", "where the copies go", required),
+    field<&Mirror::percentage>("percentage", "the share of the requests that are copied; 100 by default"),
+};
+
 constexpr FieldSchema http_route_fields[] = {
     field<&HttpRoute::name>("name", "a label of the route, for logs"),
     field<&HttpRoute::match>("match", "requests that are meant: any of these; all when it is empty"),
@@ -165,10 +170,11 @@ constexpr FieldSchema http_route_fields[] = {
     field<&HttpRoute::rewrite>("rewrite", "another path or host for the destination"),
     field<&HttpRoute::retries>("retries", "when to try again"),
     field<&HttpRoute::fault>("fault", "injected delays and errors"),
-    planned("mirror", "a copy of the request to another destination"),
-    planned("mirrors", "copies of the request to other destinations"),
-    planned("mirrorPercent", "the share of requests that are copied (deprecated)"),
-    planned("mirrorPercentage", "the share of requests that are copied"),
+    field<&HttpRoute::mirror>("mirror", "a destination that gets a copy of the requests, with content up to 1 MiB"),
+    field<&HttpRoute::mirrors>("mirrors", "destinations that get a copy of the requests, in the place of mirror"),
+    number<&HttpRoute::mirror_percent>("mirrorPercent", 0, 100, "the same as mirrorPercentage (deprecated)"),
+    field<&HttpRoute::mirror_percentage>("mirrorPercentage",
+                                         "the share of the requests that mirror gets; 100 by default"),
     field<&HttpRoute::cors_policy>("corsPolicy", "which origins' pages may ask (fetch.spec.whatwg.org)"),
     field<&HttpRoute::headers>("headers", "changes of header fields"),
 };
@@ -243,6 +249,7 @@ constinit const ObjectSchema Percent::schema{"Percent", percent_fields};
 constinit const ObjectSchema FaultDelay::schema{"Delay", fault_delay_fields};
 constinit const ObjectSchema FaultAbort::schema{"Abort", fault_abort_fields};
 constinit const ObjectSchema Fault::schema{"HTTPFaultInjection", fault_fields};
+constinit const ObjectSchema Mirror::schema{"HTTPMirrorPolicy", mirror_fields};
 constinit const ObjectSchema CorsPolicy::schema{"CorsPolicy", cors_policy_fields};
 constinit const ObjectSchema Retries::schema{"HTTPRetry", retries_fields};
 constinit const ObjectSchema Delegate::schema{"Delegate", delegate_fields};

@@ -237,6 +237,7 @@ std::string to_text(const Explanation& explanation, const ExplainRequest& reques
     const std::string line = explanation.match->line == 0 ? "" : fmt::format(", line {}", explanation.match->line);
     lines.add("match", match_text(*explanation.match) + line);
     if (route->fault != nullptr) lines.add("fault", fault_text(*route->fault));
+    if (!route->mirrors.empty()) lines.add("mirrors", mirrors_text(route->mirrors, snapshot));
     if (route->timeout > Duration::zero()) lines.add("timeout", fmt::format("{} ms", to_milliseconds(route->timeout)));
   }
   if (const snapshot::TcpRoute* route = explanation.tcp_route) {

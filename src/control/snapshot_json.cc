@@ -116,6 +116,8 @@ Json operations_json(std::optional<uint32_t> index, const snapshot::Snapshot& sn
           {"authority", operations.authority}};
 }
 
+double percent_of(uint32_t share) { return share / 10'000.0; }
+
 Json destinations_json(const std::vector<snapshot::WeightedDestination>& destinations,
                        const snapshot::Snapshot& snapshot) {
   Json list = Json::array();
@@ -124,6 +126,13 @@ Json destinations_json(const std::vector<snapshot::WeightedDestination>& destina
                     {"weight", destination.weight},
                     {"headers", operations_json(destination.header_operations, snapshot)}});
   }
+  return list;
+}
+
+Json mirrors_json(const std::vector<snapshot::Mirror>& mirrors, const snapshot::Snapshot& snapshot) {
+  Json list = Json::array();
+  for (const snapshot::Mirror& mirror : mirrors)
+    list.push_back({{"cluster", snapshot.clusters.at(mirror.cluster).name}, {"percent", percent_of(mirror.share)}});
   return list;
 }
 
@@ -214,11 +223,10 @@ Json upstream_tls_json(const snapshot::UpstreamTls& tls) {
 }  // namespace
 
 Json fault_json(const snapshot::Fault& fault) {
-  const auto percent = [](uint32_t share) { return share / 10'000.0; };
   return {{"delayMs", to_milliseconds(fault.delay)},
-          {"delayPercent", percent(fault.delay_share)},
+          {"delayPercent", percent_of(fault.delay_share)},
           {"abortStatus", fault.abort_status},
-          {"abortPercent", percent(fault.abort_share)}};
+          {"abortPercent", percent_of(fault.abort_share)}};
 }
 
 Json retries_json(const snapshot::RetryPolicy& retries) {
@@ -252,6 +260,7 @@ Json route_json(const snapshot::RequestMatch& match, const snapshot::Snapshot& s
                {"retries", unless_null(route.retries, retries_json)},
                {"cors", unless_null(route.cors, cors_json)},
                {"destinations", destinations_json(route.destinations, snapshot)},
+               {"mirrors", mirrors_json(route.mirrors, snapshot)},
                {"timeoutMs", to_milliseconds(route.timeout)},
                {"headers", operations_json(route.header_operations, snapshot)},
                {"place", route.place.to_string()}});

@@ -88,6 +88,7 @@ std::string action_text(const snapshot::Route& route, const snapshot::Snapshot& 
   }
   if (route.fault != nullptr) text += "; fault: " + fault_text(*route.fault);
   if (route.cors != nullptr) text += "; CORS";
+  if (!route.mirrors.empty()) text += "; mirrors: " + mirrors_text(route.mirrors, snapshot);
   if (route.header_operations ||
       std::ranges::any_of(route.destinations, [](const auto& each) { return each.header_operations.has_value(); }))
     text += "; header operations";
@@ -208,14 +209,23 @@ std::string match_text(const snapshot::RequestMatch& match) {
   return text;
 }
 
+std::string mirrors_text(const std::vector<snapshot::Mirror>& mirrors, const snapshot::Snapshot& snapshot) {
+  std::vector<std::string> texts;
+  for (const snapshot::Mirror& mirror : mirrors)
+    texts.push_back(fmt::format("{} to {}", share_text(mirror.share), snapshot.clusters.at(mirror.cluster).name));
+  return fmt::format("{}", fmt::join(texts, ", "));
+}
+
 std::string fault_text(const snapshot::Fault& fault) {
-  const auto percent = [](uint32_t share) { return percent_text(share * 100.0 / snapshot::every_request); };
   std::vector<std::string> texts;
   if (fault.delay_share > 0)
-    texts.push_back(fmt::format("{} wait {} ms", percent(fault.delay_share), to_milliseconds(fault.delay)));
-  if (fault.abort_share > 0) texts.push_back(fmt::format("{} get {}", percent(fault.abort_share), fault.abort_status));
+    texts.push_back(fmt::format("{} wait {} ms", share_text(fault.delay_share), to_milliseconds(fault.delay)));
+  if (fault.abort_share > 0)
+    texts.push_back(fmt::format("{} get {}", share_text(fault.abort_share), fault.abort_status));
   return texts.empty() ? "none" : fmt::format("{}", fmt::join(texts, ", "));
 }
+
+std::string share_text(uint32_t share) { return percent_text(share * 100.0 / snapshot::every_request); }
 
 std::string percent_text(double percent) { return fmt::format("{:.4g}%", percent); }
 

@@ -4,7 +4,9 @@
 
 #include "snapshot/snapshot.h"
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 namespace sluice::control {
 
@@ -16,6 +18,10 @@ namespace sluice::control {
 [[nodiscard]] std::string server_text(const snapshot::GatewayServer& server);
 [[nodiscard]] std::string match_text(const snapshot::RequestMatch& match);  // `prefix "/api", method exact "GET"`
 [[nodiscard]] std::string fault_text(const snapshot::Fault& fault);         // "50% get 503, 10% wait 300 ms"
-[[nodiscard]] std::string percent_text(double percent);                     // "12.5%"
+// "50% to outbound|80||b.test"
+[[nodiscard]] std::string mirrors_text(const std::vector<snapshot::Mirror>& mirrors,
+                                       const snapshot::Snapshot& snapshot);
+[[nodiscard]] std::string percent_text(double percent);  // "12.5%"
+[[nodiscard]] std::string share_text(uint32_t share);    // of snapshot::every_request, the same
 
 }  // namespace sluice::control

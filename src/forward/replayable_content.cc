@@ -15,6 +15,7 @@ void ReplayableContent::rewind() noexcept {
 void ReplayableContent::forget() noexcept {
   if (replayed_ < kept_.size()) return;  // still needed for this repetition
   is_keeping_ = false;
+  budget_.give_back(kept_.size());
   kept_ = {};
   replayed_ = 0;
 }
@@ -35,7 +36,8 @@ ContentSource::Status ReplayableContent::read_content(size_t room, http::BodySin
   const auto keep = [](void* owner, ConstBytes content) {
     const auto& [self, sink] = *static_cast<Copy*>(owner);
     self->bytes_received_ += content.size();
-    if (self->is_keeping_ && self->kept_.size() + content.size() > self->bytes_max_) self->forget();
+    const bool fits = content.size() <= self->bytes_max_ - self->kept_.size();
+    if (self->is_keeping_ && !(fits && self->budget_.take(content.size()))) self->forget();
     if (self->is_keeping_) self->kept_ += as_text(content);
     self->replayed_ = self->kept_.size();
     sink.write(sink.owner, content);

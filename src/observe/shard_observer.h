@@ -25,6 +25,9 @@ struct ShardCounters {
   Counter upstream_connect_failures;
   Counter upstream_reuses;
   Counter upstream_retries;
+  Counter mirrored_requests;          // copies that were sent
+  Counter mirrored_requests_active;   // gauge
+  Counter mirrored_requests_lost;     // copies that were not
   Counter downstream_bytes_received;  // on the wire
   Counter downstream_bytes_sent;
   Counter upstream_bytes_received;

@@ -31,6 +31,8 @@ class AdoptedSnapshots {
   [[nodiscard]] AdoptedSnapshot* current() const noexcept { return alive_.empty() ? nullptr : alive_.back().get(); }
 
   [[nodiscard]] AdoptedSnapshot& pin_current() noexcept;
+  // Once more, one that is pinned.
+  void pin(AdoptedSnapshot& snapshot) noexcept { ++snapshot.pins; }
   void unpin(AdoptedSnapshot& snapshot) noexcept;
   // The shard stops: no exchange is left; the tables end, and with them the idle upstream connections.
   void clear() noexcept { alive_.clear(); }

@@ -146,6 +146,7 @@ forward::ContentSource& Exchange::request_content() noexcept {
 // together.
 void Exchange::on_request_done() {
   request_done_ = true;
+  if (mirrors_ != 0) send_to_mirrors();
   const auto arm = [this](Timer& timer, Duration timeout) {
     if (timeout > Duration::zero() && !timer.is_armed())
       services_.loop.timers().arm(timer, services_.loop.now() + timeout);

@@ -97,6 +97,8 @@ class Exchange {
   Outcome inject_abort();
   Outcome follow_route();
   Outcome forward_to_destination();
+  void choose_mirrors() noexcept;
+  void send_to_mirrors();
   void prepare_retries();
   [[nodiscard]] bool is_hit(uint32_t share) noexcept;
   [[nodiscard]] bool apply_response_operations(http::HeaderList& fields);
@@ -192,6 +194,7 @@ class Exchange {
   bool splice_refused_ = false;     // this exchange stays with copying
   bool timed_out_ = false;          // the route's timeout has passed
   bool try_timed_out_ = false;      // the attempt's has
+  uint16_t mirrors_ = 0;            // bits of those of the route that a copy is still to be sent to
   uint8_t lost_count_ = 0;          // requests that an upstream has lost, or refused
   bool client_keep_alive_ = false;  // decided with the response's head
   uint8_t informational_count_ = 0;

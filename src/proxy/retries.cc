@@ -12,10 +12,10 @@ void Exchange::prepare_retries() {
   static const snapshot::RetryPolicy default_policy;
   retries_ = decision_.route->retries == nullptr ? &default_policy : decision_.route->retries.get();
   borrowed_.limit_attempts(1U + retries_->attempts, route::retries_connect(*retries_));
-  const bool fits =
-      request_.framing == http::BodyFraming::chunked || request_.content_length <= limits::replayed_content_bytes_max;
-  if (request_.has_content() && fits && route::may_repeat_content(*retries_, request_))
-    replay_.emplace(client_.request(), limits::replayed_content_bytes_max);
+  if (!request_.has_content() || (mirrors_ == 0 && !route::may_repeat_content(*retries_, request_))) return;
+  const size_t bytes_max = mirrors_ == 0 ? limits::replayed_content_bytes_max : limits::mirrored_content_bytes_max;
+  if (request_.framing == http::BodyFraming::chunked || request_.content_length <= bytes_max)
+    replay_.emplace(client_.request(), bytes_max, services_.kept_content);
 }
 
 // --- Connections that were closed already ----------------------------------------------------------
@@ -68,7 +68,7 @@ void Exchange::start_over() {
 // This response is the one.
 void Exchange::forget_retries() {
   try_timer_.cancel();
-  if (replay_) replay_->forget();
+  if (replay_ && mirrors_ == 0) replay_->forget();
 }
 
 void Exchange::on_try_timer(void* self) {

@@ -1,10 +1,15 @@
 // What the chosen route does with a request before it is forwarded, or instead, in the order of Envoy's filters:
-// injected faults, cross-origin requests, answers, header operations, the rewritten path. The steps themselves are in
-// proxy/request_steps.h.
+// injected faults, cross-origin requests, answers, header operations, the rewritten path, copies for mirrors. The steps
+// themselves are in proxy/request_steps.h.
 #include "http/hygiene.h"
 #include "proxy/client_connection.h"
 #include "proxy/exchange.h"
+#include "proxy/mirrored_request.h"
 #include "proxy/request_steps.h"
+
+#include <bit>
+#include <utility>
+#include <vector>
 
 namespace sluice::proxy {
 
@@ -46,8 +51,34 @@ Exchange::Outcome Exchange::forward_to_destination() {
   if (const auto answer = change_for_destination(snapshot_->tables, decision_, request_, make))
     return reply_locally(*answer);
   if (decision_.route->rewrite != nullptr) rewritten_path_ = http::upstream_target(request_);
+  choose_mirrors();
   prepare_retries();
   return borrow_upstream(BorrowedUpstream::Wanted::any);
+}
+
+// --- Mirrors ---------------------------------------------------------------------------------------
+
+void Exchange::choose_mirrors() noexcept {
+  static_assert(limits::mirrors_max < 8 * sizeof(mirrors_));
+  if (request_.wants_upgrade) return;  // nobody would talk to them
+  const std::vector<snapshot::Mirror>& mirrors = decision_.route->mirrors;
+  for (size_t i = 0; i < mirrors.size(); ++i) {
+    if (is_hit(mirrors[i].share)) mirrors_ |= static_cast<uint16_t>(1U << i);
+  }
+}
+
+// Once the whole request is known and has gone to its own destination.
+void Exchange::send_to_mirrors() {
+  const bool is_complete = !request_.has_content() || (replay_ && replay_->can_rewind());
+  for (unsigned left = std::exchange(mirrors_, 0); left != 0; left &= left - 1) {
+    if (!is_complete) {
+      services_.observer.counters.mirrored_requests_lost.add();
+      continue;
+    }
+    const snapshot::Mirror& mirror = decision_.route->mirrors[static_cast<size_t>(std::countr_zero(left))];
+    MirroredRequest::send(services_, *snapshot_, mirror.cluster, request_, replay_ ? replay_->kept() : "");
+  }
+  if (replay_ && response_started_) replay_->forget();
 }
 
 // `fields` are those of the response. False: there are too many, or one is too long.

@@ -4,6 +4,7 @@
 #include "base/list.h"
 #include "base/random.h"
 #include "base/slab.h"
+#include "forward/content_budget.h"
 #include "io/loop.h"
 #include "io/pipe_pool.h"
 #include "observe/shard_observer.h"
@@ -17,6 +18,7 @@ namespace sluice::proxy {
 
 class ClientConnection;
 class Http1Exchange;
+class MirroredRequest;
 class TcpProxy;
 
 struct Services {
@@ -25,6 +27,8 @@ struct Services {
 
   // Between two turns, about once a second: memory that was not needed since the last time goes.
   void tidy() noexcept;
+  // The shard stops: what is under way ends now, and connections are gone some turns later.
+  void terminate() noexcept;
 
   io::Loop& loop;
   observe::ShardObserver& observer;
@@ -36,7 +40,10 @@ struct Services {
   Slab<ClientConnection> client_connections;
   Slab<Http1Exchange> exchanges;
   Slab<TcpProxy> tcp_proxies;
+  Slab<MirroredRequest> mirrored_requests;
   List<ClientConnection> open_connections;
+  List<MirroredRequest> open_mirrored_requests;
+  forward::ContentBudget kept_content;
   bool draining = false;  // answer what is in flight, then close
 };
 

@@ -303,7 +303,7 @@ void Shard::drain() {
 void Shard::stop_everything() {
   drain();
   take_given_listeners();
-  services_->open_connections.for_each([](proxy::ClientConnection& connection) { connection.terminate(); });
+  services_->terminate();
   stop_signing();  // it wakes the shard
   mailbox_->stop();
 }
@@ -326,6 +326,7 @@ void Shard::publish_statistics() noexcept {
   counters.upstream_reuses.set(upstreams.reuse_count);
   counters.upstream_bytes_received.set(upstreams.bytes_received);
   counters.upstream_bytes_sent.set(upstreams.bytes_sent);
+  counters.mirrored_requests_active.set(services_->mirrored_requests.count());
   counters.upstream_connections_active.set(upstreams.connection_count());
 }
 

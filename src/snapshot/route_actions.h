@@ -53,6 +53,12 @@ struct Fault {
   uint32_t abort_share = 0;
 };
 
+// Another destination, which gets a copy of the requests.
+struct Mirror {
+  uint32_t cluster = 0;  // index into Snapshot::clusters
+  uint32_t share = every_request;
+};
+
 // What is tried again (Envoy's retry_on). Bits of RetryPolicy::conditions.
 enum class RetryOn : uint32_t {
   connect_failure = 1U << 0,

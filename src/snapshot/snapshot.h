@@ -136,6 +136,7 @@ struct Route {
   std::shared_ptr<const RetryPolicy> retries;     // null: RetryPolicy{}
   std::shared_ptr<const Fault> fault;
   std::shared_ptr<const CorsPolicy> cors;
+  std::vector<Mirror> mirrors;   // at most limits::mirrors_max + 1
   uint32_t virtual_service = 0;  // index into Snapshot::virtual_services
   SourcePlace place;
 };

@@ -39,9 +39,9 @@ Endpoint* ClusterTable::choose(uint32_t cluster_index, Random& random, const End
   if (cluster.endpoints.empty()) return nullptr;
   if (cluster.endpoints.size() == 1) return cluster.endpoints[0].get();
   Endpoint* chosen = pick(cluster, random);
-  // A few tries, as Envoy's previous_hosts predicate does (5): enough to move on, never a loop.
+  // A few tries, as Envoy's previous_hosts predicate does (5); then any other one.
   for (unsigned attempt = 0; chosen == avoid && attempt < 5; ++attempt) chosen = pick(cluster, random);
-  return chosen;
+  return chosen == avoid ? cluster.endpoints[cluster.endpoints[0].get() == avoid ? 1 : 0].get() : chosen;
 }
 
 Endpoint* ClusterTable::pick(Cluster& cluster, Random& random) noexcept {

@@ -81,7 +81,7 @@ void SimGateway::drain() {
 void SimGateway::end() {
   if (services_ == nullptr) return;
   drain();
-  services_->open_connections.for_each([](proxy::ClientConnection& connection) { connection.terminate(); });
+  services_->terminate();
   unsigned turns = 0;
   const auto turn_once = [&] {
     loop_->turn(kTurnWaitMax);
@@ -95,6 +95,10 @@ void SimGateway::end() {
     world_.fail("{} exchanges are left without a client", services_->exchanges.count());
   if (services_->tcp_proxies.count() > 0)
     world_.fail("{} TCP proxies are left without a client", services_->tcp_proxies.count());
+  if (services_->mirrored_requests.count() > 0)
+    world_.fail("{} mirrored requests are left", services_->mirrored_requests.count());
+  if (services_->kept_content.bytes_taken() > 0)
+    world_.fail("{} bytes of content are still kept", services_->kept_content.bytes_taken());
   services_->snapshots.clear();
   while (services_->upstreams.connection_count() > 0) turn_once();
   for (int i = 0; i < 3; ++i) turn_once();  // late completions of cancellations

@@ -274,6 +274,52 @@ TEST(Routes, OfDelegatesAreOfTheDelegatesDocument) {
                                               "VirtualService default/root"}));
 }
 
+// "share host" of each.
+std::string mirrors_of(const std::string& routes, const std::string& more = "") {
+  const Loaded loaded = load_document(std::string(plain_gateway) +
+                                      virtual_service("vs", "hosts: [a.test], gateways: [gw], http: [" + routes + "]") +
+                                      more + std::string(app_entry));
+  if (!loaded.snapshot) return "errors";
+  std::string result;
+  for (const snapshot::Mirror& mirror : loaded.snapshot->routes.at(0).mirrors) {
+    result += (result.empty() ? "" : " ") + std::to_string(mirror.share) + " " +
+              loaded.snapshot->clusters.at(mirror.cluster).host;
+  }
+  return result;
+}
+
+TEST(Mirrors, GetEverythingOrTheirShare) {
+  const auto with = [](std::string_view mirror) {
+    return mirrors_of("{" + std::string(mirror) + ", " + std::string(to_app) + "}");
+  };
+  EXPECT_EQ(with("mirror: {host: other.example}"), "1000000 other.example");
+  EXPECT_EQ(with("mirror: {host: other.example}, mirrorPercent: 7"), "70000 other.example");
+  EXPECT_EQ(with("mirror: {host: other.example}, mirrorPercent: 7, mirrorPercentage: {value: 0.5}"),
+            "5000 other.example");
+  EXPECT_EQ(with("mirror: {host: other.example}, mirrorPercentage: {}"), "");
+  EXPECT_EQ(with("mirror: {host: other.example}, mirrorPercent: 0"), "");
+  EXPECT_EQ(with("mirrors: [{destination: {host: app.example}}, {destination: {host: other.example}, percentage: "
+                 "{value: 1}}, {destination: {host: app.example}, percentage: {value: 0}}]"),
+            "1000000 app.example 10000 other.example");
+  EXPECT_EQ(with("mirror: {host: unknown.example}"), "");
+}
+
+TEST(Mirrors, OfTheRootAreForDelegatesWithoutAnyAndMeanServicesOfItsNamespace) {
+  const auto with = [](std::string_view mirror) {
+    return mirrors_of("{delegate: {name: leaf, namespace: inner}, mirror: {host: app}}",
+                      "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: leaf, namespace: "
+                      "inner}\nspec: {http: [{" +
+                          std::string(mirror) + std::string(to_app) +
+                          "}]}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: app, namespace: "
+                          "default}\nspec: {clusterIP: 127.0.0.1, ports: [{port: 80}]}\n---\n");
+  };
+  EXPECT_EQ(with(""), "1000000 app.default.svc.cluster.local");
+  EXPECT_EQ(with("mirror: {host: other.example}, "), "1000000 other.example");
+  EXPECT_EQ(with("mirrors: [{destination: {host: other.example}}], "),
+            "1000000 app.default.svc.cluster.local 1000000 other.example")
+      << "as in Istio, which completes each field for itself";
+}
+
 TEST(Routes, EndAtTheFirstThatTakesEverything) {
   EXPECT_EQ(flat(std::string(plain_gateway) + routes("vs", "[a.example.com]", {"a", "*", "b"})), "a.example.com(a *)");
 }

@@ -25,7 +25,8 @@ std::string read(ContentSource& source, size_t room = 3, size_t bytes_max = 1000
 TEST(ReplayableContent, HandsOutTheSameAgain) {
   Arena arena(64);
   MemoryContent content("abcdefgh", arena);
-  ReplayableContent replayable(content, 8);
+  ContentBudget budget(1000);
+  ReplayableContent replayable(content, 8, budget);
   EXPECT_EQ(read(replayable), "abcdefgh");
   for (int i = 0; i < 2; ++i) {
     ASSERT_TRUE(replayable.can_rewind());
@@ -38,7 +39,8 @@ TEST(ReplayableContent, HandsOutTheSameAgain) {
 TEST(ReplayableContent, GoesOnWithTheSourceWhereTheRepetitionEnds) {
   Arena arena(64);
   MemoryContent content("abcdefgh", arena);
-  ReplayableContent replayable(content, 8);
+  ContentBudget budget(1000);
+  ReplayableContent replayable(content, 8, budget);
   EXPECT_EQ(read(replayable, 2, 4), "abcd");
   replayable.rewind();
   EXPECT_EQ(read(replayable, 3, 3), "abc");
@@ -49,7 +51,8 @@ TEST(ReplayableContent, GoesOnWithTheSourceWhereTheRepetitionEnds) {
 TEST(ReplayableContent, CannotBeRepeatedBeyondTheBound) {
   Arena arena(64);
   MemoryContent content("abcdefgh", arena);
-  ReplayableContent replayable(content, 7);
+  ContentBudget budget(1000);
+  ReplayableContent replayable(content, 7, budget);
   EXPECT_EQ(replayable.passable_bytes(), 0U);
   EXPECT_EQ(read(replayable, 4, 4), "abcd");
   replayable.rewind();
@@ -61,7 +64,8 @@ TEST(ReplayableContent, CannotBeRepeatedBeyondTheBound) {
 TEST(ReplayableContent, ForgetsWhatWillNotBeRepeated) {
   Arena arena(64);
   MemoryContent content("abcdefgh", arena);
-  ReplayableContent replayable(content, 100);
+  ContentBudget budget(1000);
+  ReplayableContent replayable(content, 100, budget);
   EXPECT_EQ(read(replayable, 4, 4), "abcd");
   replayable.forget();
   EXPECT_FALSE(replayable.can_rewind());
@@ -73,12 +77,44 @@ TEST(ReplayableContent, ForgetsWhatWillNotBeRepeated) {
 TEST(ReplayableContent, IsNotTornByForgettingWithinARepetition) {
   Arena arena(64);
   MemoryContent content("abcdefgh", arena);
-  ReplayableContent replayable(content, 100);
+  ContentBudget budget(1000);
+  ReplayableContent replayable(content, 100, budget);
   EXPECT_EQ(read(replayable), "abcdefgh");
   replayable.rewind();
   EXPECT_EQ(read(replayable, 4, 4), "abcd");
   replayable.forget();
   EXPECT_EQ(read(replayable), "efgh");
+}
+
+TEST(ReplayableContent, CannotBeRepeatedWhenTheShardKeepsTooMuchAlready) {
+  Arena arena(64);
+  ContentBudget budget(10);
+  MemoryContent content("abcdefgh", arena);
+  ReplayableContent first(content, 100, budget);
+  EXPECT_EQ(read(first), "abcdefgh");
+  EXPECT_EQ(budget.bytes_taken(), 8U);
+  MemoryContent other_content("abcdefgh", arena);
+  ReplayableContent second(other_content, 100, budget);
+  EXPECT_EQ(read(second), "abcdefgh");
+  EXPECT_FALSE(second.can_rewind());
+  EXPECT_TRUE(first.can_rewind());
+}
+
+TEST(ReplayableContent, GivesBackWhatItHasKept) {
+  Arena arena(64);
+  ContentBudget budget(10);
+  {
+    MemoryContent content("abcdefgh", arena);
+    ReplayableContent replayable(content, 100, budget);
+    EXPECT_EQ(read(replayable), "abcdefgh");
+    EXPECT_EQ(replayable.kept(), "abcdefgh");
+  }
+  EXPECT_EQ(budget.bytes_taken(), 0U);
+  MemoryContent content("abcdefgh", arena);
+  ReplayableContent replayable(content, 100, budget);
+  EXPECT_EQ(read(replayable), "abcdefgh");
+  replayable.forget();
+  EXPECT_EQ(budget.bytes_taken(), 0U);
 }
 
 }  // namespace

@@ -72,6 +72,20 @@ TEST(ClusterTable, PrefersTheLessBusyOfTwo) {
   busy->active_requests = 0;
 }
 
+// A retry went to the failed one again when six random choices happened to be it: one request in 64.
+TEST(ClusterTable, AlwaysAvoidsAnEndpointWhenThereIsAnother) {
+  const auto snapshot =
+      with_cluster("c", {{.address = address(1)}, {.address = address(2)}}, snapshot::LoadBalancing::least_request);
+  ClusterTable table(snapshot, nullptr);
+  Random random(1);
+  const Endpoint* failed = table.choose(0, random, nullptr);
+  for (int i = 0; i < 1'000; ++i) {
+    const Endpoint* chosen = table.choose(0, random, failed);
+    ASSERT_NE(chosen, failed);
+    failed = chosen;
+  }
+}
+
 TEST(ClusterTable, AvoidsTheOneThatHasJustFailed) {
   const auto snapshot = with_cluster("c", {{.address = address(1)}, {.address = address(2)}, {.address = address(3)}},
                                      snapshot::LoadBalancing::random);
