@@ -43,6 +43,15 @@ void Diagnostics::add(Diagnostic diagnostic) {
   items_.push_back(std::move(diagnostic));
 }
 
+void Diagnostics::append(const Diagnostics& other) {
+  std::array<size_t, 3> left_out = other.counts_;
+  for (const Diagnostic& diagnostic : other.items_) {
+    --left_out[static_cast<size_t>(diagnostic.severity)];
+    add(diagnostic);
+  }
+  for (size_t i = 0; i < left_out.size(); ++i) counts_[i] += left_out[i];
+}
+
 std::vector<Diagnostic> Diagnostics::sorted() const {
   // By index where places are equal: what was said first stays first.
   std::vector<size_t> order(items_.size());
@@ -55,8 +64,9 @@ std::vector<Diagnostic> Diagnostics::sorted() const {
   for (const size_t i : order) result.push_back(items_[i]);
   for (const Severity severity : {Severity::info, Severity::warning, Severity::error}) {
     if (count(severity) <= limits::config_diagnostics_max) continue;
-    result.push_back(
-        {severity, {}, fmt::format("{} more are not shown", count(severity) - limits::config_diagnostics_max)});
+    Diagnostic& more = result.emplace_back();
+    more.severity = severity;
+    more.message = fmt::format("{} more are not shown", count(severity) - limits::config_diagnostics_max);
   }
   return result;
 }

@@ -18,9 +18,9 @@ enum class Severity : uint8_t { info, warning, error };
 [[nodiscard]] std::string_view severity_name(Severity severity) noexcept;
 
 struct Diagnostic {
-  Severity severity;
-  SourcePlace place;
-  std::string message;
+  Severity severity = Severity::info;
+  SourcePlace place{};
+  std::string message{};
   std::string hint{};   // what was probably meant: `did you mean "hosts"?`; mostly empty
   std::string field{};  // "spec.servers[0].hosts"; empty: it is of no field, or of one that cannot be told
 
@@ -46,6 +46,9 @@ class Diagnostics {
   [[nodiscard]] std::vector<Diagnostic> sorted() const;
   // Those that are kept, in the order in which they were said.
   [[nodiscard]] std::span<Diagnostic> kept() noexcept { return items_; }
+
+  // Those of another collection, after what was said here.
+  void append(const Diagnostics& other);
 
  private:
   void add(Diagnostic diagnostic);

@@ -51,9 +51,9 @@ void move_diagnostic(const Node& outer, Diagnostic inner, Diagnostics& diagnosti
 
 std::optional<Node> parse_embedded_yaml(const Node& outer, Diagnostics& diagnostics) {
   const SourceText source{*outer.file, text_to_parse(outer)};
-  size_t nodes_left = limits::config_embedded_nodes_max;
+  NodeBudget budget(limits::config_embedded_nodes_max);
   Diagnostics inner;
-  ParsedFile file = parse_yaml(source, nodes_left, inner);
+  ParsedFile file = parse_yaml(source, budget, inner);
   for (Diagnostic& diagnostic : inner.sorted()) move_diagnostic(outer, std::move(diagnostic), diagnostics);
   for (Node& document : file.documents) move_places(outer, document);
   if (!file.is_complete || file.documents.empty()) return std::nullopt;

@@ -1,6 +1,7 @@
 #include "config/load.h"
 
 #include "base/limits.h"
+#include "base/parallel.h"
 #include "config/api_rule.h"
 #include "config/compile.h"
 #include "config/field_path.h"
@@ -16,32 +17,44 @@
 #include <cstring>
 #include <deque>
 #include <utility>
+#include <vector>
 
 namespace sluice::config {
 
 namespace {
 
+ParsedFile parse_one(const SourceText& source, NodeBudget& budget, Diagnostics& diagnostics) {
+  if (source.text.size() <= limits::config_file_bytes_max) return parse_yaml(source, budget, diagnostics);
+  diagnostics.error({source.name}, fmt::format("it is larger than {} bytes", limits::config_file_bytes_max));
+  return {.documents = {}, .is_complete = false};
+}
+
 // Parses, then wipes the texts: what remains of a private key is in nodes and key pairs, which wipe it too.
-std::deque<Node> parse_all(std::vector<SourceText>& texts, bool& is_complete, Diagnostics& diagnostics) {
+std::deque<Node> parse_all(std::vector<SourceText>& texts, Helpers& helpers, bool& is_complete,
+                           Diagnostics& diagnostics) {
+  struct Parsed {
+    ParsedFile file;
+    Diagnostics diagnostics;
+  };
+  std::vector<Parsed> all(texts.size());
+  NodeBudget budget(limits::config_nodes_max);
+  helpers.for_each(texts.size(), [&](size_t i) {
+    all[i].file = parse_one(texts[i], budget, all[i].diagnostics);
+    explicit_bzero(texts[i].text.data(), texts[i].text.size());
+  });
   std::deque<Node> documents;
-  size_t nodes_left = limits::config_nodes_max;
-  for (SourceText& source : texts) {
-    if (source.text.size() > limits::config_file_bytes_max) {
-      diagnostics.error({source.name}, fmt::format("it is larger than {} bytes", limits::config_file_bytes_max));
-      is_complete = false;
-      continue;
-    }
-    ParsedFile file = parse_yaml(source, nodes_left, diagnostics);
-    is_complete = is_complete && file.is_complete;
-    for (Node& document : file.documents) documents.push_back(std::move(document));
-    explicit_bzero(source.text.data(), source.text.size());
+  for (Parsed& each : all) {
+    diagnostics.append(each.diagnostics);
+    is_complete = is_complete && each.file.is_complete;
+    for (Node& document : each.file.documents) documents.push_back(std::move(document));
   }
   return documents;
 }
 
 std::unique_ptr<snapshot::Snapshot> load_sources(SourceFiles files, Diagnostics& diagnostics) {
   bool is_complete = files.is_complete;
-  std::deque<Node> documents = parse_all(files.texts, is_complete, diagnostics);
+  Helpers helpers;  // end after the documents that they have parsed
+  std::deque<Node> documents = parse_all(files.texts, helpers, is_complete, diagnostics);
   for (CredentialFolder& folder : files.credentials) documents.push_back(mounted_secret(folder));
   Model model = read_model(documents, diagnostics);
   model.is_complete = is_complete;

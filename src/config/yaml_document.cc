@@ -99,8 +99,8 @@ Extent extent_of(const Node& node) {
 // Reads the parser's events into nodes. After the first error everything returns false.
 class TreeBuilder {
  public:
-  TreeBuilder(const SourceText& source, size_t& nodes_left, Diagnostics& diagnostics)
-      : source_(source), nodes_left_(nodes_left), diagnostics_(diagnostics) {}
+  TreeBuilder(const SourceText& source, NodeBudget& budget, Diagnostics& diagnostics)
+      : source_(source), budget_(budget), diagnostics_(diagnostics) {}
 
   bool build(std::vector<Node>& documents);
 
@@ -126,7 +126,7 @@ class TreeBuilder {
   [[nodiscard]] SourcePlace place_here() const { return {source_.name, line_, column_}; }
 
   const SourceText& source_;
-  size_t& nodes_left_;
+  NodeBudget& budget_;
   size_t copies_left_ = limits::config_alias_nodes_max;
   size_t copied_bytes_left_ = limits::config_file_bytes_max;  // as many as a file may have without aliases
   Diagnostics& diagnostics_;
@@ -371,12 +371,9 @@ bool TreeBuilder::check_depth(size_t depth) {
 }
 
 bool TreeBuilder::take_nodes(size_t count, const SourcePlace& place) {
-  if (count > nodes_left_) {
-    return fail(place, fmt::format("all documents together, with aliases expanded, have more than {} values",
-                                   limits::config_nodes_max));
-  }
-  nodes_left_ -= count;
-  return true;
+  if (budget_.take(count)) return true;
+  return fail(place, fmt::format("all documents together, with aliases expanded, have more than {} values",
+                                 limits::config_nodes_max));
 }
 
 // Small: a few anchors save typing; ten levels of ten aliases are an attack ("billion laughs"), and so are thousands of
@@ -425,9 +422,9 @@ size_t Node::count() const noexcept {
   return result;
 }
 
-ParsedFile parse_yaml(const SourceText& source, size_t& nodes_left, Diagnostics& diagnostics) {
+ParsedFile parse_yaml(const SourceText& source, NodeBudget& budget, Diagnostics& diagnostics) {
   ParsedFile file;
-  file.is_complete = TreeBuilder(source, nodes_left, diagnostics).build(file.documents);
+  file.is_complete = TreeBuilder(source, budget, diagnostics).build(file.documents);
   return file;
 }
 

@@ -9,6 +9,7 @@
 #include "config/diagnostic.h"
 #include "config/load.h"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -62,7 +63,26 @@ struct ParsedFile {
   bool is_complete = true;      // false: an error (in the diagnostics) ended the file early
 };
 
-// `source` must outlive the nodes. `nodes_left` is what remains of limits::config_nodes_max.
-[[nodiscard]] ParsedFile parse_yaml(const SourceText& source, size_t& nodes_left, Diagnostics& diagnostics);
+// How many nodes the files that are parsed at the same time may have together. Any thread.
+class NodeBudget {
+ public:
+  explicit NodeBudget(size_t nodes) noexcept : left_(nodes) {}
+
+  // False: there are not so many left, and none was taken.
+  [[nodiscard]] bool take(size_t count) noexcept {
+    size_t left = left_.load(std::memory_order_relaxed);
+    do {
+      if (count > left) return false;
+    } while (!left_.compare_exchange_weak(left, left - count, std::memory_order_relaxed));
+    return true;
+  }
+  [[nodiscard]] size_t left() const noexcept { return left_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<size_t> left_;
+};
+
+// `source` must outlive the nodes. Any thread.
+[[nodiscard]] ParsedFile parse_yaml(const SourceText& source, NodeBudget& budget, Diagnostics& diagnostics);
 
 }  // namespace sluice::config

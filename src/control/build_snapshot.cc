@@ -1,5 +1,6 @@
 #include "control/build_snapshot.h"
 
+#include "base/parallel.h"
 #include "certs/certificate.h"
 #include "config/load.h"
 #include "tls/client_context.h"
@@ -101,7 +102,8 @@ void complete_upstream(snapshot::UpstreamTls& upstream, bool speaks_http2, WallT
 std::unique_ptr<Snapshot> load_and_complete(const std::vector<std::string>& paths, WallTime now,
                                             const std::shared_ptr<tls::TicketKeyring>& own_ticket_keys,
                                             config::Diagnostics& diagnostics) {
-  std::unique_ptr<Snapshot> snapshot = config::load(paths, diagnostics);
+  std::unique_ptr<Snapshot> snapshot;
+  run_apart([&] { snapshot = config::load(paths, diagnostics); });
   if (snapshot == nullptr) return nullptr;
   TicketKeyrings keyrings(own_ticket_keys);
   for (snapshot::Listener& listener : snapshot->listeners) {

@@ -14,6 +14,7 @@ Cell::Cell(unsigned shard_count) noexcept : shard_count_(shard_count) {
 
 void Cell::publish(std::unique_ptr<Snapshot> snapshot) {
   snapshot->version = ++last_version_;
+  snapshot->cluster_keys = key_clusters(*snapshot, newest());
   snapshots_.push_back(std::move(snapshot));
   current_.store(snapshots_.back().get(), std::memory_order_release);
   collect();

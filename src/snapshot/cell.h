@@ -24,7 +24,7 @@ class Cell {
   explicit Cell(unsigned shard_count) noexcept;
 
   // --- control plane ---
-  // Gives the snapshot its version, makes it current and frees what is no longer used.
+  // Gives the snapshot its version and the keys of its clusters, makes it current and frees what is no longer used.
   void publish(std::unique_ptr<Snapshot> snapshot);
   // Frees every snapshot that no shard uses.
   void collect();

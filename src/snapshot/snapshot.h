@@ -8,6 +8,7 @@
 #include "base/path_normalization.h"
 #include "base/source_place.h"
 #include "snapshot/access_log_format.h"
+#include "snapshot/cluster_keys.h"
 #include "snapshot/gateway_topology.h"
 #include "snapshot/header_operations.h"
 #include "snapshot/host_map.h"
@@ -69,6 +70,7 @@ struct PeerVerification {
 struct Endpoint {
   SocketAddress address;
   uint32_t weight = 1;
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
 
 enum class LoadBalancing : uint8_t { least_request, round_robin, random };
@@ -265,6 +267,7 @@ struct Snapshot {
   std::vector<Route> routes;
   std::vector<NamedDocument> virtual_services;
   std::vector<Cluster> clusters;
+  ClusterKeys cluster_keys;  // set by publication
   std::vector<HeaderOperations> header_operations;
   std::vector<CertificateSummary> certificates;
   std::optional<AccessLogFormat> access_log_format;  // none: Istio's default text

@@ -1,41 +1,57 @@
 #include "upstream/cluster_table.h"
 
+#include "base/check.h"
+
 #include <algorithm>
+#include <unordered_map>
 
 namespace sluice::upstream {
 
 ClusterTable::ClusterTable(const snapshot::Snapshot& snapshot, const ClusterTable* previous) {
+  const std::vector<snapshot::ClusterKey>& keys = snapshot.cluster_keys.keys;
+  CHECK(keys.empty() || keys.size() == snapshot.clusters.size());
   clusters_.reserve(snapshot.clusters.size());
-  by_name_.reserve(snapshot.clusters.size());
-  for (const snapshot::Cluster& described : snapshot.clusters) {
-    by_name_.emplace(described.name, static_cast<uint32_t>(clusters_.size()));
-    Cluster& cluster = clusters_.emplace_back();
-    cluster.load_balancing = described.load_balancing;
-    if (described.tls) cluster.tls_identity = described.tls->identity;
-
-    std::unordered_map<SocketAddress, std::shared_ptr<Endpoint>, SocketAddressHash> known;
-    if (previous != nullptr) {
-      const auto found = previous->by_name_.find(described.name);
-      const Cluster* before = found == previous->by_name_.end() ? nullptr : &previous->clusters_[found->second];
-      if (before != nullptr && before->tls_identity == cluster.tls_identity) {
-        for (const auto& endpoint : before->endpoints) known.emplace(endpoint->address(), endpoint);
-      }
+  slots_.reserve(keys.size());
+  for (uint32_t i = 0; i < snapshot.clusters.size(); ++i) {
+    if (keys.empty()) {
+      clusters_.push_back(std::make_shared<Cluster>(snapshot.clusters[i], nullptr));
+      continue;
     }
-
-    const bool weighted = std::ranges::any_of(
-        described.endpoints, [&](const auto& endpoint) { return endpoint.weight != described.endpoints[0].weight; });
-    uint64_t sum = 0;
-    for (const snapshot::Endpoint& endpoint : described.endpoints) {
-      const auto found = known.find(endpoint.address);
-      cluster.endpoints.push_back(found != known.end() ? found->second : std::make_shared<Endpoint>(endpoint.address));
-      sum += endpoint.weight;
-      if (weighted) cluster.cumulative_weights.push_back(sum);
+    const snapshot::ClusterKey key = keys[i];
+    const Slot before = previous != nullptr && key.slot < previous->slots_.size() ? previous->slots_[key.slot] : Slot{};
+    if (before.revision == key.revision) {
+      clusters_.push_back(previous->clusters_[before.index]);
+    } else {
+      const Cluster* known = before.revision == 0 ? nullptr : previous->clusters_[before.index].get();
+      clusters_.push_back(std::make_shared<Cluster>(snapshot.clusters[i], known));
     }
+    if (key.slot >= slots_.size()) slots_.resize(key.slot + size_t{1});
+    slots_[key.slot] = {key.revision, i};
+  }
+}
+
+// `before` is what had its slot: perhaps another one.
+ClusterTable::Cluster::Cluster(const snapshot::Cluster& described, const Cluster* before)
+    : name(described.name),
+      tls_identity(described.tls ? described.tls->identity : ""),
+      load_balancing(described.load_balancing) {
+  std::unordered_map<SocketAddress, std::shared_ptr<Endpoint>, SocketAddressHash> known;
+  if (before != nullptr && before->name == name && before->tls_identity == tls_identity) {
+    for (const auto& endpoint : before->endpoints) known.emplace(endpoint->address(), endpoint);
+  }
+  const bool is_weighted = std::ranges::any_of(
+      described.endpoints, [&](const auto& endpoint) { return endpoint.weight != described.endpoints[0].weight; });
+  uint64_t sum = 0;
+  for (const snapshot::Endpoint& endpoint : described.endpoints) {
+    const auto found = known.find(endpoint.address);
+    endpoints.push_back(found != known.end() ? found->second : std::make_shared<Endpoint>(endpoint.address));
+    sum += endpoint.weight;
+    if (is_weighted) cumulative_weights.push_back(sum);
   }
 }
 
 Endpoint* ClusterTable::choose(uint32_t cluster_index, Random& random, const Endpoint* avoid) noexcept {
-  Cluster& cluster = clusters_[cluster_index];
+  Cluster& cluster = *clusters_[cluster_index];
   if (cluster.endpoints.empty()) return nullptr;
   if (cluster.endpoints.size() == 1) return cluster.endpoints[0].get();
   Endpoint* chosen = pick(cluster, random);

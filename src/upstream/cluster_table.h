@@ -1,6 +1,7 @@
 // The clusters of one snapshot as one shard sees them: for each cluster its endpoints with their
-// connections, and the choice among them. A new snapshot's table takes over the endpoints of the one
-// before, by cluster name and address, as long as they are spoken to in the same way. One thread.
+// connections, and the choice among them. A new snapshot's table shares what has not changed with the one before
+// (snapshot/cluster_keys.h); of a cluster that has, it takes over the endpoints whose address is still there, as long
+// as they are spoken to in the same way. One thread.
 #pragma once
 
 #include "base/random.h"
@@ -9,14 +10,14 @@
 
 #include <cstdint>
 #include <memory>
-#include <string_view>
-#include <unordered_map>
+#include <string>
 #include <vector>
 
 namespace sluice::upstream {
 
 class ClusterTable {
  public:
+  // Snapshots that were not keyed share nothing.
   ClusterTable(const snapshot::Snapshot& snapshot, const ClusterTable* previous);
   ClusterTable(const ClusterTable&) = delete;
   ClusterTable& operator=(const ClusterTable&) = delete;
@@ -27,18 +28,25 @@ class ClusterTable {
 
  private:
   struct Cluster {
+    Cluster(const snapshot::Cluster& described, const Cluster* before);
+
+    std::string name;
+    std::string tls_identity;  // empty: plaintext
     snapshot::LoadBalancing load_balancing;
-    std::string_view tls_identity;  // the snapshot's; empty: plaintext
-    uint32_t next = 0;              // ROUND_ROBIN
+    uint32_t next = 0;  // ROUND_ROBIN
     std::vector<std::shared_ptr<Endpoint>> endpoints;
     std::vector<uint64_t> cumulative_weights;  // empty: all weights are equal
+  };
+  struct Slot {
+    uint64_t revision = 0;  // 0: nothing is here
+    uint32_t index = 0;     // into clusters_
   };
 
   static Endpoint* pick(Cluster& cluster, Random& random) noexcept;
   static Endpoint* pick_any(const Cluster& cluster, Random& random) noexcept;
 
-  std::vector<Cluster> clusters_;
-  std::unordered_map<std::string_view, uint32_t> by_name_;  // the views are the snapshot's
+  std::vector<std::shared_ptr<Cluster>> clusters_;
+  std::vector<Slot> slots_;  // by ClusterKey::slot
 };
 
 }  // namespace sluice::upstream

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
+#include <string>
 #include <utility>
 
 namespace sluice::sim {
@@ -28,6 +30,7 @@ enum ClusterIndex : uint32_t {
   kDead,
   kNowhere,
   kShared,
+  kMirror,
   kBytes,
   kFewBytes,
   kPassthrough
@@ -88,6 +91,7 @@ snapshot::Cluster cluster(ClusterIndex index, const std::string& name, snapshot:
   for (const size_t upstream : upstreams_of(index)) cluster.endpoints.push_back({.address = all_upstreams()[upstream]});
   cluster.speaks_http2 = index == kShared;
   if (index == kDead) cluster.endpoints.push_back({.address = dead_address()});
+  if (index == kMirror) cluster.endpoints.push_back({.address = mirror_address()});
   return cluster;
 }
 
@@ -97,6 +101,34 @@ test::TestRoute route(Place place, std::vector<snapshot::WeightedDestination> de
   route.destinations = std::move(destinations);
   route.timeout = timeout;
   return {std::move(route), {test::prefix(std::string("/") + name_of(place) + "/")}};
+}
+
+test::TestRoute retried_route() {
+  test::TestRoute made = route(Place::retried, {{.cluster = kSeveral}});
+  auto policy = std::make_shared<snapshot::RetryPolicy>();
+  policy->attempts = retries;
+  policy->conditions = static_cast<uint32_t>(snapshot::RetryOn::any_5xx);
+  policy->per_try_timeout = 5s;
+  policy->backoff = 5ms;
+  made.route.retries = std::move(policy);
+  made.route.mirrors = {{.cluster = kMirror}, {.cluster = kNowhere, .share = snapshot::every_request / 2}};
+  return made;
+}
+
+test::TestRoute faulty_route() {
+  test::TestRoute made = route(Place::faulty, {{.cluster = kOne}});
+  made.route.fault = std::make_shared<snapshot::Fault>(snapshot::Fault{.delay = 3ms,
+                                                                       .delay_share = snapshot::every_request / 2,
+                                                                       .abort_status = injected_status,
+                                                                       .abort_share = snapshot::every_request / 3});
+  return made;
+}
+
+test::TestRoute direct_route() {
+  test::TestRoute made = route(Place::direct, {});
+  made.route.direct_response = std::make_shared<snapshot::DirectResponse>(
+      snapshot::DirectResponse{.status = direct_status, .body = std::string(direct_body_size, 'd')});
+  return made;
 }
 
 void add_tls_listener(snapshot::Snapshot& snapshot) {
@@ -140,6 +172,10 @@ SocketAddress listen_address(bool is_tls) { return address(100, is_tls ? 443 : 8
 SocketAddress listen_address(StreamPlan::Way way) {
   return way == StreamPlan::Way::tcp ? address(100, 9000) : listen_address(/*is_tls=*/true);
 }
+const SocketAddress& mirror_address() {
+  static const SocketAddress mirror = address(14, 8008);
+  return mirror;
+}
 SocketAddress dead_address() { return address(200, 9999); }
 std::span<const SocketAddress> upstream_addresses() { return all_upstreams(); }
 bool speaks_http2(const SocketAddress& upstream) { return leads_to(Place::shared, upstream); }
@@ -150,8 +186,10 @@ bool leads_to(Place place, const SocketAddress& upstream) {
   };
   switch (place) {
     case Place::one:
+    case Place::faulty:
     case Place::timed: return is_one_of(kOne);
-    case Place::several: return is_one_of(kSeveral);
+    case Place::several:
+    case Place::retried: return is_one_of(kSeveral);
     case Place::weighted: return is_one_of(kHeavy) || is_one_of(kLight);
     case Place::shared: return is_one_of(kShared);
     default: return false;
@@ -167,7 +205,7 @@ bool leads_to(StreamPlan::Way way, const SocketAddress& upstream) {
   return way == StreamPlan::Way::passthrough ? index >= kBytesCount : index < kBytesCount;
 }
 
-std::unique_ptr<snapshot::Snapshot> make_gateway_snapshot(uint64_t version) {
+std::unique_ptr<snapshot::Snapshot> make_gateway_snapshot(uint64_t version, const snapshot::Snapshot* previous) {
   using enum snapshot::LoadBalancing;
   auto snapshot = std::make_unique<snapshot::Snapshot>();
   snapshot->version = version;
@@ -179,6 +217,7 @@ std::unique_ptr<snapshot::Snapshot> make_gateway_snapshot(uint64_t version) {
   snapshot->clusters.push_back(cluster(kDead, "dead", random));
   snapshot->clusters.push_back(cluster(kNowhere, "nowhere", random));
   snapshot->clusters.push_back(cluster(kShared, "shared", least_request));
+  snapshot->clusters.push_back(cluster(kMirror, "mirror", random));
   if (version == 2) {
     std::vector<snapshot::Endpoint>& endpoints = snapshot->clusters[kSeveral].endpoints;
     endpoints.erase(endpoints.begin());
@@ -192,7 +231,8 @@ std::unique_ptr<snapshot::Snapshot> make_gateway_snapshot(uint64_t version) {
                   route(Place::weighted,
                         {{.cluster = kHeavy, .weight = version == 1 ? 3U : 1U}, {.cluster = kLight, .weight = 1}}),
                   route(Place::shared, {{.cluster = kShared}}), route(Place::timed, {{.cluster = kOne}}, 5s),
-                  route(Place::dead, {{.cluster = kDead}}), route(Place::nowhere, {{.cluster = kNowhere}})});
+                  route(Place::dead, {{.cluster = kDead}}), route(Place::nowhere, {{.cluster = kNowhere}}),
+                  retried_route(), faulty_route(), direct_route()});
 
   snapshot::VirtualHost redirected;
   redirected.pattern = "redirected.test";
@@ -208,6 +248,7 @@ std::unique_ptr<snapshot::Snapshot> make_gateway_snapshot(uint64_t version) {
   snapshot->listeners.emplace_back().address = listen_address(/*is_tls=*/false);
   add_tls_listener(*snapshot);
   add_streams(*snapshot, version);
+  snapshot->cluster_keys = snapshot::key_clusters(*snapshot, previous);
   return snapshot;
 }
 

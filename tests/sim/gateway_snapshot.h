@@ -24,7 +24,15 @@ inline constexpr const char* terminated_server_name = "bytes.test";
 [[nodiscard]] bool leads_to(Place place, const SocketAddress& upstream);
 [[nodiscard]] bool leads_to(StreamPlan::Way way, const SocketAddress& upstream);
 
-// `version` 2 has other weights, and one endpoint less, than 1.
-[[nodiscard]] std::unique_ptr<snapshot::Snapshot> make_gateway_snapshot(uint64_t version);
+[[nodiscard]] const SocketAddress& mirror_address();
+// Of what routes answer by themselves.
+inline constexpr unsigned injected_status = 418;
+inline constexpr unsigned direct_status = 203;
+inline constexpr size_t direct_body_size = 100'000;  // more than a socket takes
+inline constexpr unsigned retries = 3;
+
+// `version` 2 has other weights, and one endpoint less, than 1. It takes the place of `previous`.
+[[nodiscard]] std::unique_ptr<snapshot::Snapshot> make_gateway_snapshot(uint64_t version,
+                                                                        const snapshot::Snapshot* previous = nullptr);
 
 }  // namespace sluice::sim

@@ -26,6 +26,7 @@ unsigned always_local(Place place) {
     case Place::nowhere: return 503;
     case Place::unknown: return 404;
     case Place::redirected: return 301;
+    case Place::direct: return direct_status;
     default: return 0;
   }
 }
@@ -45,6 +46,7 @@ void Tally::add(const Tally& other) {
   spliced_bytes += other.spliced_bytes;
   tls_handshakes += other.tls_handshakes;
   retries += other.retries;
+  copies += other.copies;
   upstream_reuses += other.upstream_reuses;
   turns += other.turns;
 }
@@ -63,7 +65,9 @@ RequestPlan& Judge::on_execution(std::string_view method, std::string_view targe
   if (target != sent) world_.fail("request {}: target {} became {}", id, sent, target);
   if (!leads_to(request->place, upstream)) world_.fail("request {} for {} came to {}", id, sent, upstream.to_string());
   ++tally_.executions;
-  if (++request->executions > 1 && (request->method == "POST" || request->executions > limits::connect_attempts_max)) {
+  unsigned executions_max = request->method == "POST" ? 1 : limits::connect_attempts_max;
+  if (request->place == Place::retried) executions_max = limits::connect_attempts_max + retries;
+  if (++request->executions > executions_max) {
     world_.fail("request {}: a {} was executed {} times", id, request->method, request->executions);
   }
   return *request;
@@ -95,6 +99,28 @@ void Judge::on_tunnel_up_end(const RequestPlan& request, uint64_t bytes) {
   }
 }
 
+// --- mirrors ---------------------------------------------------------------------------------------
+
+RequestPlan& Judge::on_copy(const MessageReader& reader) {
+  const std::string* id = reader.field("x-id");
+  RequestPlan* request = id == nullptr ? nullptr : find(*id);
+  if (request == nullptr) world_.fail("a mirror got a request that no client has sent");
+  if (request->place != Place::retried) world_.fail("request {}: a copy of it came to the mirror", request->id);
+  if (std::exchange(request->was_copied, true)) world_.fail("request {}: it was copied twice", request->id);
+  const std::string* host = reader.field("host");
+  if (host == nullptr || *host != "sim.test-shadow")
+    world_.fail("request {}: the host of its copy is {}", request->id, host == nullptr ? "not there" : *host);
+  ++tally_.copies;
+  return *request;
+}
+
+void Judge::on_copy_complete(const RequestPlan& request, uint64_t body_bytes) {
+  if (body_bytes != request.body_size)
+    world_.fail("request {}: its copy has {} of {} bytes", request.id, body_bytes, request.body_size);
+  if (!request.client_sent_all)
+    world_.fail("request {}: its copy is complete, but it was not sent in full", request.id);
+}
+
 // --- clients ---------------------------------------------------------------------------------------
 
 void Judge::on_informational(const RequestPlan& request, unsigned status) {
@@ -104,8 +130,10 @@ void Judge::on_informational(const RequestPlan& request, unsigned status) {
 
 bool Judge::may_be_local(const RequestPlan& request, unsigned status) const {
   if (const unsigned always = always_local(request.place); always != 0) return status == always;
+  if (request.place == Place::faulty && status == injected_status) return true;
   if (plan_.is_calm) return false;
-  return status == 503 || status == 502 || (status == 504 && request.place == Place::timed);
+  const bool has_timeout = request.place == Place::timed || request.place == Place::retried;
+  return status == 503 || status == 502 || (status == 504 && has_timeout);
 }
 
 void Judge::on_response_head(const RequestPlan& request, const MessageReader& reader) {
@@ -131,6 +159,8 @@ void Judge::on_response_content(const RequestPlan& request, const MessageReader&
 
 void Judge::on_response_complete(const RequestPlan& request, const MessageReader& reader, uint64_t body_bytes) {
   if (reader.field("x-id") == nullptr) {
+    if (request.place == Place::direct && body_bytes != (request.method == "HEAD" ? 0 : direct_body_size))
+      world_.fail("request {}: the direct response has {} bytes", request.id, body_bytes);
     ++tally_.local;
     return;
   }
@@ -158,7 +188,8 @@ void Judge::on_tunnel_down_end(const RequestPlan& request, uint64_t bytes) {
 void Judge::on_lost(const RequestPlan& request, bool may_be_lost) {
   ++tally_.lost;
   // The answer that sluice gives by itself may go under in a long body that nobody reads to its end.
-  may_be_lost |= always_local(request.place) != 0 && request.body_size > limits::lingering_close_bytes;
+  const bool may_be_local = always_local(request.place) != 0 || request.place == Place::faulty;
+  may_be_lost |= may_be_local && request.body_size > limits::lingering_close_bytes;
   if (plan_.is_calm && !may_be_lost) world_.fail("request {} was lost in calm weather", request.id);
 }
 

@@ -25,6 +25,7 @@ struct Tally {
   uint64_t spliced_bytes = 0;
   uint64_t tls_handshakes = 0;
   uint64_t retries = 0;
+  uint64_t copies = 0;  // of requests, at mirrors
   uint64_t upstream_reuses = 0;
   uint64_t turns = 0;
 
@@ -45,6 +46,10 @@ class Judge {
   void on_request_complete(const RequestPlan& request, uint64_t body_bytes);
   void on_tunnel_up(const RequestPlan& request, uint64_t offset, ConstBytes bytes);
   void on_tunnel_up_end(const RequestPlan& request, uint64_t bytes);
+
+  // --- what a mirror sees ---
+  [[nodiscard]] RequestPlan& on_copy(const MessageReader& reader);
+  void on_copy_complete(const RequestPlan& request, uint64_t body_bytes);
 
   // --- what a client sees ---
   void on_informational(const RequestPlan& request, unsigned status);

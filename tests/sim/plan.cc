@@ -123,8 +123,9 @@ RequestPlan Planner::request() {
   request.id = next_id_++;
   request.method = one_of<const char*>({"GET", "GET", "GET", "HEAD", "POST", "POST", "PUT"});
   request.place = one_of<Place>({Place::one, Place::one, Place::one, Place::several, Place::weighted, Place::shared,
-                                 Place::shared, Place::timed});
-  if (chance(60)) request.place = one_of<Place>({Place::dead, Place::nowhere, Place::unknown, Place::redirected});
+                                 Place::shared, Place::timed, Place::retried, Place::retried, Place::faulty});
+  if (chance(60))
+    request.place = one_of<Place>({Place::dead, Place::nowhere, Place::unknown, Place::redirected, Place::direct});
   if (request.method == "POST" || request.method == "PUT") {
     request.body = chance(600) ? RequestPlan::Body::length : RequestPlan::Body::chunked;
     request.body_size = body_size();
@@ -140,7 +141,7 @@ RequestPlan Planner::request() {
     if (chance(70)) add_tunnel(request);
   }
   request.response = response(request);
-  if (is_calm_ && request.place == Place::timed) {  // well within its timeout
+  if (is_calm_ && (request.place == Place::timed || request.place == Place::retried)) {  // well within its timeout
     request.body_size = std::min<size_t>(request.body_size, 9'000);
     request.response.size = std::min<size_t>(request.response.size, 9'000);
   }
@@ -242,6 +243,9 @@ const char* name_of(Place place) {
     case Place::weighted: return "weighted";
     case Place::shared: return "shared";
     case Place::timed: return "timed";
+    case Place::retried: return "retried";
+    case Place::faulty: return "faulty";
+    case Place::direct: return "direct";
     case Place::dead: return "dead";
     case Place::nowhere: return "nowhere";
     case Place::unknown: return "unknown";

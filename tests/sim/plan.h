@@ -20,6 +20,9 @@ enum class Place : uint8_t {
   weighted,    // "/weighted/": two clusters, 3 to 1
   shared,      // "/shared/": a cluster of two that speak HTTP/2
   timed,       // "/timed/": a route with a timeout
+  retried,     // "/retried/": as several, with a policy of retries, and mirrors
+  faulty,      // "/faulty/": injected delays and errors, else as one
+  direct,      // "/direct/": a response of the route
   dead,        // "/dead/": nobody answers there
   nowhere,     // "/nowhere/": a cluster without endpoints
   unknown,     // "/unknown/": no route
@@ -76,7 +79,8 @@ struct RequestPlan {
   ResponsePlan response;
 
   // --- what happened, for the judge ---
-  unsigned executions = 0;         // heads that an upstream has read
+  unsigned executions = 0;  // heads that an upstream has read
+  bool was_copied = false;
   bool response_was_said = false;  // all of it, by an upstream
   bool client_sent_all = false;
   bool upstream_tunnel_finished = false;  // it had sent everything and then FIN

@@ -3,6 +3,7 @@
 #include "sim/client_actor.h"
 #include "sim/gateway_snapshot.h"
 #include "sim/http2_upstream_actor.h"
+#include "sim/mirror_actor.h"
 #include "sim/stream_actors.h"
 #include "sim/upstream_actor.h"
 #include "sim_gateway.h"
@@ -41,7 +42,7 @@ class Run {
   Judge judge_;
   // The gateway uses both until its end.
   std::unique_ptr<snapshot::Snapshot> first_snapshot_ = make_gateway_snapshot(1);
-  std::unique_ptr<snapshot::Snapshot> second_snapshot_ = make_gateway_snapshot(2);
+  std::unique_ptr<snapshot::Snapshot> second_snapshot_ = make_gateway_snapshot(2, first_snapshot_.get());
   SimGateway gateway_;
   std::vector<std::unique_ptr<ClientActor>> clients_;
   std::vector<std::unique_ptr<Talker>> upstreams_;
@@ -90,6 +91,12 @@ void Run::serve_upstreams() {
                                   }
                                 }});
   }
+  world_.network().serve(mirror_address(),
+                         {.answer = [this] { return answer_connect(); },
+                          .on_connection =
+                              [this](Endpoint& endpoint) {
+                                upstreams_.push_back(std::make_unique<MirrorActor>(judge_, plan_, endpoint));
+                              }});
   for (const SocketAddress& address : stream_addresses()) {
     world_.network().serve(
         address, {.answer = [this] { return answer_connect(); },

@@ -120,7 +120,7 @@ class Dialogue {
  public:
   explicit Dialogue(uint64_t seed = 1, const Weather& weather = fine_weather(), const io::LoopOptions& options = {},
                     std::unique_ptr<snapshot::Snapshot> snapshot = one_upstream_snapshot())
-      : world_(seed, weather), gateway_(world_, *snapshot, seed, options) {
+      : world_(seed, weather), gateway_(world_, keyed(*snapshot), seed, options) {
     snapshots_.push_back(std::move(snapshot));
     world_.network().serve(
         dialogue_upstream_address,
@@ -136,6 +136,7 @@ class Dialogue {
   // The gateway runs on `next` from now on; snapshots that nobody uses any more are freed, as the control plane does.
   void reload(std::unique_ptr<snapshot::Snapshot> next) {
     next->version = snapshots_.back()->version + 1;
+    next->cluster_keys = snapshot::key_clusters(*next, snapshots_.back().get());
     gateway_.adopt(*next);
     snapshots_.push_back(std::move(next));
     collect();
@@ -170,6 +171,12 @@ class Dialogue {
   Duration connect_delay = 1ms;
 
  private:
+  // As publication does.
+  static const snapshot::Snapshot& keyed(snapshot::Snapshot& snapshot) {
+    snapshot.cluster_keys = snapshot::key_clusters(snapshot, nullptr);
+    return snapshot;
+  }
+
   void step(Duration max_wait = 10ms) {
     // Speakers hear of nothing by themselves: short steps while something is under way.
     gateway_.turn(std::min<Duration>(max_wait, world_.next_event() - world_.now() < 1s ? 1ms : max_wait));

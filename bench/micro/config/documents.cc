@@ -1,5 +1,7 @@
 #include "documents.h"
 
+#include "base/parallel.h"
+
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -177,7 +179,8 @@ Target target_of_routes(uint32_t count, uint64_t random) {
 
 std::unique_ptr<snapshot::Snapshot> load(std::vector<config::SourceText> files) {
   config::Diagnostics diagnostics;
-  auto snapshot = config::load_texts(std::move(files), diagnostics);
+  std::unique_ptr<snapshot::Snapshot> snapshot;
+  run_apart([&] { snapshot = config::load_texts(std::move(files), diagnostics); });  // as the control plane does
   for (const auto& diagnostic : diagnostics.sorted()) {
     if (diagnostic.severity == config::Severity::error) std::fprintf(stderr, "%s\n", diagnostic.to_string().c_str());
   }

@@ -41,5 +41,18 @@ TEST(Diagnostics, AreKeptUpToABoundForEachSeverityAndAllCounted) {
   EXPECT_EQ(diagnostics.warning_count(), limits::config_diagnostics_max + 7);
 }
 
+TEST(Diagnostics, AppendsWhatWasSaidElsewhereWithWhatWasLeftOut) {
+  Diagnostics all;
+  all.error({"a.yaml", 1, 1}, "first");
+  Diagnostics other;
+  for (size_t i = 0; i < limits::config_diagnostics_max + 5; ++i) other.error({"b.yaml", 1, 1}, "more");
+  other.warning({"b.yaml", 2, 1}, "last");
+  all.append(other);
+  EXPECT_EQ(all.error_count(), limits::config_diagnostics_max + 6);
+  EXPECT_EQ(all.warning_count(), 1U);
+  EXPECT_EQ(all.kept().size(), limits::config_diagnostics_max + 1);
+  EXPECT_EQ(all.sorted().back().message, "6 more are not shown");
+}
+
 }  // namespace
 }  // namespace sluice::config

@@ -465,13 +465,13 @@ TEST(HostileDocuments, AliasesExpandToBoundedNodesAndBytes) {
         "a: &a {b: " + mebibyte + "}\n" + numbered("b#: {<<: *a}\n", 1000)}) {
     const SourceText source{"test.yaml", text};
     Diagnostics diagnostics;
-    size_t nodes_left = limits::config_nodes_max;
-    const ParsedFile file = parse_yaml(source, nodes_left, diagnostics);
+    NodeBudget budget(limits::config_nodes_max);
+    const ParsedFile file = parse_yaml(source, budget, diagnostics);
     Kept kept;
     for (const Node& document : file.documents) add(document, kept);
     EXPECT_LE(kept.nodes, text.size() + limits::config_alias_nodes_max);
     EXPECT_LE(kept.bytes, text.size() + limits::config_file_bytes_max);
-    EXPECT_LE(limits::config_nodes_max - nodes_left, text.size() + limits::config_alias_nodes_max);
+    EXPECT_LE(limits::config_nodes_max - budget.left(), text.size() + limits::config_alias_nodes_max);
   }
 }
 

@@ -10,11 +10,11 @@ namespace {
 struct Parsed {
   SourceText source;
   Diagnostics diagnostics;
-  size_t nodes_left = limits::config_nodes_max;
+  NodeBudget budget{limits::config_nodes_max};
   ParsedFile file;
 
   explicit Parsed(std::string text)
-      : source{"test.yaml", std::move(text)}, file(parse_yaml(source, nodes_left, diagnostics)) {}
+      : source{"test.yaml", std::move(text)}, file(parse_yaml(source, budget, diagnostics)) {}
 
   [[nodiscard]] std::string said() const {
     std::string result;
@@ -174,11 +174,11 @@ TEST(YamlDocument, RefusesDuplicateKeysAlsoInLargeMappings) {
 TEST(YamlDocument, CountsNodesOfAllDocuments) {
   const SourceText source{"test.yaml", "[a, b, c]\n---\n[d]\n"};
   Diagnostics diagnostics;
-  size_t nodes_left = 6;
-  EXPECT_TRUE(parse_yaml(source, nodes_left, diagnostics).is_complete);
-  EXPECT_EQ(nodes_left, 0u);
-  nodes_left = 5;
-  EXPECT_FALSE(parse_yaml(source, nodes_left, diagnostics).is_complete);
+  NodeBudget enough(6);
+  EXPECT_TRUE(parse_yaml(source, enough, diagnostics).is_complete);
+  EXPECT_EQ(enough.left(), 0u);
+  NodeBudget little(5);
+  EXPECT_FALSE(parse_yaml(source, little, diagnostics).is_complete);
 }
 
 TEST(YamlDocument, KeepsTheDocumentsBeforeASyntaxError) {

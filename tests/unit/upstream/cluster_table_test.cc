@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <initializer_list>
 #include <map>
-#include <set>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace sluice::upstream {
@@ -105,33 +107,101 @@ TEST(ClusterTable, ChoosesTheOnlyOneAlsoWhenItHasJustFailed) {
   EXPECT_EQ(table.choose(0, random, only), only);
 }
 
-// A reload keeps the connections of what stays.
-TEST(ClusterTable, TakesOverTheEndpointsThatStay) {
-  const auto before =
-      with_cluster("c", {{.address = address(1)}, {.address = address(2)}}, snapshot::LoadBalancing::round_robin);
-  const auto after =
-      with_cluster("c", {{.address = address(2)}, {.address = address(3)}}, snapshot::LoadBalancing::round_robin);
-  ClusterTable old_table(before, nullptr);
-  ClusterTable new_table(after, &old_table);
-  Random random(1);
-  std::map<uint8_t, std::set<Endpoint*>> endpoints;
-  for (int i = 0; i < 10; ++i) {
-    for (ClusterTable* table : {&old_table, &new_table}) {
-      Endpoint* endpoint = table->choose(0, random, nullptr);
-      endpoints[endpoint->address().ip[3]].insert(endpoint);
-    }
+// What a shard goes through: each snapshot takes the place of the one before.
+class ClusterTableReload : public testing::Test {
+ protected:
+  void adopt(snapshot::Snapshot next) {
+    auto made = std::make_unique<snapshot::Snapshot>(std::move(next));
+    made->cluster_keys = snapshot::key_clusters(*made, snapshots.empty() ? nullptr : snapshots.back().get());
+    tables.push_back(std::make_unique<ClusterTable>(*made, tables.empty() ? nullptr : tables.back().get()));
+    snapshots.push_back(std::move(made));
   }
-  ASSERT_EQ(endpoints.size(), 3U);
-  for (const auto& [last, objects] : endpoints) EXPECT_EQ(objects.size(), 1U) << unsigned{last};
+  // As a shard that has slept through it.
+  void skip(snapshot::Snapshot next) {
+    auto made = std::make_unique<snapshot::Snapshot>(std::move(next));
+    made->cluster_keys = snapshot::key_clusters(*made, snapshots.back().get());
+    snapshots.push_back(std::move(made));
+  }
+  // The one with this address, of a cluster of the newest table.
+  Endpoint* endpoint(uint8_t last, uint32_t cluster = 0) {
+    for (int i = 0; i < 100; ++i) {
+      Endpoint* chosen = tables.back()->choose(cluster, random, nullptr);
+      if (chosen->address() == address(last)) return chosen;
+    }
+    return nullptr;
+  }
+
+  std::vector<std::unique_ptr<snapshot::Snapshot>> snapshots;
+  std::vector<std::unique_ptr<ClusterTable>> tables;
+  Random random{1};
+};
+
+snapshot::Snapshot with_endpoints(const std::string& name, std::initializer_list<uint8_t> lasts) {
+  std::vector<snapshot::Endpoint> endpoints;
+  for (const uint8_t last : lasts) endpoints.push_back({.address = address(last)});
+  return with_cluster(name, std::move(endpoints), snapshot::LoadBalancing::round_robin);
 }
 
-TEST(ClusterTable, DoesNotShareEndpointsBetweenClusters) {
-  const auto before = with_cluster("one", {{.address = address(1)}}, snapshot::LoadBalancing::random);
-  const auto after = with_cluster("another", {{.address = address(1)}}, snapshot::LoadBalancing::random);
-  ClusterTable old_table(before, nullptr);
-  ClusterTable new_table(after, &old_table);
-  Random random(1);
-  EXPECT_NE(old_table.choose(0, random, nullptr), new_table.choose(0, random, nullptr));
+snapshot::Snapshot joined(snapshot::Snapshot first, const snapshot::Snapshot& second) {
+  first.clusters.insert(first.clusters.end(), second.clusters.begin(), second.clusters.end());
+  return first;
+}
+
+// A reload keeps the connections of what stays.
+TEST_F(ClusterTableReload, KeepsTheEndpointsThatStay) {
+  adopt(with_endpoints("c", {1, 2}));
+  const Endpoint* staying = endpoint(2);
+  adopt(with_endpoints("c", {2, 3}));
+  EXPECT_EQ(endpoint(2), staying);
+  EXPECT_NE(endpoint(3), nullptr);
+  EXPECT_EQ(endpoint(1), nullptr);
+}
+
+TEST_F(ClusterTableReload, KeepsWhatHasNotChangedWhereverItStands) {
+  adopt(joined(with_endpoints("a", {1}), with_endpoints("b", {1})));
+  const Endpoint* of_a = endpoint(1, 0);
+  const Endpoint* of_b = endpoint(1, 1);
+  EXPECT_NE(of_a, of_b);
+  adopt(joined(joined(with_endpoints("new", {1}), with_endpoints("b", {1})), with_endpoints("a", {1})));
+  EXPECT_NE(endpoint(1, 0), of_a);
+  EXPECT_NE(endpoint(1, 0), of_b);
+  EXPECT_EQ(endpoint(1, 1), of_b);
+  EXPECT_EQ(endpoint(1, 2), of_a);
+}
+
+TEST_F(ClusterTableReload, GoesOnWhereTheTurnIs) {
+  adopt(with_endpoints("c", {1, 2}));
+  EXPECT_EQ(tables.back()->choose(0, random, nullptr)->address(), address(1));
+  adopt(with_endpoints("c", {1, 2}));
+  EXPECT_EQ(tables.back()->choose(0, random, nullptr)->address(), address(2));
+}
+
+TEST_F(ClusterTableReload, DoesNotShareEndpointsBetweenClusters) {
+  adopt(with_endpoints("one", {1}));
+  const Endpoint* of_one = endpoint(1);
+  adopt(with_endpoints("another", {1}));
+  EXPECT_NE(endpoint(1), of_one);
+}
+
+TEST_F(ClusterTableReload, DoesNotShareEndpointsThatAreSpokenToInAnotherWay) {
+  adopt(with_endpoints("c", {1}));
+  const Endpoint* plain = endpoint(1);
+  snapshot::Snapshot with_tls = with_endpoints("c", {1});
+  with_tls.clusters[0].tls.emplace().identity = "x";
+  adopt(std::move(with_tls));
+  EXPECT_NE(endpoint(1), plain);
+}
+
+// The slot of a cluster that went is another one's by then.
+TEST_F(ClusterTableReload, DoesNotTakeAnotherClusterForItsOwnWhenItHasSleptThroughASnapshot) {
+  adopt(joined(with_endpoints("a", {1}), with_endpoints("b", {1})));
+  const Endpoint* of_a = endpoint(1, 0);
+  const Endpoint* of_b = endpoint(1, 1);
+  skip(with_endpoints("b", {1}));
+  adopt(joined(with_endpoints("b", {1}), with_endpoints("c", {1})));
+  EXPECT_EQ(endpoint(1, 0), of_b);
+  EXPECT_NE(endpoint(1, 1), of_a);
+  EXPECT_NE(endpoint(1, 1), of_b);
 }
 
 }  // namespace
