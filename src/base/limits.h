@@ -110,6 +110,7 @@ inline constexpr size_t replayed_content_bytes_max = 64 * 1024;     // of a requ
 inline constexpr size_t mirrored_content_bytes_max = 1024 * 1024;   // of a request that may have to be copied
 inline constexpr size_t kept_content_bytes_max = 64 * 1024 * 1024;  // of all such requests and copies, per shard
 inline constexpr uint32_t mirrored_requests_max = 1024;             // under way, per shard
+inline constexpr uint32_t mirrored_requests_per_cluster_max = 256;  // of them, to one mirror
 inline constexpr Duration mirrored_request_timeout = 60s;           // for all of one
 inline constexpr unsigned mirrors_max = 8;                          // of one list; with `mirror` of a root, one more
 inline constexpr size_t resumable_sessions_max = 4;                 // of TLS, per endpoint and shard

@@ -24,8 +24,8 @@ class Helpers {
   Helpers& operator=(const Helpers&) = delete;
   ~Helpers() { may_end_.count_down(); }
 
-  // Calls work(i) for every i below `count`, on as many threads as there are processors, the caller's among them, and
-  // returns when all calls have. Once.
+  // Calls work(i) for every i below `count`, on as many threads as there are processors, but on few, the caller's among
+  // them, and returns when all calls have. Once. The others leave the processors to the shards.
   void for_each(size_t count, const std::function<void(size_t)>& work);
 
  private:

@@ -170,8 +170,10 @@ constexpr FieldSchema http_route_fields[] = {
     field<&HttpRoute::rewrite>("rewrite", "another path or host for the destination"),
     field<&HttpRoute::retries>("retries", "when to try again"),
     field<&HttpRoute::fault>("fault", "injected delays and errors"),
-    field<&HttpRoute::mirror>("mirror", "a destination that gets a copy of the requests, with content up to 1 MiB"),
-    field<&HttpRoute::mirrors>("mirrors", "destinations that get a copy of the requests, in the place of mirror"),
+    field<&HttpRoute::mirror>(
+        "mirror", "a destination that gets a copy of the requests, with content up to 1 MiB, without trailers"),
+    field<&HttpRoute::mirrors>("mirrors",
+                               "destinations, up to 8, that get a copy of the requests, in the place of mirror"),
     number<&HttpRoute::mirror_percent>("mirrorPercent", 0, 100, "the same as mirrorPercentage (deprecated)"),
     field<&HttpRoute::mirror_percentage>("mirrorPercentage",
                                          "the share of the requests that mirror gets; 100 by default"),

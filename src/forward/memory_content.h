@@ -1,4 +1,5 @@
-// Content that lies in memory: the body of a response that sluice gives itself, written as fast as the client takes it.
+// Content that lies in memory, written as fast as it is taken: the body of a response that sluice gives itself, or of a
+// request that is copied.
 #pragma once
 
 #include "forward/content.h"

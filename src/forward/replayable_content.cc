@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/release_memory.h"
 
 #include <algorithm>
 
@@ -16,7 +17,7 @@ void ReplayableContent::forget() noexcept {
   if (replayed_ < kept_.size()) return;  // still needed for this repetition
   is_keeping_ = false;
   budget_.give_back(kept_.size());
-  kept_ = {};
+  release_memory(kept_);
   replayed_ = 0;
 }
 

@@ -1,5 +1,5 @@
-// The snapshots that one shard is using: the current one, and older ones that exchanges still pin. An
-// exchange pins the snapshot it was routed with until it ends: a plain count, no atomics. One thread.
+// The snapshots that one shard is using: the current one, and older ones that exchanges and mirrored requests still
+// pin. Each pins the snapshot it was routed with until it ends: a plain count, no atomics. One thread.
 #pragma once
 
 #include "base/address.h"

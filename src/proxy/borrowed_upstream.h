@@ -1,7 +1,7 @@
-// The upstream connection that an exchange or a TCP proxy works with, or its place on one of HTTP/2 that others share:
-// an endpoint of its cluster is chosen, a connection borrowed from the pool, joined or made, and when that cannot be
-// opened, another endpoint is tried, up to limits::connect_attempts_max in all or as limit_attempts() says. Step 5 of
-// the way of a request. Member of its owner; one thread.
+// The upstream connection that an exchange, a mirrored request or a TCP proxy works with, or its place on one of HTTP/2
+// that others share: an endpoint of its cluster is chosen, a connection borrowed from the pool, joined or made, and
+// when that cannot be opened, another endpoint is tried, up to limits::connect_attempts_max in all or as
+// limit_attempts() says. Step 5 of the way of a request. Member of its owner; one thread.
 #pragma once
 
 #include "base/address.h"

@@ -486,6 +486,7 @@ void Exchange::time_out_request() {
 Exchange::Outcome Exchange::end(Outcome outcome) {
   timer_.cancel();
   try_timer_.cancel();
+  if (mirrors_ != 0) lose_mirrors();
   write_record();
   if (snapshot_ != nullptr) services_.snapshots.unpin(*std::exchange(snapshot_, nullptr));
   state_ = State::ended;

@@ -99,6 +99,7 @@ class Exchange {
   Outcome forward_to_destination();
   void choose_mirrors() noexcept;
   void send_to_mirrors();
+  void lose_mirrors() noexcept;
   void prepare_retries();
   [[nodiscard]] bool is_hit(uint32_t share) noexcept;
   [[nodiscard]] bool apply_response_operations(http::HeaderList& fields);
@@ -170,7 +171,7 @@ class Exchange {
   std::optional<forward::SplicePump> splice_;                 // exactly while bytes are being spliced
   std::optional<Tunnel> tunnel_;                              // exactly while tunnelling
   std::optional<forward::MemoryContent> answer_;              // exactly while answering: what is not written yet
-  std::optional<forward::ReplayableContent> replay_;          // of a request that may have to be sent again
+  std::optional<forward::ReplayableContent> replay_;          // of a request that is sent again, or copied
   Timer timer_;                                               // the route's timeout, or an injected delay
   Timer try_timer_;                                           // the attempt's timeout, or the pause before the next
 
@@ -194,6 +195,7 @@ class Exchange {
   bool splice_refused_ = false;     // this exchange stays with copying
   bool timed_out_ = false;          // the route's timeout has passed
   bool try_timed_out_ = false;      // the attempt's has
+  bool keeps_for_retries_ = false;  // replay_ is for them, not for mirrors alone
   uint16_t mirrors_ = 0;            // bits of those of the route that a copy is still to be sent to
   uint8_t lost_count_ = 0;          // requests that an upstream has lost, or refused
   bool client_keep_alive_ = false;  // decided with the response's head

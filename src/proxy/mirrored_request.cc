@@ -1,6 +1,7 @@
 #include "proxy/mirrored_request.h"
 
 #include "base/limits.h"
+#include "base/release_memory.h"
 #include "forward/copy.h"
 #include "http/authority.h"
 #include "http/hygiene.h"
@@ -11,21 +12,24 @@ using forward::CopyStatus;
 
 void MirroredRequest::send(Services& services, AdoptedSnapshot& snapshot, uint32_t cluster,
                            const http::RequestHead& head, std::string_view content) {
-  if (services.mirrored_requests.count() >= limits::mirrored_requests_max) {
+  // A mirror that never answers leaves room for others.
+  if (services.mirrored_requests.count() >= limits::mirrored_requests_max ||
+      snapshot.clusters.copies_under_way(cluster) >= limits::mirrored_requests_per_cluster_max) {
     services.observer.counters.mirrored_requests_lost.add();
     return;
   }
-  MirroredRequest& request = services.mirrored_requests.create(services, snapshot);
+  MirroredRequest& request = services.mirrored_requests.create(services, snapshot, cluster);
   if (request.copy(head, content)) {
-    request.start(cluster);
+    request.start();
   } else {
     request.give_up();
   }
 }
 
-MirroredRequest::MirroredRequest(Services& services, AdoptedSnapshot& snapshot) noexcept
+MirroredRequest::MirroredRequest(Services& services, AdoptedSnapshot& snapshot, uint32_t cluster) noexcept
     : services_(services),
       snapshot_(snapshot),
+      cluster_(cluster),
       arena_(limits::exchange_arena_bytes_max),
       request_(arena_),
       response_(arena_),
@@ -33,6 +37,7 @@ MirroredRequest::MirroredRequest(Services& services, AdoptedSnapshot& snapshot) 
       task_([](void* self) { static_cast<MirroredRequest*>(self)->advance(); }, this),
       timer_(on_timeout, this) {
   services_.snapshots.pin(snapshot_);
+  ++snapshot_.clusters.copies_under_way(cluster_);
   services_.open_mirrored_requests.push_back(*this);
 }
 
@@ -80,9 +85,9 @@ bool MirroredRequest::name_shadow() {
 
 // --- The way ---------------------------------------------------------------------------------------
 
-void MirroredRequest::start(uint32_t cluster) {
+void MirroredRequest::start() {
   services_.loop.timers().arm(timer_, services_.loop.now() + limits::mirrored_request_timeout);
-  on_borrowed(borrowed_.borrow(snapshot_, cluster, request_.host, BorrowedUpstream::Wanted::any));
+  on_borrowed(borrowed_.borrow(snapshot_, cluster_, request_.host, BorrowedUpstream::Wanted::any));
 }
 
 void MirroredRequest::on_upstream_change(void* self) { static_cast<MirroredRequest*>(self)->advance_later(); }
@@ -124,7 +129,10 @@ void MirroredRequest::begin_to_send() {
 
 void MirroredRequest::send_content() {
   const CopyStatus status = forward::copy_content(*unsent_, &upstream_->request()).status;
-  if (status == CopyStatus::done) unsent_.reset();
+  if (status == CopyStatus::done) {
+    unsent_.reset();
+    forget_content();
+  }
   if (status == CopyStatus::yield) advance_later();
   upstream_->flush();
 }
@@ -157,7 +165,10 @@ void MirroredRequest::read_content() {
   }
 }
 
-void MirroredRequest::on_timeout(void* self) { static_cast<MirroredRequest*>(self)->end(); }
+void MirroredRequest::on_timeout(void* self) {
+  auto& request = *static_cast<MirroredRequest*>(self);
+  request.state_ == State::connecting ? request.give_up() : request.end();
+}
 
 // --- The end ---------------------------------------------------------------------------------------
 
@@ -167,12 +178,19 @@ void MirroredRequest::give_up() {
   end();
 }
 
+void MirroredRequest::forget_content() noexcept {
+  services_.kept_content.give_back(content_.size());
+  release_memory(content_);
+}
+
 void MirroredRequest::end(bool is_reusable) {
   timer_.cancel();
   upstream_ = nullptr;
   side_.emplace<std::monostate>();
   borrowed_.release(is_reusable);
-  services_.kept_content.give_back(content_.size());
+  unsent_.reset();
+  forget_content();
+  --snapshot_.clusters.copies_under_way(cluster_);
   services_.snapshots.unpin(snapshot_);
   services_.mirrored_requests.destroy(*this);
 }

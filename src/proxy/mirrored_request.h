@@ -25,12 +25,13 @@ namespace sluice::proxy {
 class MirroredRequest : public ListNode<MirroredRequest> {
  public:
   // Begins to send a copy of `head`, which is as its destination sees it, with all of its content, to a cluster (an
-  // index into Snapshot::clusters) of a pinned snapshot. One that finds no place (limits::mirrored_requests_max,
-  // Services::kept_content) is not sent, and is counted as lost.
+  // index into Snapshot::clusters) of a pinned snapshot, but without trailers. One that finds no place
+  // (limits::mirrored_requests_max, limits::mirrored_requests_per_cluster_max, Services::kept_content) is not sent, and
+  // is counted as lost.
   static void send(Services& services, AdoptedSnapshot& snapshot, uint32_t cluster, const http::RequestHead& head,
                    std::string_view content);
 
-  MirroredRequest(Services& services, AdoptedSnapshot& snapshot) noexcept;
+  MirroredRequest(Services& services, AdoptedSnapshot& snapshot, uint32_t cluster) noexcept;
   MirroredRequest(const MirroredRequest&) = delete;
   MirroredRequest& operator=(const MirroredRequest&) = delete;
   ~MirroredRequest();
@@ -43,7 +44,7 @@ class MirroredRequest : public ListNode<MirroredRequest> {
 
   [[nodiscard]] bool copy(const http::RequestHead& head, std::string_view content);
   [[nodiscard]] bool name_shadow();
-  void start(uint32_t cluster);
+  void start();
   void advance();
   void on_borrowed(BorrowedUpstream::Status status);
   void begin_to_send();
@@ -51,6 +52,7 @@ class MirroredRequest : public ListNode<MirroredRequest> {
   void await_head();
   void read_content();
   void give_up();
+  void forget_content() noexcept;
   void end(bool is_reusable = false);
   void advance_later() noexcept;
   static void on_upstream_change(void* self);
@@ -58,10 +60,11 @@ class MirroredRequest : public ListNode<MirroredRequest> {
 
   Services& services_;
   AdoptedSnapshot& snapshot_;
+  const uint32_t cluster_;
   Arena arena_;
   http::RequestHead request_;  // `host` is the request's own: what certificates are for
   http::ResponseHead response_;
-  std::string content_;
+  std::string content_;  // until it is sent; taken from Services::kept_content
   BorrowedUpstream borrowed_;
   UpstreamSide* upstream_ = nullptr;  // once connected: what is in side_
   std::variant<std::monostate, Http1UpstreamSide, Http2UpstreamSide> side_;

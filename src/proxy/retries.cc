@@ -12,7 +12,9 @@ void Exchange::prepare_retries() {
   static const snapshot::RetryPolicy default_policy;
   retries_ = decision_.route->retries == nullptr ? &default_policy : decision_.route->retries.get();
   borrowed_.limit_attempts(1U + retries_->attempts, route::retries_connect(*retries_));
-  if (!request_.has_content() || (mirrors_ == 0 && !route::may_repeat_content(*retries_, request_))) return;
+  if (!request_.has_content()) return;
+  keeps_for_retries_ = route::may_repeat_content(*retries_, request_);
+  if (!keeps_for_retries_ && mirrors_ == 0) return;
   const size_t bytes_max = mirrors_ == 0 ? limits::replayed_content_bytes_max : limits::mirrored_content_bytes_max;
   if (request_.framing == http::BodyFraming::chunked || request_.content_length <= bytes_max)
     replay_.emplace(client_.request(), bytes_max, services_.kept_content);
@@ -34,9 +36,10 @@ bool Exchange::may_retry_lost_request() const noexcept {
 }
 
 // What was read of the body, bytes or the mark that ends a chunked one (with its trailers), has gone to the upstream:
-// nothing has, or it is kept.
+// nothing has, or it is kept. That more is kept for mirrors makes no difference.
 bool Exchange::can_repeat() const noexcept {
-  if (replay_) return replay_->can_rewind();
+  if (keeps_for_retries_ && replay_)
+    return replay_->can_rewind() && replay_->bytes_received() <= limits::replayed_content_bytes_max;
   return request_bytes_ == 0 && !(request_done_ && request_.framing == http::BodyFraming::chunked);
 }
 

@@ -52,6 +52,7 @@ Exchange::Outcome Exchange::forward_to_destination() {
     return reply_locally(*answer);
   if (decision_.route->rewrite != nullptr) rewritten_path_ = http::upstream_target(request_);
   choose_mirrors();
+  if (mirrors_ != 0 && !request_.has_content()) send_to_mirrors();
   prepare_retries();
   return borrow_upstream(BorrowedUpstream::Wanted::any);
 }
@@ -67,18 +68,19 @@ void Exchange::choose_mirrors() noexcept {
   }
 }
 
-// Once the whole request is known and has gone to its own destination.
+// Once the whole request is known: with content, when that has gone to its own destination.
 void Exchange::send_to_mirrors() {
-  const bool is_complete = !request_.has_content() || (replay_ && replay_->can_rewind());
+  if (request_.has_content() && (!replay_ || !replay_->can_rewind())) return lose_mirrors();  // it is too long
   for (unsigned left = std::exchange(mirrors_, 0); left != 0; left &= left - 1) {
-    if (!is_complete) {
-      services_.observer.counters.mirrored_requests_lost.add();
-      continue;
-    }
     const snapshot::Mirror& mirror = decision_.route->mirrors[static_cast<size_t>(std::countr_zero(left))];
     MirroredRequest::send(services_, *snapshot_, mirror.cluster, request_, replay_ ? replay_->kept() : "");
   }
   if (replay_ && response_started_) replay_->forget();
+}
+
+void Exchange::lose_mirrors() noexcept {
+  const int count = std::popcount(std::exchange(mirrors_, uint16_t{0}));
+  services_.observer.counters.mirrored_requests_lost.add(static_cast<uint64_t>(count));
 }
 
 // `fields` are those of the response. False: there are too many, or one is too long.

@@ -2,7 +2,7 @@
 //
 // The control plane publishes; each shard, between two loop turns, looks at current() and adopts it;
 // requests in flight keep the version they were routed with. A shard reports the oldest version that
-// it still uses (its adopted one, or an older one that an exchange pins), and the control plane frees
+// it still uses (its adopted one, or an older one that a request pins), and the control plane frees
 // what no shard uses any more: publish() and collect() do that.
 //
 // Control plane: one thread. Shards: each its own index.

@@ -1,5 +1,6 @@
 #include "snapshot/cluster_keys.h"
 
+#include "base/check.h"
 #include "snapshot/snapshot.h"
 
 #include <string_view>
@@ -22,7 +23,7 @@ ClusterKeys key_clusters(const Snapshot& next, const Snapshot* previous) {
   static const ClusterKeys none;
   const ClusterKeys& before = previous == nullptr ? none : previous->cluster_keys;
   std::unordered_map<std::string_view, uint32_t> by_name;
-  for (uint32_t i = 0; i < before.keys.size(); ++i) by_name.emplace(previous->clusters[i].name, i);
+  for (uint32_t i = 0; i < before.keys.size(); ++i) CHECK(by_name.emplace(previous->clusters[i].name, i).second);
 
   ClusterKeys result{{}, before.last_revision};
   result.keys.resize(next.clusters.size());

@@ -2,6 +2,7 @@
 
 #include "base/address.h"
 #include "base/check.h"
+#include "base/release_memory.h"
 #include "tls/decoded_certificate.h"
 #include "tls/distinguished_name.h"
 
@@ -248,8 +249,8 @@ Result<std::shared_ptr<const PeerVerifier>> PeerVerifier::create(const snapshot:
     if (!lists) return failure(fmt::format("{} ca.crl {}", source, lists.error().message));
     verifier->revocation_lists_ = std::move(*lists);
   }
-  verifier->verification_.ca_pem = {};
-  verifier->verification_.crl_pem = {};
+  release_memory(verifier->verification_.ca_pem);
+  release_memory(verifier->verification_.crl_pem);
   return verifier;
 }
 

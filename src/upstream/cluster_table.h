@@ -26,6 +26,9 @@ class ClusterTable {
   // `avoid`, when there is another. Nullptr: the cluster has none.
   [[nodiscard]] Endpoint* choose(uint32_t cluster, Random& random, const Endpoint* avoid) noexcept;
 
+  // How many copies of requests a mirror has been sent and not answered, for proxy::MirroredRequest to count.
+  [[nodiscard]] uint32_t& copies_under_way(uint32_t cluster) noexcept { return clusters_[cluster]->copies_under_way; }
+
  private:
   struct Cluster {
     Cluster(const snapshot::Cluster& described, const Cluster* before);
@@ -34,6 +37,7 @@ class ClusterTable {
     std::string tls_identity;  // empty: plaintext
     snapshot::LoadBalancing load_balancing;
     uint32_t next = 0;  // ROUND_ROBIN
+    uint32_t copies_under_way = 0;
     std::vector<std::shared_ptr<Endpoint>> endpoints;
     std::vector<uint64_t> cumulative_weights;  // empty: all weights are equal
   };

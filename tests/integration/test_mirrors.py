@@ -5,6 +5,7 @@ import pytest
 from harness import documents, ports
 from harness.documents import DOMAIN, service_entry
 from harness.gateway import Gateway, wait_until
+from harness.http2_upstream import Http2Upstream
 from harness.upstream import Upstream
 
 HOST = f"app.{DOMAIN}"
@@ -33,6 +34,9 @@ RULES = """
   - match: [{uri: {prefix: /http2}}]
     mirror: {host: h2.upstream.test}
     route: [{destination: {host: app.upstream.test}}]
+  - match: [{uri: {prefix: /liar}}]
+    mirror: {host: liar.upstream.test}
+    route: [{destination: {host: app.upstream.test}}]
   - match: [{uri: {prefix: /nowhere}}]
     mirror: {host: nowhere.upstream.test}
     route: [{destination: {host: app.upstream.test}}]
@@ -54,6 +58,11 @@ def answer_at_length(peer, request):
     peer.respond(body=b"x" * 300_000)
 
 
+def answer_stream(stream):
+    stream.read_body()
+    stream.respond(status=500, body=b"copy")
+
+
 def stay_silent(peer, request):
     peer.read_body(request)
     peer.wait_for_close()
@@ -63,6 +72,7 @@ def stay_silent(peer, request):
 def upstreams():
     scripts = {"app": answer, "copy": answer_at_length, "other": answer}
     made = {name: Upstream().serve(script) for name, script in scripts.items()}
+    made["h2"] = Http2Upstream().serve(answer_stream)
     yield made
     for upstream in made.values():
         upstream.stop()
@@ -70,9 +80,12 @@ def upstreams():
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory, certificate, upstreams):
-    entries = [service_entry(name, upstream.port) for name, upstream in upstreams.items()]
+    protocols = {"h2": "HTTP2"}
+    entries = [
+        service_entry(name, upstream.port, protocol=protocols.get(name, "HTTP")) for name, upstream in upstreams.items()
+    ]
     entries.append(service_entry("nowhere", ports.free_port()))
-    entries.append(service_entry("h2", upstreams["other"].port, protocol="HTTP2"))
+    entries.append(service_entry("liar", upstreams["other"].port, protocol="HTTP2"))
     texts = {"routes.yaml": documents.join(*entries, documents.virtual_service_of(RULES, HOST))}
     with Gateway(tmp_path_factory.mktemp("mirrors"), documents.kyma_texts(certificate) | texts) as gateway:
         yield gateway
@@ -150,16 +163,26 @@ def test_nobody_waits_for_a_mirror_that_does_not_answer(ask, upstreams):
     with upstreams["copy"].answering(stay_silent):
         ask("/one/silent")
         wait_for_copy(upstreams["copy"], "/one/silent")
+    upstreams["copy"].open_connections[-1].close()
 
 
 def test_a_mirror_that_refuses_connections_changes_nothing(running, ask):
     before = running.metric("sluice_mirrored_requests_lost_total")
     ask("/nowhere")
-    assert running.metric("sluice_mirrored_requests_lost_total") == before + 1
+    assert wait_until(lambda: running.metric("sluice_mirrored_requests_lost_total") == before + 1)
 
 
-def test_a_mirror_that_speaks_http1_where_http2_was_promised_changes_nothing(ask):
-    ask("/http2")
+def test_a_mirror_that_speaks_http2(ask, upstreams):
+    ask("/http2/x", method="POST", body=b"content", headers=[("x-mine", "1")])
+    copy = wait_for_copy(upstreams["h2"], "/http2/x")
+    assert (copy.pseudo[":authority"], copy.pseudo[":scheme"], copy.get("x-mine")) == (f"{HOST}-shadow", "http", "1")
+    assert upstreams["h2"].wait_for(lambda: copy.body == b"content")
+
+
+def test_a_mirror_that_speaks_http1_where_http2_was_promised_changes_nothing(running, ask):
+    before = running.metric("sluice_mirrored_requests_lost_total")
+    ask("/liar")
+    assert wait_until(lambda: running.metric("sluice_mirrored_requests_lost_total") == before + 1)
 
 
 def test_requests_that_are_repeated_are_copied_once(ask, upstreams):
@@ -182,7 +205,7 @@ def test_connections_to_mirrors_are_used_again(running, ask, upstreams):
     for i in range(10):
         ask(f"/one/again/{i}")
         wait_for_copy(upstreams["copy"], f"/one/again/{i}")
-        wait_until(lambda: running.metric("sluice_mirrored_requests_active") == 0)
+        assert wait_until(lambda: running.metric("sluice_mirrored_requests_active") == 0)
     assert len(upstreams["copy"].connections) <= before + 1
 
 

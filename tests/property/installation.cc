@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstddef>
 #include <iterator>
 #include <string_view>
 
@@ -153,7 +154,7 @@ uint64_t Generator::below(uint64_t bound) {
 
 template <typename Items>
 const auto& Generator::one_of(const Items& items) {
-  return std::begin(items)[below(std::size(items))];
+  return *std::next(std::begin(items), static_cast<std::ptrdiff_t>(below(std::size(items))));
 }
 
 std::string Generator::host_name() {

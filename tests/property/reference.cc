@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sluice::property {
@@ -25,7 +26,8 @@ template <typename Documents>
 auto by_age(const Documents& documents) {
   std::vector<const typename Documents::value_type*> result;
   for (const auto& document : documents) result.push_back(&document);
-  std::ranges::stable_sort(result, {}, [](const auto* document) { return document->created; });
+  // Of the same age: as they are written, and lie in memory.
+  std::ranges::sort(result, {}, [](const auto* document) { return std::pair(document->created, document); });
   return result;
 }
 

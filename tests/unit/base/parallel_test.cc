@@ -1,10 +1,16 @@
 #include "base/parallel.h"
 
+#include "base/release_memory.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
+#include <mutex>
+#include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -18,6 +24,33 @@ TEST(Helpers, CallForEachOnce) {
     helpers.for_each(count, [&](size_t i) { ++calls[i]; });
     EXPECT_TRUE(std::ranges::all_of(calls, [](const auto& each) { return each == 1; })) << count;
   }
+}
+
+TEST(Helpers, AreThreads) {
+  if (std::thread::hardware_concurrency() < 2) GTEST_SKIP() << "there is one processor: there are no helpers";
+  Helpers helpers;
+  std::mutex mutex;
+  std::set<std::thread::id> threads;
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  // Whoever calls first waits for another one.
+  helpers.for_each(2, [&](size_t) {
+    for (bool is_alone = true; is_alone && std::chrono::steady_clock::now() < give_up;) {
+      {
+        const std::lock_guard lock(mutex);
+        threads.insert(std::this_thread::get_id());
+        is_alone = threads.size() < 2;
+      }
+      std::this_thread::yield();
+    }
+  });
+  EXPECT_EQ(threads.size(), 2U);
+}
+
+TEST(ReleaseMemory, OfAStringGivesItsMemoryBack) {
+  std::string text(100'000, 'x');
+  release_memory(text);
+  EXPECT_TRUE(text.empty());
+  EXPECT_LT(text.capacity(), 100U);
 }
 
 TEST(RunApart, WaitsForAnotherThread) {
