@@ -22,6 +22,8 @@ void run_apart(const std::function<void()>& work) {
   }
 }
 
+Helpers::Helpers() noexcept : Helpers(std::min<size_t>(std::thread::hardware_concurrency(), kThreadsMax)) {}
+
 void Helpers::for_each(size_t count, const std::function<void(size_t)>& work) {
   std::atomic<size_t> next = 0;
   const auto work_on = [&] {
@@ -34,7 +36,7 @@ void Helpers::for_each(size_t count, const std::function<void(size_t)>& work) {
     finished_.notify_one();
     may_end_.wait();
   };
-  const size_t wanted = std::min({count, size_t{std::thread::hardware_concurrency()}, kThreadsMax});
+  const size_t wanted = std::min(count, threads_max_);
   try {
     while (threads_.size() + 1 < wanted) threads_.emplace_back(help);
   } catch (const std::system_error&) {  // those that are there do it all
