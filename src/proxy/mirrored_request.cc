@@ -4,14 +4,13 @@
 #include "base/release_memory.h"
 #include "forward/copy.h"
 #include "http/authority.h"
-#include "http/hygiene.h"
 
 namespace sluice::proxy {
 
 using forward::CopyStatus;
 
 void MirroredRequest::send(Services& services, AdoptedSnapshot& snapshot, uint32_t cluster,
-                           const http::RequestHead& head, std::string_view content) {
+                           const http::RequestHead& head, std::string_view target, std::string_view content) {
   // A mirror that never answers leaves room for others.
   if (services.mirrored_requests.count() >= limits::mirrored_requests_max ||
       snapshot.clusters.copies_under_way(cluster) >= limits::mirrored_requests_per_cluster_max) {
@@ -19,7 +18,7 @@ void MirroredRequest::send(Services& services, AdoptedSnapshot& snapshot, uint32
     return;
   }
   MirroredRequest& request = services.mirrored_requests.create(services, snapshot, cluster);
-  if (request.copy(head, content)) {
+  if (request.copy(head, target, content)) {
     request.start();
   } else {
     request.give_up();
@@ -49,7 +48,7 @@ MirroredRequest::~MirroredRequest() {
 // --- The copy --------------------------------------------------------------------------------------
 
 // What goes on the wire, by HTTP/1 or HTTP/2. False: it does not fit.
-bool MirroredRequest::copy(const http::RequestHead& head, std::string_view content) {
+bool MirroredRequest::copy(const http::RequestHead& head, std::string_view target, std::string_view content) {
   if (!services_.kept_content.take(content.size())) return false;
   content_ = content;
   bool fits = true;
@@ -59,7 +58,7 @@ bool MirroredRequest::copy(const http::RequestHead& head, std::string_view conte
     return copy;
   };
   request_.method = copied(head.method);
-  request_.target = copied(http::upstream_target(head));
+  request_.target = copied(target);
   request_.authority = copied(head.authority);
   request_.host = copied(head.host);
   request_.framing = head.framing;

@@ -24,12 +24,12 @@ namespace sluice::proxy {
 
 class MirroredRequest : public ListNode<MirroredRequest> {
  public:
-  // Begins to send a copy of `head`, which is as its destination sees it, with all of its content, to a cluster (an
-  // index into Snapshot::clusters) of a pinned snapshot, but without trailers. One that finds no place
+  // Begins to send a copy of `head` and `target`, as their destination sees them, with all of the content, to a cluster
+  // (an index into Snapshot::clusters) of a pinned snapshot, but without trailers. One that finds no place
   // (limits::mirrored_requests_max, limits::mirrored_requests_per_cluster_max, Services::kept_content) is not sent, and
   // is counted as lost.
   static void send(Services& services, AdoptedSnapshot& snapshot, uint32_t cluster, const http::RequestHead& head,
-                   std::string_view content);
+                   std::string_view target, std::string_view content);
 
   MirroredRequest(Services& services, AdoptedSnapshot& snapshot, uint32_t cluster) noexcept;
   MirroredRequest(const MirroredRequest&) = delete;
@@ -42,7 +42,7 @@ class MirroredRequest : public ListNode<MirroredRequest> {
  private:
   enum class State : uint8_t { connecting, awaiting_head, reading_content };
 
-  [[nodiscard]] bool copy(const http::RequestHead& head, std::string_view content);
+  [[nodiscard]] bool copy(const http::RequestHead& head, std::string_view target, std::string_view content);
   [[nodiscard]] bool name_shadow();
   void start();
   void advance();

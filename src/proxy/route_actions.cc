@@ -71,9 +71,11 @@ void Exchange::choose_mirrors() noexcept {
 // Once the whole request is known: with content, when that has gone to its own destination.
 void Exchange::send_to_mirrors() {
   if (request_.has_content() && (!replay_ || !replay_->can_rewind())) return lose_mirrors();  // it is too long
+  const std::string_view target = http::upstream_target(request_);
+  if (target.empty()) return lose_mirrors();  // the head has filled the arena: the client gets 431
   for (unsigned left = std::exchange(mirrors_, 0); left != 0; left &= left - 1) {
     const snapshot::Mirror& mirror = decision_.route->mirrors[static_cast<size_t>(std::countr_zero(left))];
-    MirroredRequest::send(services_, *snapshot_, mirror.cluster, request_, replay_ ? replay_->kept() : "");
+    MirroredRequest::send(services_, *snapshot_, mirror.cluster, request_, target, replay_ ? replay_->kept() : "");
   }
   if (replay_ && response_started_) replay_->forget();
 }
