@@ -4,6 +4,7 @@
 #include "io/socket.h"
 #include "proxy/client_tls.h"
 #include "proxy/http1_exchange.h"
+#include "proxy/http2_exchanges.h"
 #include "proxy/tcp_proxy.h"
 #include "tls/client_hello.h"
 #include "tls/forwarded_certificate.h"
@@ -138,6 +139,7 @@ void ClientConnection::on_accepted(int fd) {
   if (peer_address_.port == 0) {  // gone before it was accepted
     close_at_once(io::Stream::Ending::orderly);
   } else if (kind_ == ListenerKind::http) {
+    may_begin_http2_ = true;
     set_state(State::open);
     may_rest_for(limits::first_request_timeout);
   } else if (kind_ == ListenerKind::tcp) {
@@ -253,6 +255,7 @@ void ClientConnection::on_handshake_bytes() {
       }
       set_state(State::open);
       may_rest_for(limits::first_request_timeout);
+      if (transport_.session()->alpn_protocol() == "h2") start_http2();
       serve();
       return;
     case tls::SessionStatus::closed:
@@ -265,6 +268,8 @@ void ClientConnection::on_handshake_bytes() {
 void ClientConnection::advance() { tcp_proxy_ == nullptr ? serve() : tunnel(); }
 
 void ClientConnection::serve() {
+  if (may_begin_http2_ && !begins_with_http2()) return rest();  // not enough has come to tell
+  if (http2_ != nullptr) return serve_http2();
   for (unsigned requests = 0; state_ == State::open; ++requests) {
     const bool is_new = exchange_ == nullptr;
     if (is_new) {
@@ -308,6 +313,34 @@ void ClientConnection::serve() {
         return;
     }
   }
+}
+
+// Prior knowledge on a plain connection (RFC 9113 3.3): a preface that no request of HTTP/1 can be. False: it may still
+// become one.
+bool ClientConnection::begins_with_http2() {
+  constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  std::array<std::byte, preface.size()> room;
+  const std::string_view come = as_text(ConstBytes(room).first(transport_.stream().receive_queue().peek(room)));
+  if (come == preface) start_http2();
+  if (come != preface && preface.starts_with(come) && !transport_.is_at_end()) return false;
+  may_begin_http2_ = false;
+  return true;
+}
+
+void ClientConnection::start_http2() {
+  http2_ = &services_.http2_connections.create(services_, *this);
+  if (services_.draining) http2_->drain();
+}
+
+void ClientConnection::serve_http2() {
+  if (state_ != State::open || http2_->serve()) return;
+  http2_->end();
+  finish();
+}
+
+void ClientConnection::on_last_exchange_ended() {
+  count_bytes();
+  if (state_ == State::open) may_rest_for(limits::client_idle_timeout);
 }
 
 void ClientConnection::yield() {
@@ -376,6 +409,7 @@ void ClientConnection::end_tcp_proxy() {
 // --- the end ---------------------------------------------------------------------------------------
 
 void ClientConnection::drain() {
+  if (state_ == State::open && http2_ != nullptr) return http2_->drain();
   if (state_ == State::open && exchange_ == nullptr && transport_.readable().empty()) finish();
 }
 
@@ -408,6 +442,7 @@ void ClientConnection::close_at_once(io::Stream::Ending ending) {
     exchange_->cancel();
     end_exchange();
   }
+  if (http2_ != nullptr) http2_->end();
   if (tcp_proxy_ != nullptr) {
     tcp_proxy_->cancel();
     end_tcp_proxy();
@@ -420,7 +455,8 @@ void ClientConnection::close_at_once(io::Stream::Ending ending) {
 
 // A client must not take what it has for complete when something is missing.
 void ClientConnection::terminate() {
-  const bool is_complete = exchange_ == nullptr && tcp_proxy_ == nullptr && transport_.has_sent_all();
+  const bool has_none = exchange_ == nullptr && tcp_proxy_ == nullptr && (http2_ == nullptr || http2_->has_none());
+  const bool is_complete = has_none && transport_.has_sent_all();
   close_at_once(is_complete ? io::Stream::Ending::orderly : io::Stream::Ending::reset);
 }
 
@@ -434,6 +470,7 @@ void ClientConnection::on_retire(void* self) {
   Services& services = connection.services_;
   static_cast<ListNode<ClientConnection>&>(connection).unlink();
   connection.count_bytes();
+  if (connection.http2_ != nullptr) services.http2_connections.destroy(*connection.http2_);
   services.observer.counters.connections_active.subtract();
   services.client_connections.destroy(connection);
 }
@@ -506,7 +543,9 @@ void ClientConnection::on_expired() {
       close_at_once(io::Stream::Ending::orderly);
       break;
     case State::open:
-      if (exchange_ == nullptr) {
+      if (http2_ != nullptr && !http2_->has_none()) {
+        set_deadline(limits::client_idle_timeout);  // exchanges look after themselves
+      } else if (exchange_ == nullptr) {
         look_at_rest();
       } else if (exchange_->is_reading_head()) {
         exchange_->time_out_head();
@@ -543,6 +582,8 @@ void ClientConnection::look_at_rest() {
     look_at_taking();
   } else if (const Instant now = services_.loop.now(); now < rest_until_) {
     set_deadline(rest_until_ - now);
+  } else if (http2_ != nullptr) {
+    http2_->shut_down();
   } else {
     finish();
   }

@@ -19,6 +19,7 @@
 namespace sluice::proxy {
 
 class Http1Exchange;
+class Http2Exchanges;
 class TcpProxy;
 class UpstreamSide;
 
@@ -27,7 +28,7 @@ class ClientConnection : public ListNode<ClientConnection> {
   enum class State : uint8_t {
     accepted,  // TLS: waiting for the ClientHello
     tls_handshake,
-    open,        // requests; exchange_ is set while one is under way
+    open,        // requests; exchange_ is set while one is under way, or http2_ all the time
     tunnelling,  // no requests but bytes: tcp_proxy_ is set
     finishing,   // no more requests: what was written goes out
     lingering,   // FIN is out: the client's last bytes are read off, so that no RST overtakes the response
@@ -45,9 +46,11 @@ class ClientConnection : public ListNode<ClientConnection> {
   // The shard stops: ends at once.
   void terminate();
 
-  // --- for its exchange or TCP proxy ---
+  // --- for its exchanges or TCP proxy ---
   // The upstream's side has changed: they are to be advanced.
   void on_upstream_change() { advance(); }
+  // HTTP/2: no request is under way any more.
+  void on_last_exchange_ended();
   [[nodiscard]] transport::Transport& transport() noexcept { return transport_; }
   // The routes of the server that this connection belongs to, in `snapshot`: of the listener, or of the
   // TLS server that its SNI chose. Nullptr: a reload has taken the server away.
@@ -86,6 +89,9 @@ class ClientConnection : public ListNode<ClientConnection> {
   void on_handshake_failed();
   void advance();
   void serve();
+  void start_http2();
+  void serve_http2();
+  [[nodiscard]] bool begins_with_http2();
   void yield();
   void rest();
   void end_exchange();
@@ -110,6 +116,7 @@ class ClientConnection : public ListNode<ClientConnection> {
   Services& services_;
   transport::Transport transport_;
   Http1Exchange* exchange_ = nullptr;  // exactly from a request's first byte to its end
+  Http2Exchanges* http2_ = nullptr;    // from the choice of HTTP/2 to closing; then exchange_ is not used
   TcpProxy* tcp_proxy_ = nullptr;      // exactly while tunnelling
   Timer timer_;
   Instant rest_until_{};           // without a request
@@ -130,6 +137,7 @@ class ClientConnection : public ListNode<ClientConnection> {
   std::unique_ptr<const observe::ClientTls> client_tls_;  // from the first format on that needs it
   uint32_t lingered_bytes_ = 0;
   State state_ = State::accepted;
+  bool may_begin_http2_ = false;  // plain, and nothing has been read
   ListenerKind kind_;
   snapshot::ServerKind server_kind_ = snapshot::ServerKind::http;  // TLS: of the server that the SNI chose
 };

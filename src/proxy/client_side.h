@@ -44,6 +44,9 @@ class ClientSide {
   // What it sent could not be decrypted, and the alert that says so was written.
   [[nodiscard]] virtual bool has_read_failed() const noexcept = 0;
 
+  // What the exchange waits for has changed, elsewhere than at the client: whoever owns it is to advance it.
+  virtual void wake() = 0;
+
   // The connection, where this exchange has it to itself: for splice and tunnels. Null: where it shares it.
   [[nodiscard]] virtual transport::Transport* connection() noexcept = 0;
 

@@ -110,7 +110,7 @@ Exchange::Outcome Exchange::on_borrowed(BorrowedUpstream::Status status) {
   UNREACHABLE();
 }
 
-void Exchange::on_upstream_change(void* self) { static_cast<Exchange*>(self)->connection_.on_upstream_change(); }
+void Exchange::on_upstream_change(void* self) { static_cast<Exchange*>(self)->client_.wake(); }
 
 Exchange::Outcome Exchange::on_upstream_ready() {
   state_ = State::forwarding;
@@ -473,12 +473,12 @@ void Exchange::cancel() {
 void Exchange::on_timer(void* self) {
   auto& exchange = *static_cast<Exchange*>(self);
   if (exchange.state_ != State::delayed) return exchange.time_out_request();
-  exchange.connection_.on_upstream_change();  // the delay is over
+  exchange.client_.wake();  // the delay is over
 }
 
 void Exchange::time_out_request() {
   timed_out_ = true;
-  connection_.on_upstream_change();
+  client_.wake();
 }
 
 // --- The end ---------------------------------------------------------------------------------------

@@ -72,6 +72,8 @@ class Exchange {
   [[nodiscard]] Awaiting awaiting() const noexcept;
   // Requires that it is awaited.
   [[nodiscard]] const UpstreamSide& upstream() const noexcept { return *upstream_; }
+  // Content that has gone either way so far.
+  [[nodiscard]] uint64_t content_moved() const noexcept { return request_bytes_ + response_bytes_; }
   // How long the client or an upstream that reads may do nothing.
   [[nodiscard]] Duration progress_timeout() const noexcept;
 

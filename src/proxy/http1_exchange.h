@@ -11,7 +11,12 @@ namespace sluice::proxy {
 class Http1Exchange final : private Http1ClientSide, public Exchange {
  public:
   Http1Exchange(Services& services, ClientConnection& connection) noexcept
-      : Http1ClientSide(connection.transport()), Exchange(services, connection, *this) {}
+      : Http1ClientSide(connection.transport()), Exchange(services, connection, *this), connection_(connection) {}
+
+ private:
+  void wake() override { connection_.on_upstream_change(); }
+
+  ClientConnection& connection_;
 };
 
 }  // namespace sluice::proxy

@@ -77,7 +77,7 @@ void Exchange::forget_retries() {
 void Exchange::on_try_timer(void* self) {
   auto& exchange = *static_cast<Exchange*>(self);
   exchange.try_timed_out_ = exchange.state_ == State::forwarding;
-  exchange.connection_.on_upstream_change();
+  exchange.client_.wake();
 }
 
 Exchange::Outcome Exchange::on_try_timed_out() {

@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "proxy/client_connection.h"
 #include "proxy/http1_exchange.h"
+#include "proxy/http2_exchanges.h"
 #include "proxy/mirrored_request.h"
 #include "proxy/tcp_proxy.h"
 
@@ -23,6 +24,8 @@ void Services::tidy() noexcept {
   upstreams.tidy();
   client_connections.trim();
   exchanges.trim();
+  http2_exchanges.trim();
+  http2_connections.trim();
   tcp_proxies.trim();
   mirrored_requests.trim();
 }

@@ -18,6 +18,8 @@ namespace sluice::proxy {
 
 class ClientConnection;
 class Http1Exchange;
+class Http2Exchange;
+class Http2Exchanges;
 class MirroredRequest;
 class TcpProxy;
 
@@ -39,6 +41,8 @@ struct Services {
   AdoptedSnapshots snapshots;
   Slab<ClientConnection> client_connections;
   Slab<Http1Exchange> exchanges;
+  Slab<Http2Exchange> http2_exchanges;
+  Slab<Http2Exchanges> http2_connections;
   Slab<TcpProxy> tcp_proxies;
   Slab<MirroredRequest> mirrored_requests;
   List<ClientConnection> open_connections;

@@ -190,7 +190,7 @@ struct TlsSettings {
   TlsVersion min_version = TlsVersion::tls_1_2;
   TlsVersion max_version = TlsVersion::tls_1_3;
   std::vector<std::string> cipher_suites;     // TLS 1.2, OpenSSL's names, in order of preference; never empty
-  std::vector<std::string> alpn{"http/1.1"};  // empty: nothing is negotiated (servers that are not HTTP)
+  std::vector<std::string> alpn{"h2", "http/1.1"};  // empty: nothing is negotiated (servers that are not HTTP)
   ClientCertificates client_certificates = ClientCertificates::none;
   std::optional<PeerVerification> client_verification;  // exactly when client certificates are asked for
 };
