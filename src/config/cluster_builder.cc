@@ -374,10 +374,6 @@ void ClusterBuilder::check_traffic(uint32_t index, const Destination& destinatio
                                             clusters_[index].tls->name, host));
   }
   if (!is_http) return;
-  if (protocol == "grpc") {
-    diagnostics_.error(place,
-                       fmt::format("the port of {} speaks gRPC: not supported yet by this version of sluice", host));
-  }
   if ((protocol == "https" || protocol == "tls") && !has_tls) {
     diagnostics_.warning(place, fmt::format("the port of {} speaks {}, but requests are sent as plain HTTP, as Istio "
                                             "does without a DestinationRule",
@@ -391,7 +387,7 @@ std::optional<uint32_t> ClusterBuilder::find(const std::string& name) const {
 }
 
 snapshot::Cluster& ClusterBuilder::add(const std::string& name, const std::string& host, std::string protocol) {
-  const bool speaks_http2 = protocol == "http2" || protocol == "h2c";
+  const bool speaks_http2 = protocol == "http2" || protocol == "h2c" || protocol == "grpc" || protocol == "grpc-web";
   protocols_.push_back(std::move(protocol));
   by_name_.emplace(name, static_cast<uint32_t>(clusters_.size()));
   snapshot::Cluster& cluster = clusters_.emplace_back();

@@ -21,8 +21,8 @@ constexpr Choice tls_versions[] = {{"TLS_AUTO"}, {"TLSV1_0"}, {"TLSV1_1"}, {"TLS
 constexpr Choice server_protocols[] = {
     {"HTTP"},
     {"HTTPS"},
-    {"HTTP2", Support::planned},
-    {"GRPC", Support::planned},
+    {"HTTP2"},
+    {"GRPC"},
     {"GRPC-WEB", Support::planned},
     {"TCP"},
     {"TLS"},
@@ -36,7 +36,7 @@ constexpr Choice curves[] = {
 
 constexpr FieldSchema port_fields[] = {
     number<&Port::number>("number", 1, port_max, "the port that clients use", required),
-    protocol<&Port::protocol>("protocol", server_protocols, "HTTP, HTTPS, TLS or TCP", required),
+    protocol<&Port::protocol>("protocol", server_protocols, "HTTP, HTTPS, TLS or TCP; HTTP2 and GRPC are HTTP", required),
     field<&Port::name>("name", "a label of the port, unique in its Gateway", required),
     no_effect("targetPort", "deprecated in the API; the ingress gateway's Service maps ports"),
 };

@@ -9,6 +9,12 @@
 
 namespace sluice::config {
 
+// One that is plain, whatever its tls says: HTTP/2 without TLS begins with prior knowledge, on each of them.
+[[nodiscard]] inline bool is_plain_http(std::string_view protocol) {
+  return equals_ignoring_case(protocol, "HTTP") || equals_ignoring_case(protocol, "HTTP2") ||
+         equals_ignoring_case(protocol, "GRPC");
+}
+
 struct ServerRole {
   bool is_tls;                // behind TLS, chosen by SNI; else plain
   snapshot::ServerKind kind;  // plain: http or tcp
@@ -16,7 +22,7 @@ struct ServerRole {
   // Of a server that is valid.
   explicit ServerRole(const Server& server) {
     const std::string_view protocol = server.port.protocol.value;
-    const bool is_http = equals_ignoring_case(protocol, "HTTP");
+    const bool is_http = is_plain_http(protocol);
     const std::string_view mode = server.tls.mode.value;
     is_tls = !is_http && server.tls.node != nullptr;
     kind = is_http || equals_ignoring_case(protocol, "HTTPS") ? snapshot::ServerKind::http : snapshot::ServerKind::tcp;

@@ -8,6 +8,7 @@
 #include "config/host_name.h"
 #include "config/request_matches.h"
 #include "config/route_actions.h"
+#include "config/server_role.h"
 #include "config/validate_tls.h"
 #include "config/wording.h"
 #include "snapshot/host_map.h"
@@ -89,7 +90,7 @@ void check_gateway(const Gateway& gateway, Diagnostics& diagnostics) {
     if (is_empty_list(server.node, "hosts"))
       diagnostics.error(server.node->place(), "server config must contain at least one host");
     for (const Text& host : server.hosts) check_server_host(host, diagnostics);
-    if (equals_ignoring_case(server.port.protocol.value, "HTTP")) {
+    if (is_plain_http(server.port.protocol.value)) {
       check_plain_tls(server.tls, diagnostics);
     } else {
       check_server_tls(server, diagnostics);

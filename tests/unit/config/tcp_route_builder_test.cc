@@ -73,7 +73,8 @@ TEST(ServerKinds, FollowFromProtocolAndMode) {
                               server("f", "TCP", 443, "[f.example.com]", "SIMPLE") + ", " +
                               server("g", "MONGO", 27017, "['*']") + ", " + server("h", "mysql", 3306, "['*']") + ", " +
                               server("i", "REDIS", 6379, "['*']") + ", " + server("j", "TCP", 81, "['*']") + ", " +
-                              server("k", "HTTP", 80, "['*']");
+                              server("k", "HTTP", 80, "['*']") + ", " + server("l", "HTTP2", 82, "['*']") + ", " +
+                              server("m", "grpc", 83, "['*']");
   const Loaded loaded = load_document(gateway("gw", "[" + servers + "]") + std::string(secret));
   ASSERT_NE(loaded.snapshot, nullptr) << loaded.diagnostics.at(0);
   EXPECT_TRUE(loaded.diagnostics.empty());
@@ -82,16 +83,17 @@ TEST(ServerKinds, FollowFromProtocolAndMode) {
   for (const snapshot::TlsServer& some : tls) kinds.push_back(some.kind);
   EXPECT_EQ(kinds, (std::vector{ServerKind::http, ServerKind::passthrough, ServerKind::tcp, ServerKind::passthrough,
                                 ServerKind::passthrough, ServerKind::tcp}));
-  EXPECT_EQ(tls[0].settings.alpn, std::vector<std::string>{"http/1.1"});
+  EXPECT_EQ(tls[0].settings.alpn, (std::vector<std::string>{"h2", "http/1.1"}));
   EXPECT_TRUE(tls[2].settings.alpn.empty()) << "what is inside is not known";
   EXPECT_EQ(tls[2].key_pairs.size(), 1U);
   EXPECT_TRUE(tls[3].key_pairs.empty());
   EXPECT_FALSE(tls[3].settings.cipher_suites.empty());
   EXPECT_EQ(loaded.snapshot->route_tables.at(tls[3].route_table).name, "tls.443.d.gw.default");
-  for (size_t i = 1; i < 6; ++i) {
+  ASSERT_EQ(loaded.snapshot->listeners.size(), 8U);
+  for (size_t i = 1; i < 8; ++i) {
     const snapshot::Listener& listener = loaded.snapshot->listeners.at(i);
     EXPECT_FALSE(listener.is_tls);
-    EXPECT_EQ(listener.is_tcp, i != 5) << i;
+    EXPECT_EQ(listener.is_tcp, i < 5) << i;
   }
   EXPECT_EQ(loaded.snapshot->route_tables.at(loaded.snapshot->listeners[1].route_table).name, "tcp.27017");
 }
