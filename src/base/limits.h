@@ -83,6 +83,7 @@ inline constexpr size_t http2_settings_max = 32;       // entries of one SETTING
 inline constexpr size_t http2_unsent_acks_max = 1000;  // that one input may ask for: of SETTINGS and PING
 inline constexpr uint64_t http2_resets_max = 1000;     // RST_STREAM of the peer in a burst, then:
 inline constexpr uint64_t http2_resets_per_second = 33;
+inline constexpr size_t grpc_message_bytes_max = 1024;  // of an answer of our own, before it is encoded
 inline constexpr Duration http2_drain_notice = 1s;      // from the first GOAWAY of a shutdown to the final one
 // Frames that carry nothing (http/http2_session.h): so many are free, and useful work gives some back.
 inline constexpr uint32_t http2_idle_frames_max = 4096;

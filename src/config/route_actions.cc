@@ -268,22 +268,6 @@ std::string joined(const std::vector<Text>& values) {
   return result;
 }
 
-// As Envoy maps a status of gRPC for a client that does not speak it.
-uint16_t http_status(std::string_view grpc_status) noexcept {
-  if (grpc_status == "INVALID_ARGUMENT" || grpc_status == "FAILED_PRECONDITION" || grpc_status == "OUT_OF_RANGE")
-    return 400;
-  if (grpc_status == "DEADLINE_EXCEEDED") return 504;
-  if (grpc_status == "NOT_FOUND") return 404;
-  if (grpc_status == "ALREADY_EXISTS" || grpc_status == "ABORTED") return 409;
-  if (grpc_status == "PERMISSION_DENIED") return 403;
-  if (grpc_status == "UNAUTHENTICATED") return 401;
-  if (grpc_status == "RESOURCE_EXHAUSTED") return 429;
-  if (grpc_status == "CANCELLED") return 499;
-  if (grpc_status == "UNIMPLEMENTED") return 501;
-  if (grpc_status == "UNAVAILABLE") return 503;
-  return 500;
-}
-
 }  // namespace
 
 std::shared_ptr<const snapshot::Redirect> compile_redirect(const Redirect& written) {
@@ -343,8 +327,8 @@ std::shared_ptr<const snapshot::Fault> compile_fault(const Fault& written) {
   fault->delay = written.delay.fixed_delay.value;
   fault->delay_share =
       (written.delay.percentage.value ? written.delay.percentage.value : written.delay.percent).millionths;
-  fault->abort_status = written.abort.grpc_status ? http_status(written.abort.grpc_status.value)
-                                                  : static_cast<uint16_t>(written.abort.http_status.value);
+  if (written.abort.grpc_status) fault->abort_grpc_status = grpc_status_of(written.abort.grpc_status.value);
+  fault->abort_status = static_cast<uint16_t>(written.abort.http_status.value);
   fault->abort_share = written.abort.percentage.value.millionths;
   return fault;
 }

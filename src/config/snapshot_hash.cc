@@ -171,6 +171,7 @@ void add_actions(Hasher& hasher, const snapshot::Route& route) {
   }
   if (const auto& fault = route.fault) {
     hasher.add(fault->delay.count()).add(fault->delay_share).add(fault->abort_status).add(fault->abort_share);
+    hasher.add(fault->abort_grpc_status ? static_cast<int>(*fault->abort_grpc_status) : -1);
   }
   if (const auto& cors = route.cors) {
     hasher.add(cors->origins.size());

@@ -194,10 +194,11 @@ class Walk {
   }
 
  private:
-  ExplainedAnswer to_explained(const proxy::Answer& answer) {
+  ExplainedAnswer to_explained(const proxy::Answer& any) {
+    const proxy::Answer answer = proxy::in_terms_of(head_, any);
     ExplainedAnswer result{.status = answer.status,
                            .details = std::string(answer.details),
-                           .body = std::string(answer.body),
+                           .body = std::string(answer.content()),
                            .fields = {}};
     http::HeaderList fields(arena_);
     if (proxy::add_answer_fields(answer, "now", fields) && apply_response_operations(fields))

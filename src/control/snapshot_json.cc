@@ -225,7 +225,8 @@ Json upstream_tls_json(const snapshot::UpstreamTls& tls) {
 Json fault_json(const snapshot::Fault& fault) {
   return {{"delayMs", to_milliseconds(fault.delay)},
           {"delayPercent", percent_of(fault.delay_share)},
-          {"abortStatus", fault.abort_status},
+          {"abortStatus", fault.abort_grpc_status ? Json(nullptr) : Json(fault.abort_status)},
+          {"abortGrpcStatus", fault.abort_grpc_status ? Json(*fault.abort_grpc_status) : Json(nullptr)},
           {"abortPercent", percent_of(fault.abort_share)}};
 }
 

@@ -221,7 +221,10 @@ std::string fault_text(const snapshot::Fault& fault) {
   if (fault.delay_share > 0)
     texts.push_back(fmt::format("{} wait {} ms", share_text(fault.delay_share), to_milliseconds(fault.delay)));
   if (fault.abort_share > 0)
-    texts.push_back(fmt::format("{} get {}", share_text(fault.abort_share), fault.abort_status));
+    texts.push_back(fmt::format("{} get {}", share_text(fault.abort_share),
+                                fault.abort_grpc_status
+                                    ? fmt::format("gRPC status {}", to_text(*fault.abort_grpc_status))
+                                    : std::to_string(fault.abort_status)));
   return texts.empty() ? "none" : fmt::format("{}", fmt::join(texts, ", "));
 }
 

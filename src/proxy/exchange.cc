@@ -151,7 +151,7 @@ void Exchange::on_request_done() {
     if (timeout > Duration::zero() && !timer.is_armed())
       services_.loop.timers().arm(timer, services_.loop.now() + timeout);
   };
-  arm(timer_, decision_.route->timeout);
+  arm(timer_, response_timeout(*decision_.route, request_));
   arm(try_timer_, retries_->per_try_timeout);
 }
 

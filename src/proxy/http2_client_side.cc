@@ -32,7 +32,9 @@ bool Http2ClientSide::write_head(const http::ResponseHead& response, const http:
   http::MessageFraming framing{.body = response.framing, .content_length = response.content_length};
   if (response.framing == BodyFraming::until_close) framing.body = BodyFraming::chunked;
   framing.show_content_length = http::may_tell_length(response, request.method);
-  stream_.send_response(response.status, response.headers, framing, /*is_end=*/response.framing == BodyFraming::none);
+  has_ended_ = response.framing == BodyFraming::none ||
+               (response.framing == BodyFraming::content_length && response.content_length == 0);
+  stream_.send_response(response.status, response.headers, framing, has_ended_);
   return may_keep;
 }
 

@@ -47,10 +47,12 @@ class Http2ClientSide : public ClientSide, private forward::ContentSink {
   };
 
   // The response's content.
-  [[nodiscard]] bool has_failed() const noexcept override { return stream_.is_lost() || stream_.is_sent(); }
+  [[nodiscard]] bool has_failed() const noexcept override { return stream_.is_lost(); }
   [[nodiscard]] size_t writable_bytes() const noexcept override;
   void write_content(ConstBytes content) override { stream_.write(content); }
-  void finish_content(const http::HeaderList& trailers) override { stream_.finish(&trailers); }
+  void finish_content(const http::HeaderList& trailers) override {
+    if (!has_ended_) stream_.finish(&trailers);
+  }
   void make_room() override { transport_.flush(); }
   [[nodiscard]] bool is_passable() const noexcept override { return false; }
 
@@ -58,6 +60,7 @@ class Http2ClientSide : public ClientSide, private forward::ContentSink {
   Stream stream_;
   forward::Http2Source source_;
   bool has_begun_ = false;  // the stream was given the head
+  bool has_ended_ = false;  // the response's head was all of it
 };
 
 }  // namespace sluice::proxy

@@ -11,7 +11,8 @@ Exchange::Outcome Exchange::reply_locally(uint16_t status, std::string_view deta
   return reply_locally({.status = status, .details = details, .body = body});
 }
 
-Exchange::Outcome Exchange::reply_locally(const Answer& answer) {
+Exchange::Outcome Exchange::reply_locally(const Answer& any) {
+  const Answer answer = in_terms_of(request_, any);
   const uint16_t status = answer.status;
   release_upstream(/*reusable=*/false);
   status_ = status;
@@ -35,11 +36,11 @@ Exchange::Outcome Exchange::reply_locally(const Answer& answer) {
   const bool has_no_content = request_.method == "HEAD" || status == 204 || status == 304;
   response_.status = status;
   response_.framing = has_no_content ? BodyFraming::none : BodyFraming::content_length;
-  response_.content_length = answer.body.size();
+  response_.content_length = answer.content().size();
   response_.has_content_length = status != 204 && status != 304;
   client_keep_alive_ = client_.write_head(response_, request_, keep);
   response_started_ = true;
-  answer_.emplace(has_no_content ? std::string_view() : answer.body, arena_);
+  answer_.emplace(has_no_content ? std::string_view() : answer.content(), arena_);
   timer_.cancel();
   try_timer_.cancel();
   state_ = State::answering;

@@ -1,8 +1,11 @@
 #include "proxy/request_steps.h"
 
 #include "base/check.h"
+#include "http/grpc.h"
 #include "route/redirect.h"
 #include "route/rewrite.h"
+
+#include <algorithm>
 
 namespace sluice::proxy {
 
@@ -17,7 +20,28 @@ Answer redirect_answer(uint16_t status, std::string_view location) {
   return {.status = status, .details = "direct_response", .location = location};
 }
 
+// Of timeouts, of which zero is none.
+Duration shorter_of(Duration a, Duration b) noexcept {
+  if (a == Duration::zero() || b == Duration::zero()) return std::max(a, b);
+  return std::min(a, b);
+}
+
+Duration grpc_timeout(const http::RequestHead& head) noexcept {
+  return http::read_grpc_timeout(head.headers.find("grpc-timeout").value_or("")).value_or(Duration());
+}
+
 }  // namespace
+
+Answer in_terms_of(const http::RequestHead& head, const Answer& answer) {
+  Answer result = answer;
+  if (!answer.location.empty() || !http::is_grpc(head)) {
+    result.grpc_status.reset();
+  } else {
+    result.grpc_status = answer.grpc_status.value_or(to_grpc_status(answer.status));
+    result.status = 200;
+  }
+  return result;
+}
 
 Answer refusal_answer(http::ReadError error, std::string_view details) {
   const observe::ResponseFlags flags = flags_of(ResponseFlag::downstream_protocol_error);
@@ -47,10 +71,11 @@ std::optional<Answer> prepare(http::RequestHead& head, const http::ForwardingFac
 }
 
 Answer fault_answer(const snapshot::Fault& fault) {
-  return {.status = fault.abort_status,
+  return {.status = fault.abort_grpc_status ? to_http_status(*fault.abort_grpc_status) : fault.abort_status,
           .details = "fault_filter_abort",
           .body = "fault filter abort",
-          .flags = flags_of(ResponseFlag::fault_injected)};
+          .flags = flags_of(ResponseFlag::fault_injected),
+          .grpc_status = fault.abort_grpc_status};
 }
 
 route::CorsRequest cors_request(const route::Decision& decision, const http::RequestHead& head) {
@@ -100,6 +125,21 @@ std::optional<Answer> rewrite_path(const route::Decision& decision, http::Reques
   UNREACHABLE();
 }
 
+Duration response_timeout(const snapshot::Route& route, const http::RequestHead& head) noexcept {
+  if (!http::is_grpc(head)) return route.timeout;
+  return shorter_of(grpc_timeout(head), route.timeout);
+}
+
+bool limit_grpc_timeout(const snapshot::Route& route, http::RequestHead& head) noexcept {
+  const Duration limit =
+      shorter_of(route.timeout, route.retries == nullptr ? Duration() : route.retries->per_try_timeout);
+  if (limit == Duration::zero() || !http::is_grpc(head)) return true;
+  const Duration asked = grpc_timeout(head);
+  if (shorter_of(asked, limit) == asked) return true;
+  const std::string_view value = http::write_grpc_timeout(limit, head.headers.arena());
+  return !value.empty() && head.headers.set("grpc-timeout", value);
+}
+
 http::MessageFraming upstream_framing(const http::RequestHead& head) noexcept {
   http::MessageFraming framing{.body = head.framing, .content_length = head.content_length};
   if (head.wants_upgrade) framing.upgrade = head.upgrade;
@@ -112,10 +152,22 @@ std::string_view upstream_server_name(const snapshot::UpstreamTls& tls, std::str
   return host.starts_with('[') && host.ends_with(']') ? host.substr(1, host.size() - 2) : host;
 }
 
+namespace {
+
+bool add_type_fields(const Answer& answer, http::HeaderList& fields) {
+  if (!answer.grpc_status) return answer.body.empty() || fields.add("content-type", "text/plain");
+  if (!fields.add("content-type", "application/grpc") || !fields.add("grpc-status", to_text(*answer.grpc_status)))
+    return false;
+  if (answer.body.empty()) return true;
+  const std::string_view message = http::grpc_message(answer.body, fields.arena());
+  return !message.empty() && fields.add("grpc-message", message);
+}
+
+}  // namespace
+
 bool add_answer_fields(const Answer& answer, std::string_view date, http::HeaderList& fields) {
-  return (answer.location.empty() || fields.add("location", answer.location)) &&
-         (answer.body.empty() || fields.add("content-type", "text/plain")) && fields.add("date", date) &&
-         fields.add("server", "istio-envoy");
+  return (answer.location.empty() || fields.add("location", answer.location)) && add_type_fields(answer, fields) &&
+         fields.add("date", date) && fields.add("server", "istio-envoy");
 }
 
 }  // namespace sluice::proxy

@@ -2,6 +2,8 @@
 // or a head for the destination. proxy::Exchange takes these steps, and `sluice explain` the very same.
 #pragma once
 
+#include "base/durations.h"
+#include "base/grpc_status.h"
 #include "http/head.h"
 #include "http/http1_writer.h"
 #include "http/hygiene.h"
@@ -23,10 +25,17 @@ namespace sluice::proxy {
 struct Answer {
   uint16_t status = 0;
   std::string_view details;     // %RESPONSE_CODE_DETAILS%, a static text
-  std::string_view body{};      // of type text/plain
+  std::string_view body{};      // of type text/plain; of gRPC, its message
   std::string_view location{};  // empty: none
   observe::ResponseFlags flags{};
+  std::optional<GrpcStatus> grpc_status{};  // for a client of gRPC; nothing: as `status` is translated
+
+  [[nodiscard]] std::string_view content() const noexcept { return grpc_status ? std::string_view() : body; }
 };
+
+// As it is told to the client of this request: to one of gRPC with status 200, without content, and grpc_status and
+// body in fields; to others without grpc_status.
+[[nodiscard]] Answer in_terms_of(const http::RequestHead& head, const Answer& answer);
 
 // To a head that was refused while it was read, which `details` is about.
 [[nodiscard]] Answer refusal_answer(http::ReadError error, std::string_view details);
@@ -52,8 +61,16 @@ struct Answer {
 // The path that the destination sees. Nothing: it is in the head.
 [[nodiscard]] std::optional<Answer> rewrite_path(const route::Decision& decision, http::RequestHead& head);
 
-// Header operations of a request that is forwarded, then its path. make_record(snapshot::FormatNeeds) gives the record
-// that formats look at. Nothing: the head is as the destination sees it.
+// How long the destination may take to answer, all attempts together; zero: for ever. That is the route's timeout; of
+// gRPC the client's grpc-timeout, but not more than the route's.
+[[nodiscard]] Duration response_timeout(const snapshot::Route& route, const http::RequestHead& head) noexcept;
+
+// grpc-timeout as the destination is to see it: not more than the route allows for an answer, or for an attempt. False:
+// the arena is full.
+[[nodiscard]] bool limit_grpc_timeout(const snapshot::Route& route, http::RequestHead& head) noexcept;
+
+// Header operations of a request that is forwarded, its timeout and its path. make_record(snapshot::FormatNeeds) gives
+// the record that formats look at. Nothing: the head is as the destination sees it.
 template <typename MakeRecord>
 [[nodiscard]] std::optional<Answer> change_for_destination(const snapshot::Snapshot& tables,
                                                            const route::Decision& decision, http::RequestHead& head,
@@ -71,6 +88,7 @@ template <typename MakeRecord>
     head.host = operations->host;
     if (!head.headers.set("host", head.authority)) return too_large;
   }
+  if (!limit_grpc_timeout(*decision.route, head)) return too_large;
   return rewrite_path(decision, head);
 }
 

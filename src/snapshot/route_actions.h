@@ -3,11 +3,13 @@
 #pragma once
 
 #include "base/durations.h"
+#include "base/grpc_status.h"
 #include "snapshot/regex.h"
 #include "snapshot/request_match.h"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,7 +51,8 @@ inline constexpr uint32_t every_request = 1'000'000;
 struct Fault {
   Duration delay{};
   uint32_t delay_share = 0;
-  uint16_t abort_status = 0;
+  uint16_t abort_status = 0;                      // unless there is:
+  std::optional<GrpcStatus> abort_grpc_status{};  // as the document says it
   uint32_t abort_share = 0;
 };
 
