@@ -297,8 +297,10 @@ void Http2Session::note_stream(Http2Stream& stream) noexcept {
   if (!static_cast<ListNode<Http2Changed>&>(stream).is_linked()) changed_.push_back(stream);
 }
 
+// The first may use up what there is: another one is the first next time.
 void Http2Session::note_all_streams() noexcept {
   streams_.for_each([this](Http2Stream& stream) { note_stream(stream); });
+  if (!streams_.empty()) streams_.push_back(streams_.pop_front());
 }
 
 void Http2Session::tell_changes() {
@@ -317,6 +319,12 @@ bool Http2Session::pay_for_frame() noexcept {
 
 void Http2Session::earn_idle_frames(uint32_t count) noexcept {
   idle_frames_left_ = std::min(idle_frames_left_ + count, limits::http2_idle_frames_max);
+}
+
+void Http2Session::note_time(Instant now) noexcept {
+  if (now - minute_began_ < std::chrono::minutes(1)) return;
+  minute_began_ = now;
+  earn_idle_frames(limits::http2_idle_frames_per_minute);
 }
 
 // --- Header blocks ---------------------------------------------------------------------------------

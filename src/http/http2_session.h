@@ -16,6 +16,7 @@
 
 #include "base/byte_sink.h"
 #include "base/bytes.h"
+#include "base/durations.h"
 #include "base/limits.h"
 #include "base/list.h"
 #include "http/http2_head_reader.h"
@@ -73,8 +74,8 @@ class Http2Session {
   [[nodiscard]] size_t stream_count() const noexcept { return open_count_; }
   [[nodiscard]] size_t stream_capacity() const noexcept;
 
-  // Once a minute, by the owner: see the budget above.
-  void note_minute() noexcept { earn_idle_frames(limits::http2_idle_frames_per_minute); }
+  // By the owner, whenever it reads: for the budget above.
+  void note_time(Instant now) noexcept;
 
   // Of a broken connection, for the access log: "http2.protocol_error", a static text.
   [[nodiscard]] std::string_view error_text() const noexcept { return error_text_; }
@@ -118,6 +119,7 @@ class Http2Session {
   Http2Stream* block_stream_ = nullptr;  // whose block is being read; nobody's is dropped
 
   uint32_t idle_frames_left_;
+  Instant minute_began_{};
   const Role role_;
   bool is_frame_useful_ = false;    // the current one has given back what it cost
   bool is_reading_ = false;         // receive() or end_of_input(), before it tells

@@ -268,7 +268,7 @@ void ClientConnection::on_handshake_bytes() {
 void ClientConnection::advance() { tcp_proxy_ == nullptr ? serve() : tunnel(); }
 
 void ClientConnection::serve() {
-  if (may_begin_http2_ && !begins_with_http2()) return rest();  // not enough has come to tell
+  if (may_begin_http2_ && !begins_with_http2()) return;  // not enough has come to tell
   if (http2_ != nullptr) return serve_http2();
   for (unsigned requests = 0; state_ == State::open; ++requests) {
     const bool is_new = exchange_ == nullptr;
@@ -322,7 +322,7 @@ bool ClientConnection::begins_with_http2() {
   std::array<std::byte, preface.size()> room;
   const std::string_view come = as_text(ConstBytes(room).first(transport_.stream().receive_queue().peek(room)));
   if (come == preface) start_http2();
-  if (come != preface && preface.starts_with(come) && !transport_.is_at_end()) return false;
+  if (come != preface && preface.starts_with(come) && !transport_.stream().has_receive_ended()) return false;
   may_begin_http2_ = false;
   return true;
 }
@@ -333,14 +333,18 @@ void ClientConnection::start_http2() {
 }
 
 void ClientConnection::serve_http2() {
-  if (state_ != State::open || http2_->serve()) return;
-  http2_->end();
-  finish();
+  if (state_ != State::open) return;
+  if (!http2_->serve()) {
+    http2_->end();
+    finish();
+  } else if (http2_->has_none() && transport_.writable_bytes() < limits::write_high_bytes) {
+    await_taking();
+  }
 }
 
-void ClientConnection::on_last_exchange_ended() {
+void ClientConnection::on_http2_exchange_ended() {
   count_bytes();
-  if (state_ == State::open) may_rest_for(limits::client_idle_timeout);
+  if (state_ == State::open && http2_->has_none()) may_rest_for(limits::client_idle_timeout);
 }
 
 void ClientConnection::yield() {

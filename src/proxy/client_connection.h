@@ -47,10 +47,9 @@ class ClientConnection : public ListNode<ClientConnection> {
   void terminate();
 
   // --- for its exchanges or TCP proxy ---
-  // The upstream's side has changed: they are to be advanced.
-  void on_upstream_change() { advance(); }
-  // HTTP/2: no request is under way any more.
-  void on_last_exchange_ended();
+  // Something has changed elsewhere than at the client: they are to be advanced.
+  void look() { advance(); }
+  void on_http2_exchange_ended();
   [[nodiscard]] transport::Transport& transport() noexcept { return transport_; }
   // The routes of the server that this connection belongs to, in `snapshot`: of the listener, or of the
   // TLS server that its SNI chose. Nullptr: a reload has taken the server away.

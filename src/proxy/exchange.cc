@@ -1,5 +1,6 @@
 #include "proxy/exchange.h"
 
+#include "http/grpc.h"
 #include "http/http1_writer.h"
 #include "http/hygiene.h"
 #include "proxy/client_connection.h"
@@ -401,7 +402,13 @@ Exchange::Outcome Exchange::advance_tunnel() {
 
 Exchange::Outcome Exchange::on_bad_request() {
   const http::Refusal refusal = client_.refusal();
-  return reply_locally(refusal_answer(refusal.error, refusal.text));
+  const Answer answer = refusal_answer(refusal.error, refusal.text);
+  if (!client_.response().has_failed()) return reply_locally(answer);
+  // Its stream was reset at once: nobody can be told.
+  release_upstream(/*reusable=*/false);
+  flags_.bits |= answer.flags.bits;
+  details_ = answer.details;
+  return end(Outcome::abort_client);
 }
 
 void Exchange::time_out_head() { static_cast<void>(reply_locally(408, "request_header_timeout")); }
@@ -517,7 +524,9 @@ Exchange::Awaiting Exchange::awaiting() const noexcept {
   if (client_.has_unsent()) return Awaiting::client;
   if (state_ != State::forwarding) return Awaiting::upstream_answer;
   if (upstream_->has_unsent()) return response_started_ ? Awaiting::upstream_answer : Awaiting::upstream_reading;
-  return request_done_ ? Awaiting::upstream_answer : Awaiting::client;
+  // Two that talk may both be silent: after a response has begun, and with gRPC before it, too.
+  const bool is_conversation = response_started_ || (borrowed_.http2() != nullptr && http::is_grpc(request_));
+  return request_done_ || is_conversation ? Awaiting::upstream_answer : Awaiting::client;
 }
 
 Duration Exchange::progress_timeout() const noexcept {

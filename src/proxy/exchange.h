@@ -74,6 +74,8 @@ class Exchange {
   [[nodiscard]] const UpstreamSide& upstream() const noexcept { return *upstream_; }
   // Content that has gone either way so far.
   [[nodiscard]] uint64_t content_moved() const noexcept { return request_bytes_ + response_bytes_; }
+  // Of both heads, and of what was made of them.
+  [[nodiscard]] size_t head_bytes() const noexcept { return arena_.used_bytes(); }
   // How long the client or an upstream that reads may do nothing.
   [[nodiscard]] Duration progress_timeout() const noexcept;
 

@@ -14,7 +14,7 @@ class Http1Exchange final : private Http1ClientSide, public Exchange {
       : Http1ClientSide(connection.transport()), Exchange(services, connection, *this), connection_(connection) {}
 
  private:
-  void wake() override { connection_.on_upstream_change(); }
+  void wake() override { connection_.look(); }
 
   ClientConnection& connection_;
 };

@@ -1,5 +1,7 @@
 #include "proxy/http2_client_side.h"
 
+#include "base/check.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -8,13 +10,17 @@ namespace sluice::proxy {
 using http::BodyFraming;
 
 HeadStatus Http2ClientSide::read_head(http::RequestHead& head) {
-  if (!std::exchange(has_begun_, true)) stream_.expect_request(head);
+  if (!std::exchange(has_begun_, true)) {
+    head.version = http::Version::http_2;  // for the record of one that never becomes complete
+    stream_.expect_request(head);
+  }
+  if (stream_.is_lost()) return stream_.error() == http::ReadError::none ? HeadStatus::ended : HeadStatus::failed;
   switch (stream_.head_progress()) {
     case http::Progress::done: return HeadStatus::done;
     case http::Progress::failed: return HeadStatus::failed;
-    case http::Progress::more: break;
+    case http::Progress::more: return HeadStatus::pending;
   }
-  return stream_.is_lost() ? HeadStatus::ended : HeadStatus::pending;
+  UNREACHABLE();
 }
 
 void Http2ClientSide::write_continue() {
@@ -32,10 +38,27 @@ bool Http2ClientSide::write_head(const http::ResponseHead& response, const http:
   http::MessageFraming framing{.body = response.framing, .content_length = response.content_length};
   if (response.framing == BodyFraming::until_close) framing.body = BodyFraming::chunked;
   framing.show_content_length = http::may_tell_length(response, request.method);
-  has_ended_ = response.framing == BodyFraming::none ||
-               (response.framing == BodyFraming::content_length && response.content_length == 0);
+  // An upstream of HTTP/2 may still send trailers behind no content.
+  const bool is_empty = response.framing == BodyFraming::content_length && response.content_length == 0 &&
+                        response.version != http::Version::http_2;
+  has_ended_ = response.framing == BodyFraming::none || is_empty;
   stream_.send_response(response.status, response.headers, framing, has_ended_);
   return may_keep;
+}
+
+void Http2ClientSide::write_content(ConstBytes content) {
+  waits_for_room_ = false;
+  stream_.write(content);
+}
+
+void Http2ClientSide::finish_content(const http::HeaderList& trailers) {
+  waits_for_room_ = false;
+  if (!has_ended_) stream_.finish(&trailers);
+}
+
+void Http2ClientSide::make_room() {
+  waits_for_room_ = true;
+  transport_.flush();
 }
 
 size_t Http2ClientSide::writable_bytes() const noexcept {

@@ -31,7 +31,7 @@ class Http2ClientSide : public ClientSide, private forward::ContentSink {
   [[nodiscard]] bool write_head(const http::ResponseHead& response, const http::RequestHead& request,
                                 bool may_keep) override;
   [[nodiscard]] forward::ContentSink& response() noexcept override { return *this; }
-  [[nodiscard]] bool has_unsent() const noexcept override { return !stream_.is_sent() && writable_bytes() == 0; }
+  [[nodiscard]] bool has_unsent() const noexcept override { return waits_for_room_; }
 
   [[nodiscard]] bool has_left() override { return stream_.is_lost(); }
   [[nodiscard]] bool has_read_failed() const noexcept override { return transport_.has_read_failed(); }
@@ -49,18 +49,17 @@ class Http2ClientSide : public ClientSide, private forward::ContentSink {
   // The response's content.
   [[nodiscard]] bool has_failed() const noexcept override { return stream_.is_lost(); }
   [[nodiscard]] size_t writable_bytes() const noexcept override;
-  void write_content(ConstBytes content) override { stream_.write(content); }
-  void finish_content(const http::HeaderList& trailers) override {
-    if (!has_ended_) stream_.finish(&trailers);
-  }
-  void make_room() override { transport_.flush(); }
+  void write_content(ConstBytes content) override;
+  void finish_content(const http::HeaderList& trailers) override;
+  void make_room() override;
   [[nodiscard]] bool is_passable() const noexcept override { return false; }
 
   transport::Transport& transport_;
   Stream stream_;
   forward::Http2Source source_;
-  bool has_begun_ = false;  // the stream was given the head
-  bool has_ended_ = false;  // the response's head was all of it
+  bool has_begun_ = false;       // the stream was given the head
+  bool has_ended_ = false;       // the response's head was all of it
+  bool waits_for_room_ = false;  // content is here that neither window nor connection has taken
 };
 
 }  // namespace sluice::proxy

@@ -27,20 +27,28 @@ Http2Exchange::~Http2Exchange() {
 
 void Http2Exchange::move_on() {
   all_.look_later();
+  if (is_over_) return leave();
   const bool was_reading_head = is_reading_head();
   switch (advance()) {
     case Outcome::yield:
       if (!yield_task_.is_linked()) all_.services_.loop.run_later(yield_task_);
       [[fallthrough]];
     case Outcome::pending:
+      if (all_.connection_.transport().writable_bytes() == 0) all_.has_no_room_ = true;
       if (was_reading_head && !is_reading_head()) set_deadline(limits::body_progress_timeout);
       return;
-    // An answer to a request that the client has not sent in full: its stream is reset without an error when it goes
-    // (RFC 9113 8.1).
     case Outcome::reuse_client:
-    case Outcome::close_client: return all_.destroy(*this);
+    case Outcome::close_client: return leave();
     case Outcome::abort_client: stream().reset(http::Http2Error::internal_error); return all_.destroy(*this);
   }
+}
+
+// Not before the end of the response has gone: END_STREAM comes in a DATA frame, and for that even an empty one waits
+// for the windows. When that was an answer to a request that the client has not sent in full, its stream is then reset
+// without an error (RFC 9113 8.1).
+void Http2Exchange::leave() {
+  if (stream().is_sent() || stream().is_lost()) return all_.destroy(*this);
+  if (!std::exchange(is_over_, true)) set_deadline(limits::client_write_timeout);
 }
 
 void Http2Exchange::end() {
@@ -50,17 +58,21 @@ void Http2Exchange::end() {
 
 void Http2Exchange::set_deadline(Duration from_now) {
   moved_at_last_look_ = moved();
-  timer_.cancel();
   all_.services_.loop.timers().arm(timer_, all_.services_.loop.now() + from_now);
 }
 
+// What the client takes of the connection is progress of those that wait for it. (Elsewhere than here, what is compared
+// may be of two kinds: then it has moved.)
 uint64_t Http2Exchange::moved() const noexcept {
-  return is_reading_head() || awaiting() != Awaiting::upstream_reading ? content_moved() : upstream().bytes_taken();
+  if (is_reading_head() || is_over_) return 0;
+  if (awaiting() == Awaiting::upstream_reading) return upstream().bytes_taken();
+  const transport::Transport& transport = all_.connection_.transport();
+  return content_moved() + (transport.writable_bytes() == 0 ? transport.stream().bytes_taken() : 0);
 }
 
-// As ClientConnection does it for the one exchange of HTTP/1.
+// Nothing can be answered within a header block that does not end.
 void Http2Exchange::on_expired() {
-  if (is_reading_head()) return end();  // a header block that does not end: nothing can be answered within it
+  if (is_reading_head() || is_over_) return end();
   if (moved() != moved_at_last_look_) return set_deadline(progress_timeout());
   switch (awaiting()) {
     case Awaiting::client: return end();
@@ -76,9 +88,8 @@ Http2Exchanges::Http2Exchanges(Services& services, ClientConnection& connection)
       connection_(connection),
       session_(http::Http2Session::Role::server, connection.transport().sink(),
                {.on_request = on_request, .on_stream_change = on_stream_change, .owner = this}),
-      minute_began_(services.loop.now()),
       drain_timer_([](void* self) { static_cast<Http2Exchanges*>(self)->shut_down(); }, this),
-      look_task_([](void* self) { static_cast<Http2Exchanges*>(self)->connection_.on_upstream_change(); }, this) {}
+      look_task_([](void* self) { static_cast<Http2Exchanges*>(self)->connection_.look(); }, this) {}
 
 Http2Exchanges::~Http2Exchanges() {
   CHECK(count_ == 0);
@@ -87,36 +98,58 @@ Http2Exchanges::~Http2Exchanges() {
 }
 
 bool Http2Exchanges::serve() {
-  if (const Instant now = services_.loop.now(); now - minute_began_ >= std::chrono::minutes(1)) {
-    session_.note_minute();
-    minute_began_ = now;
-  }
+  transport::Transport& transport = connection_.transport();
+  read();
+  if (transport.is_at_end() || transport.has_send_failed()) session_.end_of_input();
+  use_room();
+  transport.flush();
+  return !session_.is_finished();
+}
+
+void Http2Exchanges::read() {
+  session_.note_time(services_.loop.now());
   transport::Transport& transport = connection_.transport();
   bool is_alive = true;
+  begun_count_ = 0;
   // A client that asks and does not read: what it asks for next waits until it has taken its answers.
-  while (is_alive && !transport.readable().empty() && transport.writable_bytes() > 0) {
+  while (is_alive && transport.stream().unsent_bytes() < limits::http2_unsent_bytes_max) {
     const ConstBytes input = transport.readable();
+    if (input.empty()) return;
+    if (begun_count_ >= limits::requests_per_turn_max) return look_later();
     is_alive = session_.receive(input);
     transport.consume(input.size());
   }
-  if (transport.is_at_end() || transport.has_send_failed()) session_.end_of_input();
-  if (transport.writable_bytes() == 0) {
-    has_no_room_ = true;
-  } else if (std::exchange(has_no_room_, false)) {
-    exchanges_.for_each([](Http2Exchange& exchange) { exchange.move_on(); });
+}
+
+// Each can go on until there is none left; whoever was first is the last one next time.
+void Http2Exchanges::use_room() {
+  const transport::Transport& transport = connection_.transport();
+  if (!has_no_room_ || transport.writable_bytes() == 0) return;
+  has_no_room_ = false;
+  for (uint32_t left = count_; left > 0 && !exchanges_.empty() && !has_no_room_; --left) {
+    Http2Exchange& exchange = exchanges_.pop_front();
+    exchanges_.push_back(exchange);
+    exchange.move_on();
   }
-  transport.flush();
-  return is_alive && !session_.is_finished() && !(transport.is_at_end() && has_none());
 }
 
 http::Http2Stream* Http2Exchanges::on_request(void* self) {
   auto& all = *static_cast<Http2Exchanges*>(self);
+  ++all.begun_count_;
+  if (!all.may_begin()) return nullptr;
   Http2Exchange& exchange = all.services_.http2_exchanges.create(all, all.services_, all.connection_);
   all.exchanges_.push_back(exchange);
   ++all.count_;
   const Exchange::Outcome outcome = exchange.advance();  // the head is to come
   CHECK(outcome == Exchange::Outcome::pending);
   return &exchange.stream();
+}
+
+// A few bytes of HPACK can become a large head.
+bool Http2Exchanges::may_begin() noexcept {
+  size_t bytes = 0;
+  exchanges_.for_each([&bytes](const Http2Exchange& exchange) { bytes += exchange.head_bytes(); });
+  return bytes < limits::http2_heads_bytes_max;
 }
 
 void Http2Exchanges::on_stream_change(void*, http::Http2Stream& stream) {
@@ -130,7 +163,9 @@ void Http2Exchanges::look_later() noexcept {
 
 void Http2Exchanges::destroy(Http2Exchange& exchange) {
   services_.http2_exchanges.destroy(exchange);
-  if (--count_ == 0) connection_.on_last_exchange_ended();
+  --count_;
+  connection_.on_http2_exchange_ended();
+  look_later();
 }
 
 void Http2Exchanges::drain() {
@@ -147,6 +182,7 @@ void Http2Exchanges::shut_down() {
 }
 
 void Http2Exchanges::end() {
+  drain_timer_.cancel();
   while (!exchanges_.empty()) exchanges_.front().end();
 }
 

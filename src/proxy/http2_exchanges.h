@@ -33,6 +33,7 @@ class Http2Exchange final : private Http2ClientSide, public Exchange, public Lis
   friend class Http2Exchanges;
 
   void wake() override { move_on(); }
+  void leave();
   void set_deadline(Duration from_now);
   void on_expired();
   [[nodiscard]] uint64_t moved() const noexcept;
@@ -41,6 +42,7 @@ class Http2Exchange final : private Http2ClientSide, public Exchange, public Lis
   Timer timer_;          // how long nothing may move
   io::Task yield_task_;  // the turn's budget was used up
   uint64_t moved_at_last_look_ = 0;
+  bool is_over_ = false;  // and stays until the end of its response has been sent: a window may be closed
 };
 
 class Http2Exchanges {
@@ -50,8 +52,8 @@ class Http2Exchanges {
   Http2Exchanges& operator=(const Http2Exchanges&) = delete;
   ~Http2Exchanges();  // none is left
 
-  // Reads what has come, and lets the exchanges look. False: nothing is open, and nothing will be; the connection is to
-  // be closed once what was written has gone.
+  // Reads what has come, and lets the exchanges look, whoever of them can go on. False: nothing is open, and nothing
+  // will be; the connection is to be closed once what was written has gone.
   [[nodiscard]] bool serve();
   // No new requests. The client is told so a while before (RFC 9113 6.8): those that it has sent by then are served.
   void drain();
@@ -67,6 +69,9 @@ class Http2Exchanges {
 
   static http::Http2Stream* on_request(void* self);
   static void on_stream_change(void* self, http::Http2Stream& stream);
+  void read();
+  void use_room();
+  [[nodiscard]] bool may_begin() noexcept;
   void look_later() noexcept;
   void destroy(Http2Exchange& exchange);
 
@@ -75,9 +80,9 @@ class Http2Exchanges {
   http::Http2Session session_;
   List<Http2Exchange> exchanges_;
   uint32_t count_ = 0;
-  bool has_no_room_ = false;  // the connection takes no more at present: exchanges may wait for it
+  uint32_t begun_count_ = 0;  // requests of the input that is being read
+  bool has_no_room_ = false;  // the connection has taken no more: exchanges may wait for it
   bool is_draining_ = false;
-  Instant minute_began_;  // for the session's budget
   Timer drain_timer_;
   io::Task look_task_;
 };

@@ -55,7 +55,7 @@ TcpProxy::Outcome TcpProxy::advance() {
   UNREACHABLE();
 }
 
-void TcpProxy::on_upstream_change(void* self) { static_cast<TcpProxy*>(self)->client_.on_upstream_change(); }
+void TcpProxy::on_upstream_change(void* self) { static_cast<TcpProxy*>(self)->client_.look(); }
 
 // --- The destination -------------------------------------------------------------------------------
 

@@ -58,7 +58,6 @@ void Http2Connection::on_connected() {
     return end_connecting(0);
   }
   state_ = State::greeting;
-  minute_began_ = pool_.loop().now();
   session_.emplace(
       http::Http2Session::Role::client, connection_->transport().sink(),
       http::Http2Session::Owner{.on_request = nullptr, .on_stream_change = on_stream_change, .owner = this});
@@ -96,13 +95,12 @@ void Http2Connection::tell_requests() {
     requests_.push_back(request);
     request.borrower_.on_change(request.borrower_.owner);
   }
+  // The first may have used up what there was: another one is the first next time.
+  if (!requests_.empty()) requests_.push_back(requests_.pop_front());
 }
 
 void Http2Connection::read() {
-  if (const Instant now = pool_.loop().now(); now - minute_began_ >= std::chrono::minutes(1)) {
-    session_->note_minute();
-    minute_began_ = now;
-  }
+  session_->note_time(pool_.loop().now());
   transport::Transport& transport = connection_->transport();
   bool is_alive = true;
   for (ConstBytes input = transport.readable(); is_alive && !input.empty(); input = transport.readable()) {

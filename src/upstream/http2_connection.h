@@ -77,7 +77,6 @@ class Http2Connection : public ListNode<Http2Connection> {
   uint32_t request_count_ = 0;
   Timer timer_;  // greeting: the time it may take; open: the time it is kept without requests
   Duration connect_timeout_{};
-  Instant minute_began_{};  // for the session's budget
   io::Task flush_task_;
   io::Task retire_task_;
   int connect_error_ = 0;

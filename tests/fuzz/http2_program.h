@@ -71,7 +71,7 @@ class Http2Program {
         break;
       case 7: stream.reset(http::Http2Error::cancel); break;
       case 8: end_.destroy(message); break;
-      case 9: end_.session.note_minute(); break;
+      case 9: end_.session.note_time(now_ += std::chrono::minutes(1)); break;
       case 10: end_.accepts = !end_.accepts; break;
       case 11: end_.session.shut_down(); break;
     }
@@ -164,6 +164,7 @@ class Http2Program {
   };
 
   Http2End& end_;
+  Instant now_{};
   Sent sent_;
   uint8_t action_ = 0;
   bool acts_at_once_ = false;

@@ -4,11 +4,14 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 
 namespace sluice::proxy {
 namespace {
+
+using namespace std::chrono_literals;
 
 struct Request {
   Arena arena{limits::exchange_arena_bytes_max};
@@ -86,6 +89,72 @@ TEST(RequestSteps, ChangeTheHeadForTheDestination) {
   EXPECT_EQ(request.head.headers.find("host"), "Other.test:81");
   EXPECT_EQ(request.head.headers.find("x-envoy-original-path"), "/a");
   EXPECT_FALSE(request.head.headers.find("x-gone"));
+}
+
+// A request of gRPC with this grpc-timeout; empty: none.
+struct GrpcRequest : Request {
+  explicit GrpcRequest(std::string_view timeout = {}) {
+    head.method = "POST";
+    EXPECT_TRUE(head.headers.add("content-type", "application/grpc"));
+    if (!timeout.empty()) {
+      EXPECT_TRUE(head.headers.add("grpc-timeout", timeout));
+    }
+  }
+};
+
+TEST(RequestSteps, TellClientsOfGrpcTheStatusInAField) {
+  const GrpcRequest request;
+  const Answer told = in_terms_of(request.head, {.status = 503, .details = "d", .body = "no 100%"});
+  EXPECT_EQ(told.status, 200);
+  EXPECT_EQ(told.details, "d");
+  EXPECT_EQ(told.content(), "");
+  Arena arena(4096);
+  http::HeaderList fields(arena);
+  ASSERT_TRUE(add_answer_fields(told, "now", fields));
+  EXPECT_EQ(fields.find("content-type"), "application/grpc");
+  EXPECT_EQ(fields.find("grpc-status"), "14");
+  EXPECT_EQ(fields.find("grpc-message"), "no 100%25");
+
+  snapshot::Fault fault;
+  fault.abort_grpc_status = GrpcStatus::aborted;
+  EXPECT_EQ(in_terms_of(request.head, fault_answer(fault)).grpc_status, GrpcStatus::aborted);
+  const Request other;
+  EXPECT_EQ(in_terms_of(other.head, fault_answer(fault)).status, 409);
+  EXPECT_EQ(in_terms_of(other.head, fault_answer(fault)).grpc_status, std::nullopt);
+  EXPECT_EQ(in_terms_of(request.head, {.status = 301, .location = "/b"}).status, 301) << "as Envoy does it";
+}
+
+TEST(RequestSteps, WaitForAnAnswerOfGrpcAsTheClientSaysWithinTheRoute) {
+  snapshot::Route route;
+  EXPECT_EQ(response_timeout(route, GrpcRequest("2S").head), 2s);
+  EXPECT_EQ(response_timeout(route, GrpcRequest("nonsense").head), 0s);
+  route.timeout = 10s;
+  EXPECT_EQ(response_timeout(route, GrpcRequest("2S").head), 2s);
+  EXPECT_EQ(response_timeout(route, GrpcRequest("1M").head), 10s);
+  EXPECT_EQ(response_timeout(route, GrpcRequest().head), 10s);
+  EXPECT_EQ(response_timeout(route, Request().head), 10s);
+}
+
+TEST(RequestSteps, TellDestinationsOfGrpcHowLongTheyAreWaitedFor) {
+  const auto told = [](const snapshot::Route& route, std::string_view asked) {
+    GrpcRequest request(asked);
+    EXPECT_TRUE(limit_grpc_timeout(route, request.head));
+    return std::string(request.head.headers.find("grpc-timeout").value_or(""));
+  };
+  snapshot::Route route;
+  EXPECT_EQ(told(route, "2S"), "2S");
+  EXPECT_EQ(told(route, ""), "");
+  route.timeout = 10s;
+  EXPECT_EQ(told(route, "2S"), "2S");
+  EXPECT_EQ(told(route, "1M"), "10000000u");
+  EXPECT_EQ(told(route, ""), "10000000u");
+  auto retries = std::make_shared<snapshot::RetryPolicy>();
+  retries->per_try_timeout = 1s;
+  route.retries = retries;
+  EXPECT_EQ(told(route, "2S"), "1000000u");
+  Request other;
+  EXPECT_TRUE(limit_grpc_timeout(route, other.head));
+  EXPECT_FALSE(other.head.headers.find("grpc-timeout"));
 }
 
 TEST(RequestSteps, AnswerAHeadThatCannotBeReadByWhatIsWrongWithIt) {
