@@ -34,7 +34,7 @@ PLAIN_ONLY = pytest.mark.parametrize("tls", [False], ids=["plain"], indirect=Tru
 @pytest.fixture(name="places", scope="module")
 def make_places():
     """Endpoints by the version that they are to speak."""
-    return {name: Slots(150, prefix=f"{name}-", protocol=protocol) for name, (protocol, _, _) in VERSIONS.items()}
+    return {name: Slots(400, prefix=f"{name}-", protocol=protocol) for name, (protocol, _, _) in VERSIONS.items()}
 
 
 @pytest.fixture(name="shared_gateway", scope="module")
@@ -630,3 +630,854 @@ def test_large_bodies_of_several_streams_at_once(connect, serve):
     for number, stream in enumerate(streams):
         expected = [bytes([number]) + index.to_bytes(3, "big") + block for index, block in enumerate(pattern.blocks(MIB))]
         assert pattern.digest_of([client.read_response(stream).body]) == pattern.digest_of(expected)
+
+
+# --- many streams ---
+
+
+def test_many_streams_get_their_own_answers(connect, serve):
+    upstream = serve(answer_path)
+    client = connect(upstream)
+    streams = [client.open(target=f"/{number}") for number in range(STREAMS_MAX)]
+    assert [client.read_response(stream).body for stream in streams] == [f"/{n}".encode() for n in range(STREAMS_MAX)]
+    assert sorted(upstream.paths) == sorted(f"/{number}" for number in range(STREAMS_MAX))
+    if upstream.version == "http2":
+        assert len(upstream.connections) == 1
+
+
+def test_answers_out_of_order(connect, serve):
+    """The first asked is the last answered, and holds nobody up."""
+    turns = [threading.Event() for _ in range(10)]
+
+    def script(answer):
+        number = int(answer.request.target[1:])
+        assert turns[number].wait(IO_SECONDS)
+        answer_path(answer)
+
+    client = connect(serve(script))
+    streams = [client.open(target=f"/{number}") for number in range(10)]
+    for number in reversed(range(10)):
+        turns[number].set()
+        assert client.read_response(streams[number]).body == f"/{number}".encode()
+        assert not any(stream.is_complete for stream in streams[:number])
+
+
+def test_many_requests_one_after_the_other(connect, serve):
+    upstream = serve(answer_path)
+    client = connect(upstream)
+    for number in range(300):
+        assert client.request(target=f"/{number}").body == f"/{number}".encode()
+    assert len(upstream.connections) == 1
+
+
+def test_slow_stream_does_not_hold_up_others(connect, serve):
+    held = Held()
+    client = connect(serve(by_path(slow=held.answer_in_two)))
+    slow = client.open(target="/slow")
+    client.wait_for(lambda: slow.body == b"first")
+    for _ in range(20):
+        assert client.request().body == b"hello"
+    held.release()
+    assert client.read_response(slow).body == b"firstsecond"
+
+
+def test_slow_upload_does_not_hold_up_others(connect, serve):
+    client = connect(serve(by_path(echo=echo)))
+    slow = client.open("POST", "/echo", end=False)
+    client.send(slow, b"first")
+    for _ in range(20):
+        assert client.request("POST", "/", body=b"x").body == b"hello"
+    client.send(slow, b"second", end=True)
+    assert client.read_response(slow).body == b"firstsecond"
+
+
+def test_upload_that_nobody_reads_does_not_hold_up_others(connect, serve):
+    """Its window is closed, that of the connection is not."""
+    held = Held()
+
+    def script(answer):
+        held.wait()
+        assert pattern.digest_of(answer.pieces()) == pattern.digest(LARGE)
+        answer.respond(body=b"read")
+
+    client = connect(serve(by_path(slow=script)))
+    slow = client.open("POST", "/slow", end=False)
+    blocks = pattern.blocks(LARGE)
+    waiting = b""
+    while client.window_of(slow) > 0 or client.ping() and client.window_of(slow) > 0:
+        waiting = waiting or next(blocks)
+        size = min(len(waiting), client.window_of(slow))
+        client.send(slow, waiting[:size])
+        waiting = waiting[size:]
+    for _ in range(5):
+        assert client.request("POST", "/", body=b"x" * 1000).body == b"hello"
+    held.release()
+    client.send(slow, waiting)
+    for block in blocks:
+        client.send(slow, block)
+    client.end(slow)
+    assert client.read_response(slow).body == b"read"
+
+
+def test_most_concurrent_streams(connect, serve):
+    """RFC 9113 5.1.2: what is said in SETTINGS; one more is refused, and the others do not notice."""
+    held = Held()
+    upstream = serve(held.answer)
+    client = connect(upstream)
+    client.ping()
+    assert client.http2.remote_settings.max_concurrent_streams == STREAMS_MAX
+    streams = [client.open(target=f"/{number}") for number in range(STREAMS_MAX)]
+    upstream.wait_for_requests(STREAMS_MAX)
+    client.http2.remote_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = STREAMS_MAX + 1
+    client.http2.remote_settings.acknowledge()
+    refused = client.open(target="/refused")
+    assert client.wait_for_reset(refused) == ErrorCodes.REFUSED_STREAM
+    held.release()
+    assert [client.read_response(stream).body for stream in streams] == [b"late"] * STREAMS_MAX
+    assert client.request().body == b"late"
+    assert "/refused" not in upstream.paths
+
+
+def test_more_streams_once_others_are_over(connect, serve):
+    client = connect(serve(answer_path))
+    client.ping()
+    waiting = []
+    for number in range(500):
+        if len(waiting) == STREAMS_MAX:
+            first = waiting.pop(0)
+            assert client.read_response(first).status == 200
+        waiting.append(client.open(target=f"/{number}"))
+    for stream in waiting:
+        assert client.read_response(stream).status == 200
+
+
+@HTTP1_ONLY
+def test_streams_to_an_upstream_that_closes_after_each(connect, serve):
+    def script(answer):
+        answer.read_body()
+        answer.respond(headers=[("connection", "close")], body=b"bye")
+        answer._peer.close()  # pylint: disable=protected-access
+
+    client = connect(serve(script))
+    for _ in range(3):
+        streams = [client.open("POST", "/", [("content-length", "0")]) for _ in range(20)]
+        assert [client.read_response(stream).body for stream in streams] == [b"bye"] * 20
+
+
+@HTTP1_ONLY
+def test_streams_to_an_upstream_that_closes_without_saying_so(connect, serve):
+    """Its idle connections are stale; an idempotent request is tried again."""
+
+    def script(answer):
+        answer.read_body()
+        answer.respond(body=b"bye")
+        answer._peer.close()  # pylint: disable=protected-access
+
+    client = connect(serve(script))
+    for _ in range(50):
+        assert client.request().body == b"bye"
+
+
+# --- what goes wrong with a stream stays there ---
+
+
+@pytest.mark.parametrize("content", [b"short", b"much too long"], ids=["less", "more"])
+def test_content_that_differs_from_its_length(connect, serve, content):
+    """RFC 9113 8.1.1: malformed; the upstream must not take it for complete."""
+    complete = []
+
+    def script(answer):
+        answer.read_body()
+        complete.append(answer.request.body)
+        answer.respond(body=b"taken")
+
+    upstream = serve(by_path(bad=script))
+    client = connect(upstream)
+    other = client.open("POST", "/other", end=False)
+    stream = client.open("POST", "/bad", [("content-length", "10")], end=False)
+    client.http2.send_data(stream.id, content, end_stream=True)
+    try:
+        assert client.read_response(stream).status == 400
+    except StreamReset as reset:
+        assert reset.code == ErrorCodes.PROTOCOL_ERROR
+    client.send(other, b"x", end=True)
+    assert client.read_response(other).body == b"hello"
+    assert client.request().body == b"hello"
+    assert not complete
+
+
+def test_length_without_content(connect, serve):
+    upstream = serve()
+    client = connect(upstream)
+    stream = client.open("POST", "/", [("content-length", "10")])
+    try:
+        assert client.read_response(stream).status == 400
+    except StreamReset as reset:
+        assert reset.code == ErrorCodes.PROTOCOL_ERROR
+    assert client.request().body == b"hello"
+    assert len(upstream.requests) == 1
+
+
+@pytest.mark.parametrize("when", ["before-the-head", "in-the-content", "in-the-upload"])
+def test_client_resets_a_stream(connect, serve, when):
+    """The upstream need not go on with it; the others do."""
+    held = Held()
+    ends = []
+
+    def script(answer):
+        if when == "in-the-content":
+            answer.send_head()
+            answer.send(b"some")
+        try:
+            if when == "in-the-upload":
+                answer.read_body()
+            else:
+                ends.append(answer.wait_for_end())
+        except (OSError, message.Truncated):
+            ends.append(True)
+
+    upstream = serve(by_path(reset=script, slow=held.answer))
+    client = connect(upstream)
+    slow = client.open(target="/slow")
+    stream = client.open("POST", "/reset", end=when != "in-the-upload")
+    if when == "in-the-upload":
+        client.send(stream, b"some")
+    upstream.wait_for_requests(2)
+    if when == "in-the-content":
+        client.wait_for(lambda: stream.body == b"some")
+    client.reset(stream)
+    assert upstream.wait_for(lambda: ends)
+    assert ends == [True]
+    assert client.request().body == b"hello"
+    held.release()
+    assert client.read_response(slow).body == b"late"
+
+
+def test_client_resets_a_download_that_it_does_not_read(connect, serve):
+    """The window of the connection is free again for others."""
+    ends = []
+
+    def script(answer):
+        answer.send_head()
+        try:
+            while True:
+                answer.send(b"x" * 65536)
+        except OSError:
+            ends.append(True)
+
+    upstream = serve(by_path(endless=script, large=lambda answer: answer.respond(body=b"y" * MIB)))
+    client = connect(upstream, opens_windows=False)
+    for _ in range(5):
+        stream = client.open(target="/endless")
+        client.wait_for(lambda stream=stream: len(stream.body) == 65535)
+        client.reset(stream)
+        client.http2.increment_flow_control_window(65535)
+    assert upstream.wait_for(lambda: len(ends) == 5)
+    client.opens_windows = True
+    assert client.request(target="/large").body == b"y" * MIB
+
+
+@pytest.mark.parametrize("reads", [True, False], ids=["reads-on", "ends"])
+def test_response_before_the_request_is_complete(connect, serve, reads):
+    """RFC 9113 8.1: the whole response, then RST_STREAM without an error."""
+
+    def script(answer):
+        answer.respond(413, body=b"too much")
+        if isinstance(answer, scripted.Http2Answer):
+            if not reads:
+                answer._stream.reset(ErrorCodes.NO_ERROR)  # pylint: disable=protected-access
+        elif reads:
+            answer._peer.wait_for_close()  # pylint: disable=protected-access
+        else:
+            answer._peer.close()  # pylint: disable=protected-access
+
+    client = connect(serve(by_path(large=script)))
+    stream = client.open("POST", "/large", [("content-length", str(LARGE))], end=False)
+    response = client.read_response(stream)
+    assert (response.status, response.body) == (413, b"too much")
+    assert client.wait_for_reset(stream) == ErrorCodes.NO_ERROR
+    assert client.request().body == b"hello"
+
+
+def test_large_response_before_the_request_is_complete(connect, serve):
+    """The client goes on sending meanwhile."""
+    content = b"".join(pattern.blocks(MIB))
+    client = connect(serve(by_path(large=lambda answer: answer.respond(413, body=content))))
+    stream = client.open("POST", "/large", [("content-length", str(LARGE))], end=False)
+    for block in pattern.blocks(LARGE):
+        if stream.is_complete or not client.send(stream, block):
+            break
+    response = client.read_response(stream)
+    assert pattern.digest_of([response.body]) == pattern.digest(MIB)
+    assert client.wait_for_reset(stream) == ErrorCodes.NO_ERROR
+    assert client.request().body == b"hello"
+
+
+def test_upstream_that_dies_before_the_head(connect, serve):
+    held = Held()
+
+    def script(answer):
+        answer.read_body()
+        answer.die()
+
+    client = connect(serve(by_path(die=script, slow=held.answer)))
+    slow = client.open(target="/slow")
+    stream = client.open("POST", "/die", [("content-length", "1")], end=False)
+    client.send(stream, b"x", end=True)
+    response = client.read_response(stream)
+    assert response.status == 503
+    assert response.body.startswith(b"upstream connect error or disconnect/reset before headers.")
+    held.release()
+    assert client.read_response(slow).body == b"late"
+
+
+@pytest.mark.parametrize("has_length", [True, False], ids=["length", "no-length"])
+def test_upstream_that_dies_within_its_content(connect, serve, has_length):
+    """The client must not take what it has for complete, and nothing else is concerned."""
+    held = Held()
+    dying = Held()
+
+    def script(answer):
+        answer.send_head(200, [("content-length", "100")] if has_length else [])
+        answer.send(b"half")
+        dying.wait()
+        answer.die()
+
+    client = connect(serve(by_path(die=script, slow=held.answer_in_two)))
+    slow = client.open(target="/slow")
+    stream = client.open(target="/die")
+    client.wait_for(lambda: stream.body == b"half" and slow.body == b"first")
+    dying.release()
+    with pytest.raises(StreamReset) as reset:
+        client.read_response(stream)
+    assert reset.value.code == ErrorCodes.INTERNAL_ERROR
+    assert client.request().body == b"hello"
+    held.release()
+    assert client.read_response(slow).body == b"firstsecond"
+
+
+def test_refused_upstream(gateway, places, tls):
+    for slots in places.values():
+        host, _ = slots.take()
+        with gateway.connect_http2(host, tls=tls) as client:
+            streams = [client.open() for _ in range(5)]
+            assert [client.read_response(stream).status for stream in streams] == [503] * 5
+
+
+# --- what the gateway answers itself ---
+
+
+def test_unknown_host(connect, serve):
+    upstream = serve()
+    client = connect(upstream)
+    for _ in range(3):
+        response = client.request(host=NOBODY)
+        assert (response.status, response.body) == (404, b"")
+        assert response.get("server") == "istio-envoy"
+        assert "connection" not in response
+        assert client.request().body == b"hello"
+
+
+def test_unknown_host_of_an_upload(connect, serve):
+    """Nobody wants the content; the connection goes on."""
+    client = connect(serve())
+    stream = client.open("POST", "/", [("content-length", str(LARGE))], host=NOBODY, end=False)
+    assert client.read_response(stream).status == 404
+    assert client.wait_for_reset(stream) == ErrorCodes.NO_ERROR
+    assert client.request().body == b"hello"
+
+
+def test_refused_uploads_give_their_windows_back(connect, serve):
+    """More than the connection's window comes for nobody."""
+    client = connect(serve())
+    sent = 0
+    for _ in range(40):
+        stream = client.open("POST", host=NOBODY, end=False)
+        for _ in range(4):
+            if not stream.reset_code and client.send(stream, b"x" * 16384):
+                sent += 16384
+        assert client.read_response(stream).status == 404
+    assert sent > 2 * MIB or sent > 0
+    assert client.request("POST", "/", body=b"y" * MIB).body == b"hello"
+
+
+def test_redirect_to_https(gateway):
+    with gateway.connect_http2(APP, number=80) as client:
+        for method in ("GET", "HEAD", "POST"):
+            response = client.request(method, "/a?b=c")
+            assert (response.status, response.get("location")) == (301, f"https://{APP}/a?b=c")
+            assert response.body == b""
+
+
+@pytest.mark.parametrize("size", [5, 100_000])
+def test_direct_response(own_gateway, size):
+    rules = f"""
+  - directResponse: {{status: 418, body: {{string: "{'x' * size}"}}}}
+"""
+    gateway = own_gateway({"app.yaml": documents.virtual_service_of(rules, APP)})
+    with gateway.connect_http2(APP) as client:
+        for method, body in (("GET", b"x" * size), ("HEAD", b""), ("POST", b"x" * size)):
+            response = client.request(method)
+            assert (response.status, response.body) == (418, body)
+            assert response.get("content-length") == str(size)
+
+
+def test_direct_response_that_is_longer_than_the_window(own_gateway):
+    rules = f"""
+  - directResponse: {{status: 200, body: {{string: "{'x' * 100_000}"}}}}
+"""
+    gateway = own_gateway({"app.yaml": documents.virtual_service_of(rules, APP)})
+    for window in (0, 1000, 100_000):
+        settings = {SettingCodes.INITIAL_WINDOW_SIZE: window}
+        with gateway.connect_http2(APP, settings=settings, window=MIB, opens_windows=False) as client:
+            stream = client.open()
+            client.wait_for(lambda stream=stream, window=window: stream.response and len(stream.body) == window)
+            client.ping()
+            client.http2.increment_flow_control_window(MIB, stream.id)
+            client.open_windows()
+            assert client.read_response(stream).body == b"x" * 100_000
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [("x-large", "y" * 70_000)],
+        [(f"x-{number}", "y" * 1000) for number in range(70)],
+        [(f"x-{number}", "y") for number in range(150)],
+    ],
+    ids=["one-field", "bytes", "fields"],
+)
+def test_head_that_is_too_large(connect, serve, fields):
+    """431 on its stream (RFC 6585 5), and the connection goes on."""
+    held = Held()
+    upstream = serve(by_path(slow=held.answer))
+    client = connect(upstream)
+    slow = client.open(target="/slow")
+    upstream.wait_for_requests(1)
+    for _ in range(3):
+        assert client.request("GET", "/large", fields).status == 431
+        assert client.request("POST", "/large", fields, body=b"content").status == 431
+    assert client.request().body == b"hello"
+    held.release()
+    assert client.read_response(slow).body == b"late"
+    assert "/large" not in upstream.paths
+
+
+def test_target_that_is_too_long(connect, serve):
+    upstream = serve()
+    client = connect(upstream)
+    assert client.request("GET", "/" + "a" * 20_000).status == 414
+    assert client.request().body == b"hello"
+    assert upstream.paths == ["/"]
+
+
+def test_head_within_the_bounds(connect, serve):
+    upstream = serve()
+    fields = [(f"x-{number}", "y" * 300) for number in range(80)] + [("cookie", "c" * 20_000)]
+    assert connect(upstream).request("GET", "/" + "a" * 8000, fields).status == 200
+    assert all(field in upstream.requests[0].headers for field in fields)
+
+
+def test_connect_is_refused(connect, serve):
+    upstream = serve()
+    client = connect(upstream)
+    response = client.request("CONNECT", pseudo=[(":method", "CONNECT"), (":authority", f"{upstream.host}:443")])
+    assert response.status == 405
+    assert client.request().body == b"hello"
+    assert len(upstream.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        ("connection", "keep-alive"),
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("keep-alive", "timeout=5"),
+        ("proxy-connection", "keep-alive"),
+        ("transfer-encoding", "chunked"),
+        ("te", "gzip"),
+        ("te", "trailers, gzip"),
+    ],
+    ids="=".join,
+)
+def test_fields_of_connections_are_refused(connect, serve, field):
+    """RFC 9113 8.2.2: malformed."""
+    upstream = serve()
+    client = connect(upstream)
+    stream = client.open(headers=[field])
+    try:
+        assert client.read_response(stream).status == 400
+    except StreamReset as reset:
+        assert reset.code == ErrorCodes.PROTOCOL_ERROR
+    assert client.request().body == b"hello"
+    assert len(upstream.requests) == 1
+
+
+def test_websocket_by_extended_connect_is_refused(connect, serve):
+    """RFC 8441: it is not offered, so it must not be used."""
+    upstream = serve()
+    client = connect(upstream)
+    client.ping()
+    assert not client.http2.remote_settings.get(SettingCodes.ENABLE_CONNECT_PROTOCOL)
+    pseudo = [
+        (":method", "CONNECT"),
+        (":protocol", "websocket"),
+        (":scheme", "https"),
+        (":authority", upstream.host),
+        (":path", "/"),
+    ]
+    stream = client.open("CONNECT", pseudo=pseudo, end=False)
+    try:
+        assert client.read_response(stream).status in (400, 405)
+    except StreamReset as reset:
+        assert reset.code == ErrorCodes.PROTOCOL_ERROR
+    assert client.request().body == b"hello"
+    assert len(upstream.requests) == 1
+
+
+# --- clients that leave or do not read ---
+
+
+@pytest.mark.parametrize("how", ["close", "reset_connection"])
+def test_client_that_leaves_with_streams_open(connect, serve, how):
+    ends = []
+
+    def wait(answer):
+        answer.read_body()
+        ends.append(answer.wait_for_end())
+
+    def upload(answer):
+        with contextlib.suppress(OSError, message.Truncated):
+            answer.read_body()
+            return
+        ends.append(True)
+
+    upstream = serve(by_path(wait=wait, upload=upload))
+    client = connect(upstream)
+    for number in range(5):
+        client.open(target=f"/wait/{number}")
+        client.send(client.open("POST", f"/upload/{number}", end=False), b"some")
+    upstream.wait_for_requests(10)
+    getattr(client, how)()
+    assert upstream.wait_for(lambda: len(ends) == 10)
+    assert ends == [True] * 10
+
+
+def test_client_that_ends_its_side_with_streams_open(connect, serve, tls):
+    """FIN: no answer can be expected (there is no half of HTTP/2), but nothing hangs, and upstreams are let go."""
+    ends = []
+
+    def wait(answer):
+        answer.read_body()
+        ends.append(answer.wait_for_end())
+
+    upstream = serve(wait)
+    client = connect(upstream)
+    for number in range(3):
+        client.open(target=f"/{number}")
+    upstream.wait_for_requests(3)
+    if tls:
+        client.close()
+    else:
+        client.shutdown_write()
+        client.wait_for_close()
+    assert upstream.wait_for(lambda: len(ends) == 3)
+    assert ends == [True] * 3
+
+
+@PLAIN_ONLY
+def test_client_that_says_goaway(connect, serve):
+    """RFC 9113 6.8: what is under way goes on."""
+    held = Held()
+    upstream = serve(held.answer_in_two)
+    client = connect(upstream)
+    stream = client.open()
+    client.wait_for(lambda: stream.body == b"first")
+    client.go_away()
+    client.ping()
+    held.release()
+    assert client.read_response(stream).body == b"firstsecond"
+
+
+def endless(answer):
+    """Until the gateway gives it up."""
+    answer.send_head()
+    with contextlib.suppress(OSError):
+        for _ in range(16 * 1024):
+            answer.send(b"x" * 65536)
+
+
+def test_stream_that_is_not_read_does_not_hold_up_others(connect, serve):
+    client = connect(serve(by_path(endless=endless)), window=16 * MIB)
+    client.opens_windows = False
+    stream = client.open(target="/endless")
+    client.wait_for(lambda: len(stream.body) == 65535)
+    for _ in range(20):
+        assert client.request().body == b"hello"
+    assert len(stream.body) == 65535
+
+
+def test_client_whose_windows_are_closed_costs_little(gateway, connect, serve):
+    upstream = serve(endless)
+    before = gateway.memory_bytes()
+    clients = [connect(upstream, opens_windows=False) for _ in range(4)]
+    for client in clients:
+        for _ in range(50):
+            client.open()
+    for client in clients:
+        client.wait_for(lambda client=client: all(stream.response for stream in client.streams.values()))
+        client.ping()
+    if not is_sanitized():
+        # Of each stream at most what one window of an upstream of HTTP/2 holds, 256 KiB.
+        assert gateway.memory_bytes() - before < 4 * 50 * STREAM_WINDOW + 16 * MIB
+    for client in clients:
+        client.close()
+
+
+@PLAIN_ONLY
+def test_client_that_does_not_read_its_socket(gateway, connect, serve):
+    """Its windows are wide open; what it does not take is not fetched."""
+    upstream = serve(by_path(endless=endless))
+    before = gateway.memory_bytes()
+    settings = {SettingCodes.INITIAL_WINDOW_SIZE: 2**31 - 1}
+    client = connect(upstream, settings=settings, window=2**31 - 1 - 65535, receive_buffer=64 * 1024)
+    for number in range(20):
+        client.open(target=f"/endless/{number}")
+    upstream.wait_for_requests(20)
+    with gateway.connect_http2(upstream.host) as other:
+        for _ in range(20):
+            assert other.request().body == b"hello"
+    if not is_sanitized():
+        assert gateway.memory_bytes() - before < 20 * STREAM_WINDOW + 16 * MIB
+
+
+# --- connections ---
+
+
+def test_ping_is_answered(connect, serve):
+    client = connect(serve())
+    assert client.ping() and client.request().body == b"hello" and client.ping()
+
+
+def test_settings_change_the_windows_of_open_streams(connect, serve):
+    """RFC 9113 6.9.2."""
+    content = b"x" * 10_000
+    client = connect(
+        serve(lambda answer: answer.respond(body=content)),
+        settings={SettingCodes.INITIAL_WINDOW_SIZE: 100},
+        opens_windows=False,
+    )
+    stream = client.open()
+    client.wait_for(lambda: len(stream.body) == 100)
+    client.http2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 20_000})
+    assert client.read_response(stream).body == content
+
+
+def test_header_table_of_the_client(connect, serve):
+    """RFC 7541 4.2: none, then one."""
+    upstream = serve()
+    client = connect(upstream, settings={SettingCodes.HEADER_TABLE_SIZE: 0})
+    for size in (0, 4096, 100, 65536, 0):
+        client.http2.update_settings({SettingCodes.HEADER_TABLE_SIZE: size})
+        for _ in range(3):
+            assert client.request().get("content-type") == "text/plain"
+
+
+@pytest.fixture(name="own", params=list(VERSIONS))
+def start_own(request, own_gateway):
+    """(gateway, upstream): of the test's own, with one route, app.local.kyma.dev."""
+    protocol, kind, adapt = VERSIONS[request.param]
+    upstream = kind().serve(adapt(scripted.answer_hello))
+    upstream.answer = lambda script: setattr(upstream, "script", adapt(script))
+    yield own_gateway({"app.yaml": documents.routes("app", upstream.port, protocol=protocol)}), upstream
+    upstream.stop()
+
+
+def test_drain(own, tls):
+    """GOAWAY; what is under way ends, and so does the process."""
+    gateway, upstream = own
+    held = Held()
+    upstream.answer(held.answer_in_two)
+    with gateway.connect_http2(APP, tls=tls) as client, gateway.connect_http2(APP, tls=tls) as idle:
+        stream = client.open()
+        client.wait_for(lambda: stream.body == b"first")
+        idle.ping()
+        gateway.signal(15)
+        client.wait_for(lambda: client.goaways)
+        assert client.goaways[0] == (ErrorCodes.NO_ERROR, 2**31 - 1), "the notice: RFC 9113 6.8"
+        client.wait_for(lambda: len(client.goaways) == 2)
+        assert client.goaways[1] == (ErrorCodes.NO_ERROR, stream.id)
+        assert wait_until(lambda: not is_listening(gateway.port(8080)))
+        held.release()
+        assert client.read_response(stream).body == b"firstsecond"
+        assert client.wait_for_close() == ErrorCodes.NO_ERROR
+        assert idle.wait_for_close() == ErrorCodes.NO_ERROR
+        assert not client.was_reset and not idle.was_reset
+    assert gateway.wait_for_exit() == 0
+
+
+def test_request_after_the_notice_of_a_drain_is_served(own, tls):
+    gateway, upstream = own
+    held = Held()
+    upstream.answer(by_path(slow=held.answer))
+    with gateway.connect_http2(APP, tls=tls) as client:
+        slow = client.open(target="/slow")
+        upstream.wait_for_requests(1)
+        gateway.signal(15)
+        client.wait_for(lambda: client.goaways)
+        late = client.open(target="/late")
+        assert client.read_response(late).body == b"hello"
+        held.release()
+        assert client.read_response(slow).body == b"late"
+        assert client.wait_for_close() == ErrorCodes.NO_ERROR
+        assert client.goaways[-1][1] == late.id
+    assert gateway.wait_for_exit() == 0
+
+
+def test_drain_of_idle_connections(own, tls):
+    gateway, _ = own
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(gateway.connect_http2(APP, tls=tls)) for _ in range(10)]
+        for client in clients[:5]:
+            assert client.request().body == b"hello"
+        gateway.signal(15)
+        for client in clients:
+            assert client.wait_for_close() == ErrorCodes.NO_ERROR
+    assert gateway.wait_for_exit() == 0
+
+
+def test_drain_timeout_bounds_it(own_gateway, own_upstream, tls):
+    gateway = own_gateway({"app.yaml": documents.routes("app", own_upstream.port)}, drain_seconds=1)
+    own_upstream.script = lambda peer, _: peer.wait_for_close()
+    with gateway.connect_http2(APP, tls=tls) as client:
+        stream = client.open()
+        own_upstream.wait_for_requests(1)
+        gateway.signal(15)
+        assert gateway.wait_for_exit() == 0
+        with pytest.raises((StreamReset, message.Truncated)):
+            client.read_response(stream)
+
+
+def test_reload_keeps_connection_and_streams(own, tls):
+    gateway, upstream = own
+    held = Held()
+    upstream.answer(by_path(slow=held.answer_in_two))
+    with gateway.connect_http2(APP, tls=tls) as client:
+        slow = client.open(target="/slow")
+        client.wait_for(lambda: slow.body == b"first")
+        assert client.request(host=f"new.{DOMAIN}").status == 404
+        gateway.write("new.yaml", documents.routes("new", 1))
+        gateway.write("app.yaml", documents.routes("other", 1))
+        gateway.reload()
+        assert client.request(host=f"new.{DOMAIN}").status == 503
+        assert client.request().status == 404
+        held.release()
+        assert client.read_response(slow).body == b"firstsecond"
+        assert client.ping() and not client.goaways
+
+
+# --- what is logged and counted ---
+
+LINE = re.compile(r'"(\S+) (\S+) (\S+)" (\d+) (\S+) (\S+) \S+ "[^"]*" (\d+) (\d+) ')
+
+
+@pytest.fixture(name="logged")
+def make_logged(gateway):
+    """logged("/path"): (method, protocol, code, flags, details, received, sent)."""
+
+    def find(path):
+        fields = LINE.search(gateway.wait_for_access_line(f" {path} "))
+        return tuple(fields.groups()[index] for index in (0, 2, 3, 4, 5, 6, 7))
+
+    return find
+
+
+def test_access_log(connect, serve, logged):
+    upstream = serve(lambda answer: answer.respond(body=answer.read_body() * 2, trailers=TRAILERS))
+    path = f"/log/{upstream.host}"
+    connect(upstream).request("POST", path, body=b"12345")
+    assert logged(path) == ("POST", "HTTP/2", "200", "-", "via_upstream", "5", "10")
+
+
+def test_access_log_of_concurrent_streams(connect, serve, logged):
+    upstream = serve(lambda answer: answer.respond(body=b"x" * int(answer.request.target.rpartition("/")[2])))
+    client = connect(upstream)
+    paths = {f"/log/{upstream.host}/{size}": size for size in (0, 1, 1000, 100_000)}
+    for stream in [client.open(target=path) for path in paths]:
+        client.read_response(stream)
+    for path, size in paths.items():
+        assert logged(path) == ("GET", "HTTP/2", "200", "-", "via_upstream", "0", str(size))
+
+
+def test_access_log_of_a_reset(connect, serve, logged):
+    upstream = serve(lambda answer: answer.wait_for_end())
+    path = f"/log/{upstream.host}"
+    client = connect(upstream)
+    stream = client.open(target=path)
+    upstream.wait_for_requests(1)
+    client.reset(stream)
+    assert logged(path)[:5] == ("GET", "HTTP/2", "0", "DC", "downstream_remote_disconnect")
+
+
+def test_access_log_of_an_unknown_host(connect, logged, tls):
+    path = f"/log/http2/unknown/{tls}"
+    connect(NOBODY).request(target=path)
+    assert logged(path) == ("GET", "HTTP/2", "404", "NR", "route_not_found", "0", "0")
+
+
+def test_access_log_of_a_malformed_request(connect, gateway, tls):
+    client = connect(NOBODY)
+    path = f"/log/http2/malformed/{tls}"
+    stream = client.open(target=path, headers=[("content-length", "x")])
+    with contextlib.suppress(StreamReset):
+        client.read_response(stream)
+    line = gateway.wait_for_access_line('HTTP/2" ')
+    assert line
+
+
+def test_metrics_count_each_stream(gateway, connect, serve):
+    upstream = serve()
+    name = upstream.host.partition(".")[0]
+    client = connect(upstream)
+    for stream in [client.open() for _ in range(7)]:
+        assert client.read_response(stream).status == 200
+    labels = {"destination_service": f"{name}.upstream.test", "response_code": "200"}
+    assert wait_until(lambda: gateway.metric("istio_requests_total", **labels) == 7)
+
+
+# --- clients that others wrote ---
+
+
+@pytest.mark.parametrize("arguments", [["-n1000", "-c5", "-m10"], ["-n1000", "-c1", "-m100"]], ids=["5x10", "1x100"])
+@pytest.mark.skipif(not shutil.which("h2load"), reason="h2load is not installed")
+def test_h2load(gateway, serve, tls, arguments):
+    upstream = serve()
+    scheme, number = ("https", 443) if tls else ("http", 8080)
+    url = f"{scheme}://{upstream.host}:{gateway.port(number)}/"
+    command = ["h2load", *arguments, f"--connect-to={ports.LOOPBACK}:{gateway.port(number)}", url]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "1000 total, 1000 started, 1000 done, 1000 succeeded, 0 failed, 0 errored, 0 timeout" in result.stdout
+    assert "status codes: 1000 2xx" in result.stdout
+
+
+@pytest.mark.skipif(not shutil.which("nghttp"), reason="nghttp is not installed")
+def test_nghttp(gateway, serve):
+    upstream = serve()
+    url = f"http://{ports.LOOPBACK}:{gateway.port(8080)}/nghttp"
+    command = ["nghttp", "-v", "-H", f":authority: {upstream.host}", "-m5", url]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count(":status: 200") == 5
+    assert upstream.paths == ["/nghttp"] * 5
+
+
+def test_curl_asks_in_parallel(gateway, serve, tls):
+    upstream = serve(answer_path)
+    scheme, number = ("https", 443) if tls else ("http", 8080)
+    port = gateway.port(number)
+    version = ["--http2", "-k"] if tls else ["--http2-prior-knowledge"]
+    url = f"{scheme}://{upstream.host}:{port}/[1-20]"
+    result = curl("--parallel", *version, "-w", " %{http_version}\n", url, host=upstream.host, port=port)
+    assert sorted(result.stdout.split("\n")) == sorted([*(f"/{number} 2" for number in range(1, 21)), ""])
