@@ -189,6 +189,15 @@ class Http2Client:
         self._out += self.http2.data_to_send() + data
         self._flush()
 
+    def update_settings(self, settings):
+        self.http2.update_settings(settings)
+        self._flush()
+
+    def enlarge_window(self, count, stream=None):
+        """Of a stream or of the connection, beyond what was acknowledged."""
+        self.http2.increment_flow_control_window(count, stream.id if stream else None)
+        self._flush()
+
     def go_away(self, code=ErrorCodes.NO_ERROR):
         """Says so, and goes on."""
         self.send_raw(hyperframe.frame.GoAwayFrame(last_stream_id=0, error_code=code).serialize())
