@@ -1052,9 +1052,8 @@ def test_head_that_is_too_large(connect, serve, fields):
     client = connect(upstream)
     slow = client.open(target="/slow")
     upstream.wait_for_requests(1)
-    for _ in range(3):
-        assert client.request("GET", "/large", fields).status == 431
-        assert client.request("POST", "/large", fields, body=b"content").status == 431
+    assert client.request("GET", "/large", fields).status == 431
+    assert client.request("POST", "/large", fields, body=b"content").status == 431
     assert client.request().body == b"hello"
     held.release()
     assert client.read_response(slow).body == b"late"

@@ -260,8 +260,17 @@ class Http2Client:
         while not condition():
             left = deadline - time.monotonic()
             if left <= 0:
-                raise TimeoutError(f"after {seconds} s; streams: {[vars(each) for each in self.streams.values()]}")
+                raise TimeoutError(f"after {seconds} s; {self.describe()}")
             self._step(left)
+
+    def describe(self):
+        """What has come of each stream, for failures."""
+        streams = [
+            f"{stream.id}: {stream.response and stream.status}, {len(stream.body)} bytes, held {stream.held_bytes}, "
+            f"complete {stream.is_complete}, reset {stream.reset_code}"
+            for stream in self.streams.values()
+        ]
+        return f"GOAWAY {self.goaways}, closed {self.is_closed}, streams {streams}"
 
     def wait_for_close(self):
         """Reads until the gateway has ended the connection; the last GOAWAY's code, None: there was none."""
