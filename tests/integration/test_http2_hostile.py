@@ -360,7 +360,10 @@ ROWS = {
         broken(PROTOCOL_ERROR),
     ),
     "data_within_a_header_block": (head(*POST, flags=0) + data(b"x"), broken(PROTOCOL_ERROR)),
-    "ping_within_a_header_block": (head(*GET, flags=END_STREAM) + frame(PING, payload=b"x" * 8), broken(PROTOCOL_ERROR)),
+    "ping_within_a_header_block": (
+        head(*GET, flags=END_STREAM) + frame(PING, payload=b"x" * 8),
+        broken(PROTOCOL_ERROR),
+    ),
     "headers_within_a_header_block": (head(*GET, flags=END_STREAM) + get(stream=3), broken(PROTOCOL_ERROR)),
     "unknown_frame_within_a_header_block": (head(*GET, flags=END_STREAM) + frame(0x42), broken(PROTOCOL_ERROR)),
     "empty_continuations": (

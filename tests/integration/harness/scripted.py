@@ -9,7 +9,7 @@ class Http1Answer:
     """The upstream's side of an exchange of HTTP/1.1."""
 
     def __init__(self, peer, request):
-        self._peer = peer
+        self.peer = peer
         self.request = request
         self.connection = peer.number
         self._is_chunked = False
@@ -18,10 +18,10 @@ class Http1Answer:
 
     def pieces(self):
         """Its content as it comes; then request.trailers is set."""
-        return self._peer.reader.iterate_body(self.request)
+        return self.peer.reader.iterate_body(self.request)
 
     def read_body(self):
-        return self._peer.read_body(self.request).body
+        return self.peer.read_body(self.request).body
 
     # --- the response ---
 
@@ -29,10 +29,10 @@ class Http1Answer:
         """A whole one. `has_length`: with content-length, unless trailers follow."""
         fields = list(headers)
         if status in (204, 304):
-            return self._peer.send(message.head_bytes(f"HTTP/1.1 {status} Any", fields))
+            return self.peer.send(message.head_bytes(f"HTTP/1.1 {status} Any", fields))
         if has_length and not trailers:
             fields.append(("content-length", str(len(body))))
-            return self._peer.send(message.head_bytes(f"HTTP/1.1 {status} Any", fields) + body)
+            return self.peer.send(message.head_bytes(f"HTTP/1.1 {status} Any", fields) + body)
         self.send_head(status, fields)
         if body:
             self.send(body)
@@ -44,78 +44,78 @@ class Http1Answer:
         self._is_chunked = not any(name == "content-length" for name, _ in fields)
         if self._is_chunked:
             fields.append(("transfer-encoding", "chunked"))
-        self._peer.send(message.head_bytes(f"HTTP/1.1 {status} Any", fields))
+        self.peer.send(message.head_bytes(f"HTTP/1.1 {status} Any", fields))
 
     def send_informational(self, status, headers=()):
-        self._peer.send(message.head_bytes(f"HTTP/1.1 {status} Any", list(headers)))
+        self.peer.send(message.head_bytes(f"HTTP/1.1 {status} Any", list(headers)))
 
     def send_head_alone(self, status, headers):
         """Of a response without content, whatever its fields say."""
-        self._peer.send(message.head_bytes(f"HTTP/1.1 {status} Any", list(headers)))
+        self.peer.send(message.head_bytes(f"HTTP/1.1 {status} Any", list(headers)))
 
     def send(self, data):
-        self._peer.send(b"%x\r\n%s\r\n" % (len(data), data) if self._is_chunked else data)
+        self.peer.send(b"%x\r\n%s\r\n" % (len(data), data) if self._is_chunked else data)
 
     def end(self, trailers=()):
         if self._is_chunked:
-            self._peer.send(message.chunked(trailers=trailers))
+            self.peer.send(message.chunked(trailers=trailers))
 
     # --- the end ---
 
     def wait_for_end(self):
         """Until the gateway gives the exchange up; False: it did not."""
         try:
-            self._peer.wait_for_close()
+            self.peer.wait_for_close()
         except TimeoutError:
             return False
         return True
 
     def die(self):
         """In the middle of whatever it was."""
-        self._peer.reset()
+        self.peer.reset()
 
 
 class Http2Answer:
     """The same on a stream of HTTP/2."""
 
     def __init__(self, stream):
-        self._stream = stream
+        self.stream = stream
         self.request = stream.request
         self.connection = stream.connection.number
 
     def pieces(self):
-        return iter(self._stream.read, b"")
+        return iter(self.stream.read, b"")
 
     def read_body(self):
-        return self._stream.read_body()
+        return self.stream.read_body()
 
     def respond(self, status=200, headers=(), body=b"", trailers=(), *, has_length=True):
-        self._stream.respond(status, headers, body, trailers, has_length=has_length and not trailers)
+        self.stream.respond(status, headers, body, trailers, has_length=has_length and not trailers)
 
     def send_head(self, status=200, headers=()):
-        self._stream.send_head(status, headers)
+        self.stream.send_head(status, headers)
 
     def send_informational(self, status, headers=()):
-        self._stream.send_head(status, headers)
+        self.stream.send_head(status, headers)
 
     def send_head_alone(self, status, headers):
-        self._stream.send_head(status, headers, is_end=True)
+        self.stream.send_head(status, headers, is_end=True)
 
     def send(self, data):
-        self._stream.send(data)
+        self.stream.send(data)
 
     def end(self, trailers=()):
         if trailers:
-            self._stream.send_fields(trailers, is_end=True)
+            self.stream.send_fields(trailers, is_end=True)
         else:
-            self._stream.end()
+            self.stream.end()
 
     def wait_for_end(self):
-        return self._stream.wait_for_end()
+        return self.stream.wait_for_end()
 
     def die(self):
         with contextlib.suppress(OSError):
-            self._stream.reset()
+            self.stream.reset()
 
 
 def for_http1(script):
