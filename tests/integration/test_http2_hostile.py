@@ -651,7 +651,10 @@ CALM = {ENHANCE_YOUR_CALM}
 TOO_MANY_RESETS = {ErrorCodes.INTERNAL_ERROR}  # nghttp2's word for it
 FLOODS = {
     "rapid_reset": (many(lambda n: get(stream=2 * n + 1) + frame(RST_STREAM, 0, 2 * n + 1, word(8))), TOO_MANY_RESETS),
-    "rapid_reset_of_uploads": (many(lambda n: post(stream=2 * n + 1) + frame(RST_STREAM, 0, 2 * n + 1, word(8))), TOO_MANY_RESETS),
+    "rapid_reset_of_uploads": (
+        many(lambda n: post(stream=2 * n + 1) + frame(RST_STREAM, 0, 2 * n + 1, word(8))),
+        TOO_MANY_RESETS,
+    ),
     # Requests that we reset ourselves, because each is malformed or breaks a rule.
     "malformed_requests": (many(lambda n: head(METHOD, stream=2 * n + 1)), CALM),
     "requests_with_invalid_fields": (many(lambda n: get((b"X", b"y"), stream=2 * n + 1)), CALM | {None}),
