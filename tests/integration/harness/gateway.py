@@ -14,6 +14,7 @@ import time
 
 from . import documents, ports
 from .client import Client
+from .http2_client import Http2Client, RawHttp2
 from .limits import IO_SECONDS, RELOAD_SECONDS, START_SECONDS, STOP_SECONDS
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -309,6 +310,14 @@ class Gateway:
     def connect(self, host, *, tls=False, number=None, **options):
         """A client on the HTTPS port (tls) or on the plain one."""
         return Client(self.port(number or (443 if tls else 8080)), host, tls=tls, **options)
+
+    def connect_http2(self, host, *, tls=False, number=None, **options):
+        """The same of HTTP/2: by ALPN, or by prior knowledge."""
+        return Http2Client(self.port(number or (443 if tls else 8080)), host, tls=tls, **options)
+
+    def connect_raw_http2(self, **options):
+        """A plain connection for frames."""
+        return RawHttp2(self.port(8080), **options)
 
 
 def wait_until(condition, seconds=IO_SECONDS, step=0.02):
