@@ -77,7 +77,10 @@ inline constexpr size_t exchange_arena_bytes_max = 192 * 1024;
 // --- HTTP/2 ----------------------------------------------------------------------------------------
 inline constexpr uint32_t http2_streams_max = 100;                 // open at a time on one connection, of either role
 inline constexpr uint32_t http2_stream_window_bytes = 256 * 1024;  // received and not consumed, of one stream
-inline constexpr uint32_t http2_connection_window_bytes = 1024 * 1024;  // of all streams of a connection together
+// Of all streams of a connection together. Those to an upstream are of many clients: the ones that do not read must not
+// stop the others.
+inline constexpr uint32_t http2_client_window_bytes = 1024 * 1024;
+inline constexpr uint32_t http2_upstream_window_bytes = http2_streams_max * http2_stream_window_bytes;
 inline constexpr size_t http2_heads_bytes_max = 2 * 1024 * 1024;  // of a client's connection: then requests are refused
 inline constexpr size_t http2_unsent_bytes_max = 2 * write_high_bytes;  // beyond it, nothing is read from a client
 inline constexpr size_t http2_continuations_max = 8;   // CONTINUATION frames of one header block, 16 KiB each
@@ -175,8 +178,8 @@ static_assert(client_hello_bytes_max <= read_high_when_scarce_bytes &&
               "a ClientHello must fit before receiving pauses");
 static_assert(session_lifetime <= 2 * ticket_key_lifetime, "by then no key of our own opens the ticket");
 static_assert(head_bytes_max < read_high_bytes);
-static_assert(http2_stream_window_bytes <= http2_connection_window_bytes);
-static_assert(http2_connection_window_bytes < 1U << 31, "RFC 9113 6.9.1");
+static_assert(http2_stream_window_bytes <= http2_client_window_bytes);
+static_assert(http2_upstream_window_bytes < 1U << 31, "RFC 9113 6.9.1");
 static_assert(request_head_timeout <= client_idle_timeout);
 
 }  // namespace sluice::limits

@@ -3,6 +3,7 @@
 #include "config/host_name.h"
 #include "config/labels.h"
 #include "config/server_credentials.h"
+#include "config/snapshot_hash.h"
 #include "config/tls_settings.h"
 #include "config/wording.h"
 
@@ -143,6 +144,7 @@ void ListenerBuilder::add_tls(snapshot::Listener& listener, uint32_t listener_in
   tls.settings = tls_settings(is_terminated ? written.tls : ServerTls{}, said_by_validation);
   if (!is_http) tls.settings.alpn.clear();  // what the destination speaks is not known
   if (is_terminated) add_server_credentials(tls, written.tls, gateway, credentials_, diagnostics_);
+  tls.identity = tls_identity(tls);
   for (const ServerHost& host : server.hosts) {
     // False where a server names a host twice, perhaps for two namespaces.
     if (listener.server_names.add(host.pattern, index)) tls.hosts.push_back(host.pattern);

@@ -225,10 +225,8 @@ Digest digest_of(const snapshot::RouteTable& table, const Referred& referred) {
   return hasher.digest();
 }
 
-Digest digest_of(const snapshot::TlsServer& server, const std::vector<Digest>& tables) {
-  Hasher hasher;
-  hasher.add(server.name).add(tables[server.route_table]);
-  hasher.add_set(digests_of(server.hosts, [](const std::string& host) { return Hasher().add(host).digest(); }));
+// What clients see of it, but its hosts.
+void add_server_tls(Hasher& hasher, const snapshot::TlsServer& server) {
   const snapshot::TlsSettings& settings = server.settings;
   hasher.add(static_cast<unsigned>(settings.min_version)).add(static_cast<unsigned>(settings.max_version));
   add_texts(hasher, settings.cipher_suites);
@@ -243,6 +241,13 @@ Digest digest_of(const snapshot::TlsServer& server, const std::vector<Digest>& t
     for (const std::string* key : {&server.ticket_keys->current, &server.ticket_keys->previous})
       hasher.add(std::string_view(*key).substr(0, ticket_key_name_bytes));
   }
+}
+
+Digest digest_of(const snapshot::TlsServer& server, const std::vector<Digest>& tables) {
+  Hasher hasher;
+  hasher.add(server.name).add(tables[server.route_table]);
+  hasher.add_set(digests_of(server.hosts, [](const std::string& host) { return Hasher().add(host).digest(); }));
+  add_server_tls(hasher, server);
   return hasher.digest();
 }
 
@@ -257,6 +262,12 @@ void add_process(Hasher& hasher, const snapshot::ProcessSettings& process) {
 std::string tls_identity(const snapshot::UpstreamTls& tls) {
   Hasher hasher;
   add_tls(hasher, tls);
+  return to_text(hasher.digest());
+}
+
+std::string tls_identity(const snapshot::TlsServer& server) {
+  Hasher hasher;
+  add_server_tls(hasher, server);
   return to_text(hasher.digest());
 }
 

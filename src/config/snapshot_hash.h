@@ -14,7 +14,8 @@ namespace sluice::config {
 // It tells configurations apart; it is no protection against someone who makes two of the same hash.
 [[nodiscard]] std::string snapshot_hash(const snapshot::Snapshot& snapshot);
 
-// UpstreamTls::identity.
+// UpstreamTls::identity, and TlsServer::identity.
 [[nodiscard]] std::string tls_identity(const snapshot::UpstreamTls& tls);
+[[nodiscard]] std::string tls_identity(const snapshot::TlsServer& server);
 
 }  // namespace sluice::config

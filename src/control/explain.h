@@ -59,6 +59,7 @@ struct Explanation {
     no_server,        // no server for this SNI: the connection is closed
     refused,          // `answer`: before a route was looked for, or when its path could not be rewritten
     not_found,        // `answer`: no virtual host, or no route of it
+    misdirected,      // `answer`: the Host is another TLS server's
     https_redirect,   // `answer`
     redirect,         // `answer`
     direct_response,  // `answer`

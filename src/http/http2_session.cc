@@ -196,8 +196,9 @@ Http2Session::Http2Session(Role role, ByteSink out, Owner owner)
   }};
   const size_t count = role == Role::server ? settings.size() - 1 : settings.size();
   CHECK(nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), count) == 0);
-  CHECK(nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
-                                              static_cast<int32_t>(limits::http2_connection_window_bytes)) == 0);
+  const uint32_t window =
+      role == Role::server ? limits::http2_client_window_bytes : limits::http2_upstream_window_bytes;
+  CHECK(nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, static_cast<int32_t>(window)) == 0);
   flush();
 }
 

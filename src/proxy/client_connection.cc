@@ -6,6 +6,8 @@
 #include "proxy/http1_exchange.h"
 #include "proxy/http2_exchanges.h"
 #include "proxy/tcp_proxy.h"
+#include "route/choose_route.h"
+#include "route/serving_server.h"
 #include "tls/client_hello.h"
 #include "tls/forwarded_certificate.h"
 
@@ -74,7 +76,22 @@ const snapshot::TlsServer* ClientConnection::tls_server_in(const AdoptedSnapshot
   return server ? &listener->tls_servers[*server] : nullptr;
 }
 
-const snapshot::RouteTable* ClientConnection::routes_in(const AdoptedSnapshot& snapshot) const {
+route::Decision ClientConnection::choose_route(const AdoptedSnapshot& snapshot, const http::RequestHead& head,
+                                               uint64_t random) const {
+  const snapshot::Listener* listener = listener_in(snapshot);
+  if (listener == nullptr) return {};
+  uint32_t table = listener->route_table;
+  if (is_tls()) {
+    const auto connected = listener->server_names.find(server_name_);
+    if (!connected || listener->tls_servers[*connected].kind != server_kind_) return {};
+    const snapshot::TlsServer* server = route::serving_server(*listener, *connected, head.host);
+    if (server == nullptr) return {.outcome = route::Outcome::misdirected};
+    table = server->route_table;
+  }
+  return route::choose_route(snapshot.tables, snapshot.tables.route_tables[table], head, random);
+}
+
+const snapshot::RouteTable* ClientConnection::tcp_routes_in(const AdoptedSnapshot& snapshot) const {
   if (is_tls()) {
     const snapshot::TlsServer* server = tls_server_in(snapshot);
     if (server == nullptr || server->kind != server_kind_) return nullptr;

@@ -9,6 +9,7 @@
 #include "observe/request_record.h"
 #include "proxy/listener_kind.h"
 #include "proxy/services.h"
+#include "route/choose_route.h"
 #include "transport/transport.h"
 
 #include <cstdint>
@@ -51,9 +52,12 @@ class ClientConnection : public ListNode<ClientConnection> {
   void look() { advance(); }
   void on_http2_exchange_ended();
   [[nodiscard]] transport::Transport& transport() noexcept { return transport_; }
-  // The routes of the server that this connection belongs to, in `snapshot`: of the listener, or of the
-  // TLS server that its SNI chose. Nullptr: a reload has taken the server away.
-  [[nodiscard]] const snapshot::RouteTable* routes_in(const AdoptedSnapshot& snapshot) const;
+  // Among the routes of the server that this connection belongs to, in `snapshot`: of the listener, or of the TLS
+  // server that its SNI chose (route/serving_server.h). Not found: a reload has taken the server away.
+  [[nodiscard]] route::Decision choose_route(const AdoptedSnapshot& snapshot, const http::RequestHead& head,
+                                             uint64_t random) const;
+  // Without HTTP. Nullptr: a reload has taken the server away.
+  [[nodiscard]] const snapshot::RouteTable* tcp_routes_in(const AdoptedSnapshot& snapshot) const;
   // The port of that server as the Gateway says it, which clients use; 0: it was taken away.
   [[nodiscard]] uint16_t service_port_in(const AdoptedSnapshot& snapshot) const;
   // Encrypted by the client, whether we decrypt it or not.

@@ -82,8 +82,7 @@ Exchange::Outcome Exchange::on_request_head() {
       .trusted_proxies = topology.num_trusted_proxies,
       .path_normalization = snapshot_->tables.path_normalization};
   if (const auto answer = prepare(request_, facts)) return reply_locally(*answer);
-  if (const snapshot::RouteTable* routes = connection_.routes_in(*snapshot_))
-    decision_ = route::choose_route(snapshot_->tables, *routes, request_, random);
+  decision_ = connection_.choose_route(*snapshot_, request_, random);
   return inject_delay();
 }
 

@@ -99,6 +99,8 @@ std::optional<Answer> answer_of(const route::Decision& decision, route::CorsRequ
     }
     case route::Outcome::not_found:
       return Answer{.status = 404, .details = "route_not_found", .flags = flags_of(ResponseFlag::no_route_found)};
+    case route::Outcome::misdirected:
+      return Answer{.status = 421, .details = "misdirected_request", .flags = flags_of(ResponseFlag::no_route_found)};
     case route::Outcome::no_cluster:
       return Answer{.status = 503, .details = "cluster_not_found", .flags = flags_of(ResponseFlag::no_cluster_found)};
     case route::Outcome::forward: return std::nullopt;

@@ -62,7 +62,7 @@ void TcpProxy::on_upstream_change(void* self) { static_cast<TcpProxy*>(self)->cl
 TcpProxy::Outcome TcpProxy::choose_destination() {
   snapshot_ = &services_.snapshots.pin_current();
   route::TcpDecision decision;
-  if (const snapshot::RouteTable* routes = client_.routes_in(*snapshot_))
+  if (const snapshot::RouteTable* routes = client_.tcp_routes_in(*snapshot_))
     decision = route::choose_tcp_route(*routes, client_.server_name(), services_.random.next());
   if (decision.route == nullptr) {
     flags_.set(ResponseFlag::no_route_found);

@@ -17,6 +17,7 @@ enum class Outcome : uint8_t {
   https_redirect,   // 301, http::https_location()
   not_found,        // no virtual host or no route: 404 NR
   no_cluster,       // the route's destination is not known: 503 NC
+  misdirected,      // the host is another TLS server's than the connection's (route/serving_server.h): 421
 };
 
 struct Decision {

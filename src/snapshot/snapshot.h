@@ -189,7 +189,7 @@ enum class ServerKind : uint8_t {
 struct TlsSettings {
   TlsVersion min_version = TlsVersion::tls_1_2;
   TlsVersion max_version = TlsVersion::tls_1_3;
-  std::vector<std::string> cipher_suites;     // TLS 1.2, OpenSSL's names, in order of preference; never empty
+  std::vector<std::string> cipher_suites;           // TLS 1.2, OpenSSL's names, in order of preference; never empty
   std::vector<std::string> alpn{"h2", "http/1.1"};  // empty: nothing is negotiated (servers that are not HTTP)
   ClientCertificates client_certificates = ClientCertificates::none;
   std::optional<PeerVerification> client_verification;  // exactly when client certificates are asked for
@@ -229,6 +229,9 @@ struct TlsServer {
   std::vector<std::shared_ptr<const KeyPair>> key_pairs;  // one, or one RSA and one ECDSA
   std::shared_ptr<const TicketKeys> ticket_keys;          // null: the process makes its own
   std::shared_ptr<tls::ServerContext> context;  // set by control/; null: no usable certificate, connections are closed
+  // A digest of kind, settings, certificates and ticket keys: to clients, servers of one listener that have the same
+  // are one (route/serving_server.h).
+  std::string identity;
   SourcePlace place;
 };
 

@@ -103,7 +103,7 @@ class Http2Program {
       check(*message);
       kept += message->stream.content().size();
     }
-    CHECK(kept <= limits::http2_connection_window_bytes);
+    CHECK(kept <= (is_server_ ? limits::http2_client_window_bytes : limits::http2_upstream_window_bytes));
     for (const WrittenFrame& written : end_.take_frames()) CHECK(written.payload.size() <= 16'384);
   }
 

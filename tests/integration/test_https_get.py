@@ -27,7 +27,7 @@ def test_get_over_https(gateway, upstream, certificate, version, shown):
     assert got.returncode == 0, got.stderr
     assert got.stdout == "hello"
     assert f"SSL connection using {shown}" in got.stderr
-    assert "< HTTP/1.1 200 OK" in got.stderr
+    assert "< HTTP/2 200" in got.stderr
     request = upstream.requests[0]
     assert request.start_line == "GET /hello?a=b HTTP/1.1"
     assert request.get("host") == f"{upstream.host}:{port}"
@@ -35,7 +35,7 @@ def test_get_over_https(gateway, upstream, certificate, version, shown):
 
 def test_alpn_chooses_http_1_1(gateway, upstream):
     port = gateway.port(443)
-    got = curl("-v", "-k", f"https://{upstream.host}:{port}/", host=upstream.host, port=port)
+    got = curl("-v", "-k", "--http1.1", f"https://{upstream.host}:{port}/", host=upstream.host, port=port)
     assert got.returncode == 0, got.stderr
     assert "ALPN: server accepted http/1.1" in got.stderr
 

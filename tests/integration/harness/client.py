@@ -23,7 +23,7 @@ def tls_context(*, minimum=ssl.TLSVersion.TLSv1_2, maximum=ssl.TLSVersion.TLSv1_
 
 
 class Client:
-    """One connection. `host` is the default of the Host field; with `tls` also the server name."""
+    """One connection. `host` is the default of the Host field; with `tls` also the server name; "": none."""
 
     def __init__(self, port, host, *, tls=None, server_name=None, receive_buffer=None, timeout=IO_SECONDS):
         raw = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -34,8 +34,9 @@ class Client:
             raw.connect((ports.LOOPBACK, port))
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if tls:
+                name = host if server_name is None else server_name
                 context = tls if isinstance(tls, ssl.SSLContext) else tls_context()
-                self.socket = context.wrap_socket(raw, server_hostname=server_name or host)
+                self.socket = context.wrap_socket(raw, server_hostname=name or None)
             else:
                 self.socket = raw
         except BaseException:

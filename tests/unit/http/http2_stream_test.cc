@@ -100,7 +100,7 @@ TEST(Http2Stream, IsToldWhenAWindowOpens) {
 
 TEST(Http2Stream, StreamsShareTheWindowOfTheConnection) {
   Http2Pair pair;
-  constexpr size_t filling = limits::http2_connection_window_bytes / limits::http2_stream_window_bytes;
+  constexpr size_t filling = limits::http2_client_window_bytes / limits::http2_stream_window_bytes;
   const std::string content = pattern(limits::http2_stream_window_bytes);
   for (size_t i = 0; i < filling; ++i) pair.client.post().stream.write(as_bytes(content));
   Message& waiting = pair.client.post();
@@ -135,7 +135,7 @@ class CountingSender {
       if (written.type != Frame::window_update) continue;
       const size_t size = number_at(written.payload, 0, 4);
       (written.id == 0 ? connection_ : stream(written.id)) += size;
-      EXPECT_LE(connection_, limits::http2_connection_window_bytes);
+      EXPECT_LE(connection_, limits::http2_client_window_bytes);
       EXPECT_LE(stream(written.id), limits::http2_stream_window_bytes);
     }
   }
@@ -145,7 +145,7 @@ class CountingSender {
 
  private:
   Server& server_;
-  size_t connection_ = limits::http2_connection_window_bytes;
+  size_t connection_ = limits::http2_client_window_bytes;
   std::map<uint32_t, size_t> streams_;
 };
 
@@ -193,7 +193,7 @@ TEST(Http2Stream, WhatAStreamHadLeftIsGivenBackHoweverItEnds) {
     server.destroy(message);
     sender.read_updates();
   }
-  EXPECT_GE(sender.connection(), limits::http2_connection_window_bytes / 2);
+  EXPECT_GE(sender.connection(), limits::http2_client_window_bytes / 2);
 }
 
 TEST(Http2Stream, ContentThatExceedsAWindowIsAnError) {
