@@ -38,9 +38,9 @@ bool Http2ClientSide::write_head(const http::ResponseHead& response, const http:
   http::MessageFraming framing{.body = response.framing, .content_length = response.content_length};
   if (response.framing == BodyFraming::until_close) framing.body = BodyFraming::chunked;
   framing.show_content_length = http::may_tell_length(response, request.method);
-  // An upstream of HTTP/2 may still send trailers behind no content.
-  const bool is_empty = response.framing == BodyFraming::content_length && response.content_length == 0 &&
-                        response.version != http::Version::http_2;
+  // END_STREAM comes with the head where nothing follows it: gRPC tells errors so.
+  const bool is_empty = response.framing == BodyFraming::content_length && response.content_length == 0;
+  if (is_empty && !response.has_content_length) framing.body = BodyFraming::none;
   has_ended_ = response.framing == BodyFraming::none || is_empty;
   stream_.send_response(response.status, response.headers, framing, has_ended_);
   return may_keep;

@@ -91,7 +91,7 @@ HOSTILE = {
     "version_2": (head(b"GET / HTTP/2.0", b"Host: HOST"), {400, 505}),
     "version_1_2": (head(b"GET / HTTP/1.2", b"Host: HOST"), {400, 505}),
     "version_lower_case": (head(b"GET / http/1.1", b"Host: HOST"), {400}),
-    "http_2_preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400, 505}),
+    "part_of_the_preface_of_http_2": (b"PRI * HTTP/2.0\r\n\r\n", {400, 505}),
     "empty_method": (head(b" / HTTP/1.1", b"Host: HOST"), {400, 501}),
     "method_with_control": (head(b"GE\x01T / HTTP/1.1", b"Host: HOST"), {400, 501}),
     "target_without_slash": (head(b"GET index.html HTTP/1.1", b"Host: HOST"), {400}),
