@@ -48,6 +48,12 @@ void Http2Exchange::end() {
   all_.destroy(*this);
 }
 
+// The client is told, by a reset of the stream.
+void Http2Exchange::give_up() {
+  all_.look_later();
+  end();
+}
+
 void Http2Exchange::set_deadline(Duration from_now) {
   moved_at_last_look_ = moved();
   timer_.cancel();
@@ -60,10 +66,10 @@ uint64_t Http2Exchange::moved() const noexcept {
 
 // As ClientConnection does it for the one exchange of HTTP/1.
 void Http2Exchange::on_expired() {
-  if (is_reading_head()) return end();  // a header block that does not end: nothing can be answered within it
+  if (is_reading_head()) return give_up();  // a header block that does not end: nothing can be answered within it
   if (moved() != moved_at_last_look_) return set_deadline(progress_timeout());
   switch (awaiting()) {
-    case Awaiting::client: return end();
+    case Awaiting::client: return give_up();
     case Awaiting::upstream_reading: return time_out_request();
     case Awaiting::upstream_answer: return set_deadline(progress_timeout());
   }

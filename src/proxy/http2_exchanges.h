@@ -35,6 +35,7 @@ class Http2Exchange final : private Http2ClientSide, public Exchange, public Lis
   void wake() override { move_on(); }
   void set_deadline(Duration from_now);
   void on_expired();
+  void give_up();
   [[nodiscard]] uint64_t moved() const noexcept;
 
   Http2Exchanges& all_;

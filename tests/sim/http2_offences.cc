@@ -24,7 +24,10 @@ constexpr std::array<Make, 16> kOffences = {
     [] { return test::frame(Frame::push_promise, test::end_headers, 1, test::big_endian(2, 4)); },
     [] { return test::frame(Frame::continuation, test::end_headers, 1); },
     [] { return test::frame(Frame::window_update, 0, kIdleStream, test::big_endian(1, 4)); },
-    [] { return test::headers_frame(kIdleStream, test::get_fields(), 0) + test::frame(Frame::ping, 0, 0, "12345678"); },
+    [] {  // within a header block
+      return test::frame(Frame::headers, 0, kIdleStream, test::header_block(test::get_fields())) +
+             test::frame(Frame::ping, 0, 0, "12345678");
+    },
     // Of a wrong size (4.2, 6.5, 6.7).
     [] { return test::frame(Frame::settings, 0, 0, "short"); },
     [] { return test::frame(Frame::settings, test::ack, 0, test::setting(4, 1)); },
