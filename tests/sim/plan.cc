@@ -258,8 +258,11 @@ ClientPlan Planner::http2_client() {
   client.is_tls = has_tls_ && chance(500);
   const size_t count = chance(200) ? between(10, 40) : between(1, 10);
   for (size_t i = 0; i < count; ++i) client.requests.push_back(http2_request());
-  const bool is_slow = chance(100);
-  if (is_slow) client.reading = {.piece_max = 4'000, .pause_chance = 1000, .pause_max = 100ms};
+  if (chance(100)) {
+    client.reading = {.piece_max = 4'000, .pause_chance = 1000, .pause_max = 100ms};
+    // One answer that takes the connection for longer than a stream may stand still; others must go on beside it.
+    if (chance(500)) client.requests.front().response.size = between(2'500'000, 4'000'000);
+  }
   size_t bytes_up = 0;
   for (RequestPlan& request : client.requests) {
     bytes_up += request.body_size;
