@@ -62,8 +62,10 @@ class Http2Stream : public ListNode<Http2Stream>, public ListNode<Http2Changed> 
   [[nodiscard]] ConstBytes content() const noexcept { return content_.bytes(); }
   // Lets the peer send as much again.
   void consume(size_t count);
-  // The message has ended and all of its content was consumed.
-  [[nodiscard]] bool is_content_done() const noexcept { return incoming_ == Incoming::done && content_.empty(); }
+  // The message has ended and all of its content was consumed. Not of a lost one, whose content was dropped.
+  [[nodiscard]] bool is_content_done() const noexcept {
+    return phase_ != Phase::lost && incoming_ == Incoming::done && content_.empty();
+  }
   // Once the content is done; as Http1Reader::trailers() filters them. Requires a head that is done.
   [[nodiscard]] const HeaderList& trailers() const noexcept;
 

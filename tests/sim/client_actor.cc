@@ -271,11 +271,16 @@ void ClientActor::on_bytes(ConstBytes bytes) {
   }
 }
 
+SeenHead ClientActor::seen() const {
+  const std::string* id = reader_.field("x-id");
+  return {.status = reader_.status(), .id = id == nullptr ? std::nullopt : std::optional(*id)};
+}
+
 void ClientActor::on_head() {
   RequestPlan& request = awaited();
   const unsigned status = reader_.status();
   if (status == 101) {
-    judge_.on_response_head(request, reader_);
+    judge_.on_response_head(request, seen());
     is_in_tunnel_ = true;
     sending_ = Sending::tunnel;
     pump_later();
@@ -286,7 +291,7 @@ void ClientActor::on_head() {
       pump_later();
     }
   } else {
-    judge_.on_response_head(request, reader_);
+    judge_.on_response_head(request, seen());
     if (request.body_size == 0 || !request.leaves_while_sending)
       static_cast<void>(leaves(/*while_sending=*/false, 0, request));
   }
@@ -294,7 +299,7 @@ void ClientActor::on_head() {
 
 void ClientActor::on_content(ConstBytes content) {
   RequestPlan& request = awaited();
-  judge_.on_response_content(request, reader_, body_received_, content);
+  judge_.on_response_content(request, seen(), body_received_, content);
   body_received_ += content.size();
   static_cast<void>(leaves(/*while_sending=*/false, body_received_, request));
 }
@@ -305,7 +310,7 @@ void ClientActor::on_response_complete() {
     return;
   }
   RequestPlan& request = awaited();
-  judge_.on_response_complete(request, reader_, body_received_);
+  judge_.on_response_complete(request, seen(), body_received_);
   server_closes_ = reader_.says_close() || (request.is_http_1_0 && !request.keep_alive) || !request.keep_alive ||
                    reader_.is_until_close();
   const bool was_sent = request.client_sent_all;

@@ -44,6 +44,7 @@ class ClientActor : public Talker {
 
   // --- receiving ---
   void begin_response();
+  [[nodiscard]] SeenHead seen() const;
   void on_head();
   void on_content(ConstBytes content);
   void on_response_complete();

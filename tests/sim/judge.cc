@@ -41,6 +41,9 @@ void Tally::add(const Tally& other) {
   tunnels += other.tunnels;
   streams += other.streams;
   streams_lost += other.streams_lost;
+  http2_answered += other.http2_answered;
+  http2_cancelled += other.http2_cancelled;
+  http2_broken += other.http2_broken;
   executions += other.executions;
   body_bytes += other.body_bytes;
   spliced_bytes += other.spliced_bytes;
@@ -60,6 +63,8 @@ RequestPlan& Judge::on_execution(std::string_view method, std::string_view targe
   RequestPlan* request = find(id_field);
   if (request == nullptr) world_.fail("an upstream got a request that no client has sent: {} {}", method, target);
   const uint64_t id = request->id;
+  if (request->lie == RequestPlan::Lie::bad_field)
+    world_.fail("request {} came to an upstream, which has a bad field", id);
   if (method != request->method) world_.fail("request {}: method {} became {}", id, request->method, method);
   const std::string sent = fmt::format("/{}/{}", name_of(request->place), id);
   if (target != sent) world_.fail("request {}: target {} became {}", id, sent, target);
@@ -129,6 +134,7 @@ void Judge::on_informational(const RequestPlan& request, unsigned status) {
 }
 
 bool Judge::may_be_local(const RequestPlan& request, unsigned status) const {
+  if (request.lie == RequestPlan::Lie::bad_field) return status == 400;
   if (const unsigned always = always_local(request.place); always != 0) return status == always;
   if (request.place == Place::faulty && status == injected_status) return true;
   if (plan_.is_calm) return false;
@@ -136,36 +142,34 @@ bool Judge::may_be_local(const RequestPlan& request, unsigned status) const {
   return status == 503 || status == 502 || (status == 504 && has_timeout);
 }
 
-void Judge::on_response_head(const RequestPlan& request, const MessageReader& reader) {
-  const std::string* id = reader.field("x-id");
-  if (id == nullptr) {
-    if (!may_be_local(request, reader.status()))
-      world_.fail("request {}: sluice answered {} by itself", request.id, reader.status());
+void Judge::on_response_head(const RequestPlan& request, const SeenHead& head) {
+  if (!head.id) {
+    if (!may_be_local(request, head.status))
+      world_.fail("request {}: sluice answered {} by itself", request.id, head.status);
     return;
   }
-  if (id_of(*id) != request.id) world_.fail("request {} was answered with the response to {}", request.id, *id);
+  if (id_of(*head.id) != request.id)
+    world_.fail("request {} was answered with the response to {}", request.id, *head.id);
   const unsigned expected = request.is_upgrade && !request.upgrade_is_refused ? 101 : request.response.status;
-  if (reader.status() != expected)
-    world_.fail("request {}: status {} became {}", request.id, expected, reader.status());
+  if (head.status != expected) world_.fail("request {}: status {} became {}", request.id, expected, head.status);
 }
 
-void Judge::on_response_content(const RequestPlan& request, const MessageReader& reader, uint64_t offset,
-                                ConstBytes content) {
-  if (reader.field("x-id") == nullptr) return;
+void Judge::on_response_content(const RequestPlan& request, const SeenHead& head, uint64_t offset, ConstBytes content) {
+  if (!head.id) return;
   if (!is_pattern(response_body_key(request.id), offset, content))
     world_.fail("request {}: wrong bytes in the response, from {} on", request.id, offset);
   tally_.body_bytes += content.size();
 }
 
-void Judge::on_response_complete(const RequestPlan& request, const MessageReader& reader, uint64_t body_bytes) {
-  if (reader.field("x-id") == nullptr) {
+void Judge::on_response_complete(const RequestPlan& request, const SeenHead& head, uint64_t body_bytes) {
+  if (!head.id) {
     if (request.place == Place::direct && body_bytes != (request.method == "HEAD" ? 0 : direct_body_size))
       world_.fail("request {}: the direct response has {} bytes", request.id, body_bytes);
     ++tally_.local;
     return;
   }
   ++tally_.answered;
-  const unsigned status = reader.status();
+  const unsigned status = head.status;
   const size_t expected = request.method == "HEAD" || status == 204 || status == 304 ? 0 : request.response.size;
   if (body_bytes != expected)
     world_.fail("request {}: the client takes {} bytes for the whole response of {}", request.id, body_bytes, expected);

@@ -7,9 +7,17 @@
 #include "sim_io/world.h"
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 
 namespace sluice::sim {
+
+// What a client has read of a response's head, whatever version carries it.
+struct SeenHead {
+  unsigned status = 0;
+  std::optional<std::string> id{};  // of the request that an upstream has answered; none: sluice did by itself
+};
 
 // What happened in a run; the sum over many runs shows that everything was exercised.
 struct Tally {
@@ -20,6 +28,9 @@ struct Tally {
   uint64_t tunnels = 0;   // ended in order on both sides
   uint64_t streams = 0;   // without HTTP, ended in order on both sides
   uint64_t streams_lost = 0;
+  uint64_t http2_answered = 0;   // of the requests above, those of HTTP/2 that had their answer
+  uint64_t http2_cancelled = 0;  // whose streams the client has reset
+  uint64_t http2_broken = 0;     // connections that ended because the client had broken the rules
   uint64_t executions = 0;
   uint64_t body_bytes = 0;
   uint64_t spliced_bytes = 0;
@@ -53,13 +64,12 @@ class Judge {
 
   // --- what a client sees ---
   void on_informational(const RequestPlan& request, unsigned status);
-  void on_response_head(const RequestPlan& request, const MessageReader& reader);
-  void on_response_content(const RequestPlan& request, const MessageReader& reader, uint64_t offset,
-                           ConstBytes content);
-  void on_response_complete(const RequestPlan& request, const MessageReader& reader, uint64_t body_bytes);
+  void on_response_head(const RequestPlan& request, const SeenHead& head);
+  void on_response_content(const RequestPlan& request, const SeenHead& head, uint64_t offset, ConstBytes content);
+  void on_response_complete(const RequestPlan& request, const SeenHead& head, uint64_t body_bytes);
   void on_tunnel_down(const RequestPlan& request, uint64_t offset, ConstBytes bytes);
   void on_tunnel_down_end(const RequestPlan& request, uint64_t bytes);
-  // The connection ended without a complete response.
+  // The connection, or the stream of HTTP/2, ended without a complete response.
   void on_lost(const RequestPlan& request, bool may_be_lost);
 
   // --- connections without HTTP, at both ends ---

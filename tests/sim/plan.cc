@@ -39,6 +39,10 @@ class Planner {
   ResponsePlan response(const RequestPlan& request);
   void add_faults(RequestPlan& request);
   void add_tunnel(RequestPlan& request);
+  ClientPlan http2_client();
+  Http2Plan http2();
+  RequestPlan http2_request();
+  void add_http2_faults(ClientPlan& client);
   StreamPlan stream();
 
   Random random_;
@@ -198,6 +202,84 @@ ClientPlan Planner::client() {
   return client;
 }
 
+Http2Plan Planner::http2() {
+  Http2Plan plan;
+  plan.streams_max = chance(100) ? 1 : between(2, 20);
+  plan.awaits_settings = chance(300);
+  plan.minds_windows = chance(800);
+  if (chance(300)) plan.first_window = chance(300) ? 0 : static_cast<uint32_t>(between(1, 20'000));
+  plan.opening_pause = one_of<Duration>({1ms, 20ms});
+  if (chance(300)) plan.hold_chance = 20;
+  plan.hold_max = is_calm_ ? 300ms : one_of<Duration>({50ms, 1s, 1s, 100s});
+  if (chance(400)) plan.pings_max = between(1, 10);
+  if (chance(200)) plan.goodbye_after = between(1, 10);
+  return plan;
+}
+
+RequestPlan Planner::http2_request() {
+  RequestPlan request = this->request();
+  request.is_http_1_0 = request.is_upgrade = request.upgrade_is_refused = false;
+  request.keep_alive = true;
+  request.tunnel_up = request.tunnel_down = 0;
+  request.tunnel_reset_by_client = request.tunnel_reset_by_upstream = false;
+  request.has_trailers = request.body == RequestPlan::Body::chunked && chance(400);
+  if (request.leave != RequestPlan::Leave::stay && chance(700)) request.leave = RequestPlan::Leave::cancel;
+  return request;
+}
+
+// Its own only: those of others are not to suffer, not even in calm weather.
+void Planner::add_http2_faults(ClientPlan& client) {
+  using Lie = RequestPlan::Lie;
+  for (RequestPlan& request : client.requests) {
+    if (chance(60)) {
+      const bool has_length = request.body == RequestPlan::Body::length && request.body_size > 1;
+      request.lie = has_length ? one_of<Lie>({Lie::less_content, Lie::more_content, Lie::bad_field}) : Lie::bad_field;
+    } else if (request.leave == RequestPlan::Leave::stay && chance(150)) {
+      request.leave = chance(900) ? RequestPlan::Leave::cancel : RequestPlan::Leave::close;
+      request.leaves_while_sending = request.body_size > 0 && chance(500);
+      request.leave_at = between(0, request.leaves_while_sending ? request.body_size : request.response.size);
+    }
+  }
+  if (chance(250)) {
+    client.manners =
+        one_of<Manners>({Manners::silent, Manners::slow_head, Manners::garbage, Manners::stops_reading,
+                         Manners::stops_sending, Manners::breaks_rules, Manners::breaks_rules, Manners::breaks_rules});
+  }
+}
+
+ClientPlan Planner::http2_client() {
+  ClientPlan client;
+  client.http2 = http2();
+  client.writing = pace();
+  client.reading = pace();
+  client.start = up_to(30ms);
+  client.ending = one_of<ClientPlan::Ending>(
+      {ClientPlan::Ending::close, ClientPlan::Ending::close, ClientPlan::Ending::reset, ClientPlan::Ending::wait});
+  client.is_tls = has_tls_ && chance(500);
+  const size_t count = chance(200) ? between(10, 40) : between(1, 10);
+  for (size_t i = 0; i < count; ++i) client.requests.push_back(http2_request());
+  if (chance(100)) {
+    client.reading = {.piece_max = 4'000, .pause_chance = 1000, .pause_max = 100ms};
+    // One answer that takes the connection for longer than a stream may stand still; others must go on beside it.
+    if (chance(500)) client.requests.front().response.size = between(2'500'000, 4'000'000);
+  }
+  size_t bytes_up = 0;
+  for (RequestPlan& request : client.requests) {
+    bytes_up += request.body_size;
+    if (client.is_tls && request.place == Place::redirected) request.place = Place::unknown;
+    // Streams share what the connection carries: in calm weather all of it is well within a request's timeout, or none
+    // of them has one.
+    if (is_calm_ && (request.place == Place::timed || request.place == Place::retried)) request.place = Place::several;
+  }
+  if (bytes_up < 10'000 && chance(200)) client.writing.piece_max = between(1, 20);
+  if (chance(is_calm_ ? 300 : 500)) add_http2_faults(client);
+  const bool is_hopeless = std::ranges::any_of(client.requests, [](const RequestPlan& request) {
+    return request.response.fault == Fault::no_answer || request.response.fault == Fault::no_reading;
+  });
+  if (is_hopeless) client.patience = 500ms + up_to(50s);
+  return client;
+}
+
 StreamPlan Planner::stream() {
   using Way = StreamPlan::Way;
   StreamPlan stream;
@@ -224,6 +306,8 @@ RunPlan Planner::run() {
   plan.upstream_writing = pace();
   const size_t clients = has_tls_ || chance(700) ? between(1, 8) : between(9, 32);
   for (size_t i = 0; i < clients; ++i) plan.clients.push_back(client());
+  const size_t http2_clients = chance(500) ? between(1, 5) : 0;
+  for (size_t i = 0; i < http2_clients; ++i) plan.clients.push_back(http2_client());
   plan.receive_buffers_max = one_of<unsigned>({256, 256, 256, 64, 8});
   plan.logs_requests = chance(300);
   if (chance(300)) plan.reload_at = up_to(60ms);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/durations.h"
+#include "base/limits.h"
 #include "sim/talker.h"
 
 #include <cstdint>
@@ -57,7 +58,20 @@ struct ResponsePlan {
 
 struct RequestPlan {
   enum class Body : uint8_t { none, length, chunked };
-  enum class Leave : uint8_t { stay, close, reset, half_close };
+  enum class Leave : uint8_t {
+    stay,
+    close,
+    reset,
+    half_close,
+    cancel,  // HTTP/2: only its stream is reset
+  };
+  // HTTP/2: what is wrong with it, for which it alone must fail.
+  enum class Lie : uint8_t {
+    none,
+    less_content,  // than its content-length
+    more_content,
+    bad_field,
+  };
 
   uint64_t id = 0;
   std::string method = "GET";
@@ -69,6 +83,8 @@ struct RequestPlan {
   bool upgrade_is_refused = false;  // by the upstream, with an ordinary response
   Body body = Body::none;
   size_t body_size = 0;
+  bool has_trailers = false;  // HTTP/2
+  Lie lie = Lie::none;
   size_t tunnel_up = 0;
   size_t tunnel_down = 0;
   bool tunnel_reset_by_client = false;
@@ -87,6 +103,21 @@ struct RequestPlan {
   bool client_tunnel_finished = false;
 };
 
+// How a client uses a connection of HTTP/2.
+struct Http2Plan {
+  size_t streams_max = 1;  // at a time
+  bool awaits_settings = false;
+  bool minds_windows = true;  // else its session keeps what the windows do not take
+  // What a stream's window is at first. What is missing is given in pieces, with pauses.
+  uint32_t first_window = limits::http2_stream_window_bytes;
+  Duration opening_pause{};
+  // Now and then no content is taken for a while: windows stay closed.
+  unsigned hold_chance = 0;  // thousandths
+  Duration hold_max{};
+  size_t pings_max = 0;
+  size_t goodbye_after = 0;  // requests of a connection: GOAWAY; 0: never
+};
+
 struct ClientPlan {
   enum class Manners : uint8_t {
     good,
@@ -95,12 +126,14 @@ struct ClientPlan {
     garbage,        // sends what is no HTTP
     stops_reading,  // asks, and takes nothing
     stops_sending,  // promises a body and does not send it
+    breaks_rules,   // HTTP/2: sends what ends a connection
   };
   enum class Ending : uint8_t { close, reset, wait };
   Manners manners = Manners::good;
   Ending ending = Ending::close;
   bool is_pipelined = false;
   bool is_tls = false;
+  std::optional<Http2Plan> http2;
   Pace writing;
   Pace reading;
   Duration start{};

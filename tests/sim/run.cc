@@ -2,6 +2,7 @@
 
 #include "sim/client_actor.h"
 #include "sim/gateway_snapshot.h"
+#include "sim/http2_client_actor.h"
 #include "sim/http2_upstream_actor.h"
 #include "sim/mirror_actor.h"
 #include "sim/stream_actors.h"
@@ -45,9 +46,11 @@ class Run {
   std::unique_ptr<snapshot::Snapshot> second_snapshot_ = make_gateway_snapshot(2, first_snapshot_.get());
   SimGateway gateway_;
   std::vector<std::unique_ptr<ClientActor>> clients_;
+  std::vector<std::unique_ptr<Http2ClientActor>> http2_clients_;
   std::vector<std::unique_ptr<Talker>> upstreams_;
   std::vector<std::unique_ptr<StreamClient>> stream_clients_;
   std::vector<std::unique_ptr<StreamUpstream>> stream_upstreams_;
+  Instant drained_at_ = Instant::max();
   bool is_accepting_ = true;
   bool reload_due_ = false;
   bool drain_due_ = false;
@@ -63,8 +66,13 @@ Run::Run(uint64_t seed, bool verbose)
   gateway_.services().observer.access_log.set_enabled(plan_.logs_requests);
   serve_upstreams();
   schedule_turning_points();
-  for (ClientPlan& client : plan_.clients)
-    clients_.push_back(std::make_unique<ClientActor>(judge_, plan_.is_calm, client));
+  for (ClientPlan& client : plan_.clients) {
+    if (client.http2) {
+      http2_clients_.push_back(std::make_unique<Http2ClientActor>(judge_, plan_.is_calm, client));
+    } else {
+      clients_.push_back(std::make_unique<ClientActor>(judge_, plan_.is_calm, client));
+    }
+  }
   for (StreamPlan& stream : plan_.streams) stream_clients_.push_back(std::make_unique<StreamClient>(judge_, stream));
 }
 
@@ -116,7 +124,8 @@ void Run::schedule_turning_points() {
 
 bool Run::is_over() const {
   const auto is_done = [](const auto& client) { return client->is_done(); };
-  return stop_due_ || (std::ranges::all_of(clients_, is_done) && std::ranges::all_of(stream_clients_, is_done));
+  return stop_due_ || (std::ranges::all_of(clients_, is_done) && std::ranges::all_of(http2_clients_, is_done) &&
+                       std::ranges::all_of(stream_clients_, is_done));
 }
 
 // Now and then there is room for one connection, or none, or many again.
@@ -133,12 +142,16 @@ void Run::change_admission() {
 }
 
 void Run::check_standstill() {
-  for (const auto& client : clients_) {
-    if (client->is_done() || client->is_resting() || world_.now() - client->last_progress() < kStandstillMax) continue;
-    if (client->last_progress() == Instant{}) continue;  // not connected yet
-    if (client->is_rude()) continue;                     // looks after itself
+  const auto check = [this](const auto& client) {
+    // Idle ones wait for as long as they may, but not for longer than the gateway drains.
+    const bool may_rest = client->is_resting() && world_.now() - drained_at_ < kStandstillMax;
+    if (client->is_done() || may_rest || world_.now() - client->last_progress() < kStandstillMax) return;
+    if (client->last_progress() == Instant{}) return;  // not connected yet
+    if (client->is_rude()) return;                     // looks after itself
     world_.fail("a client waits for ever: {}", client->state());
-  }
+  };
+  std::ranges::for_each(clients_, check);
+  std::ranges::for_each(http2_clients_, check);
   for (const auto& client : stream_clients_) {
     if (!client->is_done() && client->last_progress() != Instant{} &&
         world_.now() - client->last_progress() > kStandstillMax)
@@ -154,7 +167,10 @@ Tally Run::operator()() {
       world_.fail("the loop has turned {} times: it spins", kTurnsMax);
     change_admission();
     if (std::exchange(reload_due_, false)) gateway_.adopt(*second_snapshot_);
-    if (std::exchange(drain_due_, false)) gateway_.drain();
+    if (std::exchange(drain_due_, false)) {
+      drained_at_ = world_.now();
+      gateway_.drain();
+    }
   }
   Tally& tally = judge_.tally();
   tally.turns = gateway_.loop().statistics().turns;

@@ -68,8 +68,9 @@ bool read_options(int count, char** arguments, Options& options) {
 // A simulation in which nothing happens any more would succeed, too.
 bool was_everything_exercised(const sluice::sim::Tally& tally) {
   return tally.answered > tally.requests / 3 && tally.local > 0 && tally.lost > 0 && tally.tunnels > 0 &&
-         tally.streams > tally.streams_lost && tally.streams_lost > 0 && tally.spliced_bytes > 0 &&
-         tally.tls_handshakes > 0 && tally.retries > 0 && tally.copies > 0 && tally.upstream_reuses > 0;
+         tally.streams > tally.streams_lost && tally.streams_lost > 0 && tally.http2_answered > 0 &&
+         tally.http2_cancelled > 0 && tally.http2_broken > 0 && tally.spliced_bytes > 0 && tally.tls_handshakes > 0 &&
+         tally.retries > 0 && tally.copies > 0 && tally.upstream_reuses > 0;
 }
 
 }  // namespace
@@ -88,12 +89,14 @@ int main(int count, char** arguments) {
     total.add(sluice::sim::run_seed(seed, options.is_verbose));
   }
   fmt::print(
-      "seeds {} to {}: {} requests: {} answered, {} local, {} lost, {} tunnels; {} streams, {} lost; {} executions, {} "
+      "seeds {} to {}: {} requests: {} answered, {} local, {} lost, {} tunnels; {} streams, {} lost; {} of HTTP/2, {} "
+      "cancelled, {} broken; {} executions, {} "
       "body bytes, {} "
       "spliced bytes, {} handshakes, {} retries, {} copies, {} reuses; {} turns\n",
       options.first, options.last, total.requests, total.answered, total.local, total.lost, total.tunnels,
-      total.streams, total.streams_lost, total.executions, total.body_bytes, total.spliced_bytes, total.tls_handshakes,
-      total.retries, total.copies, total.upstream_reuses, total.turns);
+      total.streams, total.streams_lost, total.http2_answered, total.http2_cancelled, total.http2_broken,
+      total.executions, total.body_bytes, total.spliced_bytes, total.tls_handshakes, total.retries, total.copies,
+      total.upstream_reuses, total.turns);
   if (options.last - options.first >= 500 && !was_everything_exercised(total)) {
     std::fputs("sim: something of the above did not happen at all, or too rarely: the plans must be made better\n",
                stderr);

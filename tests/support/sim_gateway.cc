@@ -2,6 +2,7 @@
 
 #include "io/socket.h"
 #include "proxy/client_connection.h"
+#include "proxy/http2_exchanges.h"
 #include "proxy/tcp_proxy.h"
 
 #include <algorithm>
@@ -93,6 +94,10 @@ void SimGateway::end() {
   while (services_->client_connections.count() > 0 || !listeners_.empty()) turn_once();
   if (services_->exchanges.count() > 0)
     world_.fail("{} exchanges are left without a client", services_->exchanges.count());
+  if (services_->http2_exchanges.count() > 0 || services_->http2_connections.count() > 0) {
+    world_.fail("{} exchanges of {} connections of HTTP/2 are left", services_->http2_exchanges.count(),
+                services_->http2_connections.count());
+  }
   if (services_->tcp_proxies.count() > 0)
     world_.fail("{} TCP proxies are left without a client", services_->tcp_proxies.count());
   if (services_->mirrored_requests.count() > 0)
