@@ -397,7 +397,11 @@ void Http2ClientActor::on_end(bool is_orderly) {
 void Http2ClientActor::hold_sometimes() {
   if (is_holding_ || !world_.chance(http2_.hold_chance)) return;
   is_holding_ = true;
-  world_.after(world_.delay(http2_.hold_max), [this, connection = connection_] {
+  look_after(world_.delay(http2_.hold_max));
+}
+
+void Http2ClientActor::look_after(Duration delay) {
+  world_.after(delay, [this, connection = connection_] {
     if (is_done_ || connection != connection_ || session_ == nullptr) return;
     is_holding_ = false;
     look();
@@ -503,7 +507,10 @@ bool Http2ClientActor::leaves(bool while_sending, uint64_t bytes, Asked& asked) 
   world_.trace("client: leaves request {} after {} bytes", request.id, bytes);
   switch (request.leave) {
     case Leave::stay: break;
-    case Leave::cancel: cancel(asked); break;
+    case Leave::cancel:
+      cancel(asked);
+      look_after(Duration::zero());  // the gateway may have nothing to say to that
+      break;
     case Leave::close: leave(/*with_reset=*/false); break;
     case Leave::reset: leave(/*with_reset=*/true); break;
     case Leave::half_close:

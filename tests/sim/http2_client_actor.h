@@ -89,6 +89,7 @@ class Http2ClientActor : public Talker {
   bool leaves(bool while_sending, uint64_t bytes, Asked& asked);
   void cancel(Asked& asked);
   void hold_sometimes();
+  void look_after(Duration delay);
   [[nodiscard]] Asked* find(uint64_t id) const;
   void forget_ended();
 

@@ -187,7 +187,7 @@ TEST(Session, ChoosesTheProtocolByTheServersOrder) {
 
 TEST(Session, TellsAClientWithoutAProtocolInCommon) {
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
-    Connection connection(five_suites(), {.max_version = version, .alpn = {"h2", "smtp"}});
+    Connection connection(five_suites(), {.max_version = version, .alpn = {"spdy/3", "smtp"}});
     EXPECT_EQ(connection.handshake(), SessionStatus::failed);
     EXPECT_EQ(connection.client.received_alert(), kNoApplicationProtocol);
     EXPECT_TRUE(connection.session->error_text().contains("ALPN")) << connection.session->error_text();
