@@ -394,7 +394,7 @@ snapshot::Cluster& ClusterBuilder::add(const std::string& name, const std::strin
   cluster.name = name;
   cluster.host = host;
   cluster.connect_timeout = connect_timeout_;
-  cluster.speaks_http2 = speaks_http2;
+  if (speaks_http2) cluster.http = snapshot::UpstreamHttp::http2;
   return cluster;
 }
 

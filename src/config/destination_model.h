@@ -68,9 +68,18 @@ struct TcpConnectionPool {
   static const ObjectSchema schema;
 };
 
+struct HttpConnectionPool {
+  const Node* node = nullptr;
+  Text h2_upgrade_policy;
+  Flag use_client_protocol;
+  Number max_concurrent_streams;
+  static const ObjectSchema schema;
+};
+
 struct ConnectionPool {
   const Node* node = nullptr;
   TcpConnectionPool tcp;
+  HttpConnectionPool http;
   static const ObjectSchema schema;
 };
 

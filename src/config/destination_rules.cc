@@ -108,6 +108,11 @@ void DestinationRules::apply(snapshot::Cluster& cluster, uint32_t port, std::str
   if (policy.connection_pool != nullptr) {
     const TimeSpan& timeout = policy.connection_pool->tcp.connect_timeout;
     if (timeout.node != nullptr) cluster.connect_timeout = timeout.value;
+    const HttpConnectionPool& http = policy.connection_pool->http;
+    if (http.h2_upgrade_policy.value == "UPGRADE") cluster.http = snapshot::UpstreamHttp::http2;
+    if (http.use_client_protocol.value) cluster.http = snapshot::UpstreamHttp::as_client;
+    if (http.max_concurrent_streams)
+      cluster.http2_streams_max = std::min(http.max_concurrent_streams.value, limits::http2_streams_max);
   }
   if (policy.tls == nullptr || !has_tls(*policy.tls)) return;
   cluster.tls = upstream_tls(*policy.rule_of_tls, *policy.tls);

@@ -4,6 +4,9 @@
 
 #include "config/schema.h"
 
+#include <cstdint>
+#include <limits>
+
 namespace sluice::config {
 
 namespace {
@@ -98,9 +101,26 @@ constexpr FieldSchema tcp_connection_pool_fields[] = {
     planned("idleTimeout", "limit of silence on a connection"),
 };
 
+constexpr Choice h2_upgrade_policies[] = {{"DEFAULT"}, {"DO_NOT_UPGRADE"}, {"UPGRADE"}};
+
+constexpr FieldSchema http_connection_pool_fields[] = {
+    choice<&HttpConnectionPool::h2_upgrade_policy>("h2UpgradePolicy", h2_upgrade_policies,
+                                                   "UPGRADE: HTTP/2, whatever the port says"),
+    field<&HttpConnectionPool::use_client_protocol>("useClientProtocol",
+                                                    "the version of HTTP that the client speaks, whatever else says"),
+    number<&HttpConnectionPool::max_concurrent_streams>("maxConcurrentStreams", 1, std::numeric_limits<int32_t>::max(),
+                                                        "requests at a time on one connection of HTTP/2; at most 100"),
+    planned("http1MaxPendingRequests", "the most requests that wait for a connection"),
+    planned("http2MaxRequests", "the most requests at a time"),
+    planned("maxRequestsPerConnection", "the most requests that a connection serves"),
+    planned("maxRetries", "the most retries at a time"),
+    planned("idleTimeout", "how long a connection is kept without requests"),
+    planned("http2KeepAlive", "PING frames on silent connections"),
+};
+
 constexpr FieldSchema connection_pool_fields[] = {
     field<&ConnectionPool::tcp>("tcp", "settings of connections"),
-    planned("http", "settings of requests on connections"),
+    field<&ConnectionPool::http>("http", "settings of requests on connections"),
 };
 
 constexpr FieldSchema port_traffic_policy_fields[] = {
@@ -154,6 +174,7 @@ constinit const ObjectSchema ServiceEntry::schema{"ServiceEntry", service_entry_
 constinit const ObjectSchema ClientTls::schema{"ClientTLSSettings", client_tls_fields};
 constinit const ObjectSchema LoadBalancer::schema{"LoadBalancerSettings", load_balancer_fields};
 constinit const ObjectSchema TcpConnectionPool::schema{"TCPSettings", tcp_connection_pool_fields};
+constinit const ObjectSchema HttpConnectionPool::schema{"HTTPSettings", http_connection_pool_fields};
 constinit const ObjectSchema ConnectionPool::schema{"ConnectionPoolSettings", connection_pool_fields};
 constinit const ObjectSchema PortTrafficPolicy::schema{"PortTrafficPolicy", port_traffic_policy_fields};
 constinit const ObjectSchema TrafficPolicy::schema{"TrafficPolicy", traffic_policy_fields};

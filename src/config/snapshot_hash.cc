@@ -98,7 +98,8 @@ Digest digest_of(const snapshot::Cluster& cluster) {
   hasher.add(cluster.name).add(cluster.host).add(cluster.service_name).add(cluster.service_namespace);
   hasher.add(static_cast<unsigned>(cluster.load_balancing))
       .add(cluster.connect_timeout.count())
-      .add(cluster.speaks_http2);
+      .add(static_cast<unsigned>(cluster.http))
+      .add(cluster.http2_streams_max);
   hasher.add_set(digests_of(cluster.endpoints, [](const snapshot::Endpoint& endpoint) {
     return Hasher().add(endpoint.address.to_string()).add(endpoint.weight).digest();
   }));

@@ -84,11 +84,11 @@ void complete_server(Snapshot& snapshot, TlsServer& server, WallTime now, Ticket
   server.key_pairs.clear();
 }
 
-void complete_upstream(snapshot::UpstreamTls& upstream, bool speaks_http2, WallTime now,
+void complete_upstream(snapshot::UpstreamTls& upstream, snapshot::UpstreamHttp http, WallTime now,
                        config::Diagnostics& diagnostics) {
   if (upstream.is_complete && certs::check_client_certificate(upstream, now, diagnostics)) {
     std::vector<std::string> alpn;
-    if (speaks_http2) alpn = {"h2", "http/1.1"};
+    if (http != snapshot::UpstreamHttp::http1) alpn = {"h2", "http/1.1"};
     Result<std::shared_ptr<tls::ClientContext>> context = tls::ClientContext::create(upstream, alpn);
     if (context) {
       upstream.context = std::move(*context);
@@ -113,7 +113,7 @@ std::unique_ptr<Snapshot> load_and_complete(const std::vector<std::string>& path
     }
   }
   for (snapshot::Cluster& cluster : snapshot->clusters) {
-    if (cluster.tls) complete_upstream(*cluster.tls, cluster.speaks_http2, now, diagnostics);
+    if (cluster.tls) complete_upstream(*cluster.tls, cluster.http, now, diagnostics);
   }
   return snapshot;
 }

@@ -139,7 +139,10 @@ void add_destination(Lines& lines, const ExplainedDestination& destination) {
     if (!cluster.tls->verifies) transport += ", not verified";
   }
   lines.add("to", fmt::format("{} {}", percent_text(destination.percent), cluster.name));
-  lines.add("", fmt::format("  {}{}, {}", transport, cluster.speaks_http2 ? ", HTTP/2" : "", endpoints_text(cluster)));
+  lines.add(
+      "", fmt::format("  {}{}, {}", transport,
+                      cluster.http == snapshot::UpstreamHttp::http1 ? "" : fmt::format(", {}", http_text(cluster.http)),
+                      endpoints_text(cluster)));
 }
 
 bool is_same_request(const ExplainedDestination& a, const ExplainedDestination& b) {

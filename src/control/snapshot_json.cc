@@ -1,5 +1,7 @@
 #include "control/snapshot_json.h"
 
+#include "control/snapshot_text.h"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -313,7 +315,8 @@ Json cluster_json(const snapshot::Cluster& cluster) {
     names.push_back({{"name", name.name}, {"port", name.port}, {"weight", name.weight}});
   return {{"name", cluster.name},
           {"loadBalancing", text_of(cluster.load_balancing)},
-          {"speaksHttp2", cluster.speaks_http2},
+          {"http", http_text(cluster.http)},
+          {"maxConcurrentStreams", cluster.http2_streams_max},
           {"connectTimeoutMs", to_milliseconds(cluster.connect_timeout)},
           {"endpoints", std::move(endpoints)},
           {"dnsNames", std::move(names)},

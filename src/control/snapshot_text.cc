@@ -228,6 +228,15 @@ std::string fault_text(const snapshot::Fault& fault) {
   return texts.empty() ? "none" : fmt::format("{}", fmt::join(texts, ", "));
 }
 
+std::string_view http_text(snapshot::UpstreamHttp http) {
+  switch (http) {
+    case snapshot::UpstreamHttp::http1: return "HTTP/1.1";
+    case snapshot::UpstreamHttp::http2: return "HTTP/2";
+    case snapshot::UpstreamHttp::as_client: return "HTTP as the client";
+  }
+  UNREACHABLE();
+}
+
 std::string share_text(uint32_t share) { return percent_text(share * 100.0 / snapshot::every_request); }
 
 std::string percent_text(double percent) { return fmt::format("{:.4g}%", percent); }

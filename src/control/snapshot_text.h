@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sluice::control {
@@ -21,7 +22,8 @@ namespace sluice::control {
 // "50% to outbound|80||b.test"
 [[nodiscard]] std::string mirrors_text(const std::vector<snapshot::Mirror>& mirrors,
                                        const snapshot::Snapshot& snapshot);
-[[nodiscard]] std::string percent_text(double percent);  // "12.5%"
-[[nodiscard]] std::string share_text(uint32_t share);    // of snapshot::every_request, the same
+[[nodiscard]] std::string_view http_text(snapshot::UpstreamHttp http);  // "HTTP/2"
+[[nodiscard]] std::string percent_text(double percent);                 // "12.5%"
+[[nodiscard]] std::string share_text(uint32_t share);                   // of snapshot::every_request, the same
 
 }  // namespace sluice::control

@@ -12,11 +12,12 @@ namespace sluice::proxy {
 BorrowedUpstream::~BorrowedUpstream() { CHECK(connection_ == nullptr && http2_ == nullptr); }
 
 BorrowedUpstream::Status BorrowedUpstream::borrow(AdoptedSnapshot& snapshot, uint32_t cluster, std::string_view host,
-                                                  Wanted wanted) {
+                                                  http::Version version, Wanted wanted) {
   CHECK(connection_ == nullptr && http2_ == nullptr);
   snapshot_ = &snapshot;
   cluster_ = cluster;
   host_ = host;
+  version_ = version;
   return open(wanted);
 }
 
@@ -37,9 +38,11 @@ BorrowedUpstream::Status BorrowedUpstream::open(Wanted wanted) {
   ++attempts_;
   ++endpoint_->active_requests;
   address_ = endpoint_->address();
-  if (cluster.speaks_http2 && wanted != Wanted::bytes && !endpoint_->prefers_http1(services_.loop.now())) {
+  const bool is_http2 = cluster.http == snapshot::UpstreamHttp::http2 ||
+                        (cluster.http == snapshot::UpstreamHttp::as_client && version_ == http::Version::http_2);
+  if (is_http2 && wanted != Wanted::bytes && !endpoint_->prefers_http1(services_.loop.now())) {
     tls.offers_http2 = true;
-    http2_ = &services_.upstreams.join(*endpoint_, cluster.connect_timeout, tls, borrower_);
+    http2_ = &services_.upstreams.join(*endpoint_, cluster.connect_timeout, tls, cluster.http2_streams_max, borrower_);
     return look_at_shared(wanted);
   }
   connection_ = &services_.upstreams.borrow(*endpoint_, cluster.connect_timeout, tls, wanted != Wanted::any, borrower_);

@@ -51,7 +51,9 @@ class BorrowedUpstream {
   // Borrows a connection to the cluster (an index into Snapshot::clusters) of a snapshot that stays pinned until
   // the connection is released, or keep_endpoint(). `host` lives as long: where the cluster has TLS and names no server
   // itself, it is the one that is asked for, and that the certificate must be for. Requires that none is borrowed.
-  [[nodiscard]] Status borrow(AdoptedSnapshot& snapshot, uint32_t cluster, std::string_view host, Wanted wanted);
+  // `version`: the client's, which the cluster may ask for.
+  [[nodiscard]] Status borrow(AdoptedSnapshot& snapshot, uint32_t cluster, std::string_view host, http::Version version,
+                              Wanted wanted);
   // While connecting. A connect that has failed is tried once more, elsewhere if possible.
   [[nodiscard]] Status look_at_connect(Wanted wanted);
   // `reusable`: nothing of the borrower's is left on it, so it goes into the pool; else it is ended. Idempotent.
@@ -95,6 +97,7 @@ class BorrowedUpstream {
   SocketAddress address_;
   SocketAddress local_address_;
   std::string_view host_;
+  http::Version version_ = http::Version::http_1_1;
   std::string failure_reason_;
   uint32_t cluster_ = 0;
   uint32_t attempts_ = 0;

@@ -90,7 +90,8 @@ Exchange::Outcome Exchange::on_request_head() {
 
 Exchange::Outcome Exchange::borrow_upstream(BorrowedUpstream::Wanted wanted) {
   state_ = State::connecting;
-  return on_borrowed(borrowed_.borrow(*snapshot_, decision_.destination->cluster, request_.host, wanted));
+  return on_borrowed(
+      borrowed_.borrow(*snapshot_, decision_.destination->cluster, request_.host, request_.version, wanted));
 }
 
 Exchange::Outcome Exchange::on_borrowed(BorrowedUpstream::Status status) {

@@ -86,7 +86,7 @@ bool MirroredRequest::name_shadow() {
 
 void MirroredRequest::start() {
   services_.loop.timers().arm(timer_, services_.loop.now() + limits::mirrored_request_timeout);
-  on_borrowed(borrowed_.borrow(snapshot_, cluster_, request_.host, BorrowedUpstream::Wanted::any));
+  on_borrowed(borrowed_.borrow(snapshot_, cluster_, request_.host, request_.version, BorrowedUpstream::Wanted::any));
 }
 
 void MirroredRequest::on_upstream_change(void* self) { static_cast<MirroredRequest*>(self)->advance_later(); }

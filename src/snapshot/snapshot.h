@@ -5,6 +5,7 @@
 
 #include "base/address.h"
 #include "base/durations.h"
+#include "base/limits.h"
 #include "base/path_normalization.h"
 #include "base/source_place.h"
 #include "snapshot/access_log_format.h"
@@ -88,6 +89,14 @@ struct UpstreamTls {
   SourcePlace place;
 };
 
+// What requests to a cluster are carried by. HTTP/2: with TLS where the upstream chooses it (ALPN), else with prior
+// knowledge (RFC 9113 3.3).
+enum class UpstreamHttp : uint8_t {
+  http1,
+  http2,
+  as_client,  // the version that the client speaks
+};
+
 // One port of one service (and one subset of it): `outbound|<port>|<subset>|<host>`.
 struct Cluster {
   std::string name;               // "outbound|8000||httpbin.default.svc.cluster.local"
@@ -96,9 +105,9 @@ struct Cluster {
   std::string service_namespace;  // "default", or "unknown" for a ServiceEntry outside the cluster
   LoadBalancing load_balancing = LoadBalancing::least_request;
   Duration connect_timeout{};
-  // HTTP/2: with TLS where the upstream chooses it (ALPN), else with prior knowledge (RFC 9113 3.3).
-  bool speaks_http2 = false;
-  std::vector<Endpoint> endpoints;  // empty: 503 UH
+  UpstreamHttp http = UpstreamHttp::http1;
+  uint32_t http2_streams_max = limits::http2_streams_max;  // at a time on one connection; the upstream may allow fewer
+  std::vector<Endpoint> endpoints;                         // empty: 503 UH
 
   // Names that control/ resolves and whose addresses it puts into `endpoints` before publishing.
   struct DnsName {

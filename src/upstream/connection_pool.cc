@@ -21,8 +21,8 @@ Connection& ConnectionPool::open(Endpoint& endpoint, Duration connect_timeout, c
 }
 
 Http2Request& ConnectionPool::join(Endpoint& endpoint, Duration connect_timeout, const Connection::TlsWanted& tls,
-                                   Connection::Borrower borrower) {
-  Http2Connection* connection = endpoint.find_http2(tls.server_name);
+                                   uint32_t streams_max, Connection::Borrower borrower) {
+  Http2Connection* connection = endpoint.find_http2(tls.server_name, streams_max);
   if (connection != nullptr) {
     ++reuse_count;
   } else {

@@ -21,10 +21,10 @@ class ConnectionPool {
   [[nodiscard]] Connection& borrow(Endpoint& endpoint, Duration connect_timeout, const Connection::TlsWanted& tls,
                                    bool fresh, Connection::Borrower borrower);
 
-  // A place on a connection of HTTP/2 to the endpoint: on one that has room, else on a new one that is connecting.
-  // Ends with leave().
+  // A place on a connection of HTTP/2 to the endpoint: on one that has room, with fewer than `streams_max` requests,
+  // else on a new one that is connecting. Ends with leave().
   [[nodiscard]] Http2Request& join(Endpoint& endpoint, Duration connect_timeout, const Connection::TlsWanted& tls,
-                                   Connection::Borrower borrower);
+                                   uint32_t streams_max, Connection::Borrower borrower);
   void leave(Http2Request& request) noexcept { http2_requests_.destroy(request); }
 
   // About once a second: memory of connections that are gone goes.

@@ -36,8 +36,10 @@ void Endpoint::forget_idle(Connection& connection) noexcept {
   --idle_count_;
 }
 
-Http2Connection* Endpoint::find_http2(std::string_view server_name) noexcept {
-  return http2_.find([&](const Http2Connection& some) { return some.has_room() && some.server_name() == server_name; });
+Http2Connection* Endpoint::find_http2(std::string_view server_name, uint32_t streams_max) noexcept {
+  return http2_.find([&](const Http2Connection& some) {
+    return some.has_room() && some.request_count() < streams_max && some.server_name() == server_name;
+  });
 }
 
 void Endpoint::learn_http1(Instant now) noexcept { http1_until_ = now + limits::http1_choice_lifetime; }

@@ -36,8 +36,9 @@ class Endpoint : public std::enable_shared_from_this<Endpoint> {
   [[nodiscard]] bool keep_idle(Connection& connection) noexcept;
   void forget_idle(Connection& connection) noexcept;
 
-  // A connection of HTTP/2 that was opened for `server_name` and has room for one more request, or nullptr.
-  [[nodiscard]] Http2Connection* find_http2(std::string_view server_name) noexcept;
+  // A connection of HTTP/2 that was opened for `server_name` and has room for one more request beside fewer than
+  // `streams_max`, or nullptr.
+  [[nodiscard]] Http2Connection* find_http2(std::string_view server_name, uint32_t streams_max) noexcept;
   // How many requests one took at a time, when last one was opened.
   [[nodiscard]] uint32_t http2_capacity() const noexcept { return http2_capacity_; }
   void learn_http2_capacity(size_t capacity) noexcept { http2_capacity_ = static_cast<uint32_t>(capacity); }

@@ -34,6 +34,7 @@ class Http2Connection : public ListNode<Http2Connection> {
 
   // Whether one more request may have a place, now or once it is connected.
   [[nodiscard]] bool has_room() const noexcept;
+  [[nodiscard]] uint32_t request_count() const noexcept { return request_count_; }
   // The endpoint is gone: no request is left.
   void close() noexcept;
 

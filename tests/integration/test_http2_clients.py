@@ -132,6 +132,14 @@ class Held:
         answer.end()
 
 
+def assert_refused(client, stream):
+    """Malformed (RFC 9113 8.1.1)."""
+    try:
+        assert client.read_response(stream).status == 400
+    except StreamReset as reset:
+        assert reset.code == ErrorCodes.PROTOCOL_ERROR
+
+
 # --- which version is spoken ---
 
 
@@ -795,10 +803,7 @@ def test_content_that_differs_from_its_length(connect, serve, content):
     other = client.open("POST", "/other", end=False)
     stream = client.open("POST", "/bad", [("content-length", "10")], end=False)
     client.http2.send_data(stream.id, content, end_stream=True)
-    try:
-        assert client.read_response(stream).status == 400
-    except StreamReset as reset:
-        assert reset.code == ErrorCodes.PROTOCOL_ERROR
+    assert_refused(client, stream)
     client.send(other, b"x", end=True)
     assert client.read_response(other).body == b"hello"
     assert client.request().body == b"hello"
@@ -809,10 +814,7 @@ def test_length_without_content(connect, serve):
     upstream = serve()
     client = connect(upstream)
     stream = client.open("POST", "/", [("content-length", "10")])
-    try:
-        assert client.read_response(stream).status == 400
-    except StreamReset as reset:
-        assert reset.code == ErrorCodes.PROTOCOL_ERROR
+    assert_refused(client, stream)
     assert client.request().body == b"hello"
     assert len(upstream.requests) == 1
 
@@ -1104,10 +1106,7 @@ def test_fields_of_connections_are_refused(connect, serve, field):
     upstream = serve()
     client = connect(upstream)
     stream = client.open(headers=[field])
-    try:
-        assert client.read_response(stream).status == 400
-    except StreamReset as reset:
-        assert reset.code == ErrorCodes.PROTOCOL_ERROR
+    assert_refused(client, stream)
     assert client.request().body == b"hello"
     assert len(upstream.requests) == 1
 

@@ -12,7 +12,7 @@ from harness.gateway import wait_until
 from harness.http2_upstream import ErrorCodes, Http2Upstream, h2
 from harness.limits import IO_SECONDS, MIB
 from harness.tls_upstream import TlsUpstream, server_context
-from harness.upstream import in_turn
+from harness.upstream import Upstream, in_turn
 
 APP = f"app.{DOMAIN}"
 LARGE = 10 * MIB
@@ -499,3 +499,67 @@ def test_drain_lets_a_request_end(own_http2):
         go_on.set()
         assert client.read_response().body == b"late"
     assert gateway.wait_for_exit() == 0
+
+
+# --- which version, by DestinationRule ---
+
+
+def http_settings(name, **settings):
+    policy = {"connectionPool": {"http": settings}}
+    return documents.document("DestinationRule", name, {"host": f"{name}.upstream.test", "trafficPolicy": policy})
+
+
+@contextlib.contextmanager
+def upstream_of_both(own_gateway, **settings):
+    """A gateway to an upstream of HTTP/1.1 and one of HTTP/2, whose ports say http; both have these settings."""
+    http1, http2 = Upstream().serve(), Http2Upstream().serve()
+    texts = {
+        name: documents.join(documents.routes(name, upstream.port), http_settings(name, **settings))
+        for name, upstream in (("one", http1), ("two", http2))
+    }
+    try:
+        yield own_gateway({f"{name}.yaml": text for name, text in texts.items()})
+    finally:
+        http1.stop()
+        http2.stop()
+
+
+def test_upgrade_policy(own_gateway):
+    with upstream_of_both(own_gateway, h2UpgradePolicy="UPGRADE") as gateway:
+        with gateway.connect(f"two.{DOMAIN}") as client:
+            assert client.request().body == b"hello"
+        with gateway.connect(f"one.{DOMAIN}") as client:
+            assert client.request().status == 503, "it answers HTTP/2's preface with what is no HTTP/2"
+
+
+def test_protocol_of_the_client(own_gateway):
+    with upstream_of_both(own_gateway, useClientProtocol=True) as gateway:
+        with gateway.connect_http2(f"two.{DOMAIN}") as client:
+            assert client.request().body == b"hello"
+        with gateway.connect(f"one.{DOMAIN}") as client:
+            assert client.request().body == b"hello"
+
+
+def test_concurrent_streams_that_the_rule_allows(own_gateway):
+    """More requests at a time go over more connections."""
+    released = threading.Event()
+
+    def wait(stream):
+        assert released.wait(IO_SECONDS)
+        stream.respond(body=b"hello")
+
+    upstream = Http2Upstream().serve(wait)
+    try:
+        settings = http_settings("app", h2UpgradePolicy="UPGRADE", maxConcurrentStreams=2)
+        gateway = own_gateway({"app.yaml": documents.join(documents.routes("app", upstream.port), settings)})
+        with clients_of(gateway, APP, 5) as clients:
+            for client in clients:
+                client.send_head()
+            upstream.wait_for_requests(5)
+            released.set()
+            assert [client.read_response().body for client in clients] == [b"hello"] * 5
+        most = max(len(connection.streams) for connection in upstream.http2_connections)
+        assert (most, len(upstream.http2_connections)) == (2, 3)
+    finally:
+        released.set()
+        upstream.stop()

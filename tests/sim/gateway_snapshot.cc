@@ -89,7 +89,7 @@ snapshot::Cluster cluster(ClusterIndex index, const std::string& name, snapshot:
   cluster.load_balancing = balancing;
   cluster.connect_timeout = 3s;
   for (const size_t upstream : upstreams_of(index)) cluster.endpoints.push_back({.address = all_upstreams()[upstream]});
-  cluster.speaks_http2 = index == kShared;
+  if (index == kShared) cluster.http = snapshot::UpstreamHttp::http2;
   if (index == kDead) cluster.endpoints.push_back({.address = dead_address()});
   if (index == kMirror) cluster.endpoints.push_back({.address = mirror_address()});
   return cluster;

@@ -1,7 +1,6 @@
 """Clients of HTTP/2 (RFC 9113): Http2Client asks, on many streams at once; RawHttp2 sends frames that may be wrong."""
 
 import contextlib
-import select
 import socket
 import ssl
 import struct
@@ -19,6 +18,7 @@ import hyperframe.frame
 from . import message, ports
 from .client import Client, tls_context
 from .limits import IO_SECONDS, QUIET_SECONDS
+from .waiting import wait_for_socket
 
 ErrorCodes = h2.errors.ErrorCodes
 SettingCodes = h2.settings.SettingCodes
@@ -302,7 +302,7 @@ class Http2Client:
         if self.is_closed:
             raise message.Truncated(f"the connection has ended: {self.goaways}")
         if not (self.is_tls and self.socket.pending()):
-            select.select([self.socket], [self.socket] if self._out else [], [], seconds)
+            wait_for_socket(self.socket, seconds, writes=bool(self._out))
         try:
             data = self.socket.recv(65536)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):

@@ -1,7 +1,6 @@
 """An upstream that speaks HTTP/2 (RFC 9113): a script answers each request on a thread of its own."""
 
 import contextlib
-import select
 import socket
 import ssl
 import struct
@@ -17,6 +16,7 @@ import hyperframe.frame
 from . import message
 from .limits import IO_SECONDS
 from .upstream import Upstream
+from .waiting import wait_for_socket
 
 ErrorCodes = h2.errors.ErrorCodes
 UNSENT_BYTES_MAX = 256 * 1024  # of a connection: then scripts wait
@@ -254,7 +254,7 @@ class Connection:
         peer = self.peer.socket
         buffered = isinstance(peer, ssl.SSLSocket) and peer.pending()
         if not buffered:
-            select.select([peer, self._woken], [peer] if self._out else [], [], IO_SECONDS)
+            wait_for_socket(peer, IO_SECONDS, writes=bool(self._out), also=self._woken)
         with contextlib.suppress(BlockingIOError):
             self._woken.recv(4096, socket.MSG_DONTWAIT)
         try:

@@ -23,7 +23,10 @@ std::string cluster(std::string_view destination, const std::string& documents) 
     result += " " + endpoint.address.to_string() + "*" + std::to_string(endpoint.weight);
   for (const auto& name : cluster.dns_names)
     result += " " + name.name + ":" + std::to_string(name.port) + "*" + std::to_string(name.weight);
-  if (cluster.speaks_http2) result += " HTTP/2";
+  if (cluster.http == snapshot::UpstreamHttp::http2) result += " HTTP/2";
+  if (cluster.http == snapshot::UpstreamHttp::as_client) result += " as the client";
+  if (cluster.http2_streams_max != limits::http2_streams_max)
+    result += " " + std::to_string(cluster.http2_streams_max) + " streams";
   return result;
 }
 

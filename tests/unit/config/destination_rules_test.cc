@@ -41,6 +41,14 @@ std::string how(const snapshot::Cluster& cluster) {
          (cluster.tls ? " tls" : "");
 }
 
+// "version streams" of the first.
+std::string http(const Loaded& loaded) {
+  if (!loaded.snapshot) return loaded.diagnostics.at(0);
+  static constexpr std::string_view names[] = {"http1", "http2", "as_client"};
+  const snapshot::Cluster& cluster = loaded.snapshot->clusters.at(0);
+  return std::string(names[static_cast<size_t>(cluster.http)]) + " " + std::to_string(cluster.http2_streams_max);
+}
+
 std::string how(const Loaded& loaded) {
   if (!loaded.snapshot) return loaded.diagnostics.at(0);
   std::string result;
@@ -58,6 +66,19 @@ TEST(DestinationRules, SetBalancingTimeoutAndTls) {
   for (const std::string same : {"UNSPECIFIED", "LEAST_REQUEST", "LEAST_CONN"})
     EXPECT_TRUE(how(load_rules(rule("app", "loadBalancer: {simple: " + same + "}"))).starts_with("least_request"));
   EXPECT_TRUE(how(load_rules(rule("app", "loadBalancer: {simple: RANDOM}"))).starts_with("random"));
+}
+
+TEST(DestinationRules, ChooseTheVersionOfHttp) {
+  const auto with = [](std::string_view settings) {
+    return http(load_rules(rule("app", "connectionPool: {http: {" + std::string(settings) + "}}")));
+  };
+  EXPECT_EQ(with(""), "http1 100");
+  EXPECT_EQ(with("h2UpgradePolicy: DEFAULT"), "http1 100");
+  EXPECT_EQ(with("h2UpgradePolicy: DO_NOT_UPGRADE"), "http1 100");
+  EXPECT_EQ(with("h2UpgradePolicy: UPGRADE, maxConcurrentStreams: 7"), "http2 7");
+  EXPECT_EQ(with("h2UpgradePolicy: UPGRADE, maxConcurrentStreams: 2147483647"), "http2 100");
+  EXPECT_EQ(with("useClientProtocol: true"), "as_client 100");
+  EXPECT_EQ(with("h2UpgradePolicy: UPGRADE, useClientProtocol: true"), "as_client 100");
 }
 
 TEST(DestinationRules, OfAPortReplaceTheOthersWhole) {

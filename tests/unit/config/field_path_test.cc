@@ -31,7 +31,8 @@ TEST(FieldPath, IsKnownWhereADocumentIsRead) {
   EXPECT_EQ(fields_of(text, "whole number"), Fields{"spec.servers[0].port.number"});
   EXPECT_EQ(fields_of(text, "unknown value"), Fields{"spec.servers[0].port.protocol"});
   EXPECT_EQ(fields_of(text, "unknown field"), Fields{"spec.servers[0].bnid"}) << "of the key itself";
-  EXPECT_EQ(fields_of(virtual_service("v", "hosts: [a], http: [{fault: {abort: {http2Error: a}}, route: []}]"), "not supported"),
+  EXPECT_EQ(fields_of(virtual_service("v", "hosts: [a], http: [{fault: {abort: {http2Error: a}}, route: []}]"),
+                      "not supported"),
             Fields{"spec.http[0].fault.abort.http2Error"});
 }
 
