@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SUITES = "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-CHACHA20-POLY1305"
 NAMES = ("sluice", "nginx", "haproxy")
+HOST, HTTP2_HOST = "x.bench.test", "http2.bench.test"
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Listener:
     versions: tuple[str, ...] = ()  # of TLS: the lowest and the highest; none: plain HTTP
     key_bits: int = 2048
     gives_tickets: bool = False  # of nginx and HAProxy; sluice always does
+    http2: bool = False  # of nginx, which must be told; sluice and HAProxy speak both versions with TLS, sluice always
 
 
 def require(*tools: tuple[str, str]) -> None:
@@ -77,6 +79,7 @@ class Proxies:
         self.listeners = listeners
         self.connections_max = connections_max
         self.upstream_port = free_port()
+        self.http2_upstream_port = free_port()  # the same upstream; only sluice asks there, for the host HTTP2_HOST
         self.ports = {proxy: {listener.name: free_port() for listener in listeners} for proxy in NAMES}
         self.processes: list[subprocess.Popen] = []
         os.chmod(directory, 0o755)  # nginx's workers run as another user
@@ -145,17 +148,21 @@ events {{ worker_connections 4096; }}
 http {{
   access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000; open_file_cache max=16;
   client_body_temp_path {self.directory}/upstream-body;
-  server {{ listen 127.0.0.1:{self.upstream_port}; location / {{ root {self.directory}/www; }} }}
+  server {{
+    listen 127.0.0.1:{self.upstream_port}; listen 127.0.0.1:{self.http2_upstream_port} http2;
+    location / {{ root {self.directory}/www; }}
+  }}
 }}
 """)
 
     def write_nginx(self) -> Path:
         def server(listener: Listener) -> str:
             address = f"127.0.0.1:{self.ports['nginx'][listener.name]}"
+            http2 = " http2" if listener.http2 else ""
             if not listener.versions:
-                tls = f"listen {address};"
+                tls = f"listen {address}{http2};"
             else:
-                tls = (f"listen {address} ssl; ssl_protocols {' '.join(f'TLSv{v}' for v in listener.versions)}; "
+                tls = (f"listen {address} ssl{http2}; ssl_protocols {' '.join(f'TLSv{v}' for v in listener.versions)}; "
                        f"ssl_certificate {self.directory}/cert-{listener.key_bits}.pem; "
                        f"ssl_certificate_key {self.directory}/key-{listener.key_bits}.pem; ssl_ciphers {SUITES}; "
                        f"ssl_session_cache off; ssl_session_tickets {'on' if listener.gives_tickets else 'off'};")
@@ -260,6 +267,8 @@ spec:
   hosts: ["*"]
   gateways: [bench]
   http:
+  - match: [{{authority: {{prefix: {HTTP2_HOST}}}}}]
+    route: [{{destination: {{host: upstream.test, port: {{number: 81}}}}}}]
   - route: [{{destination: {{host: upstream.test, port: {{number: 80}}}}}}]
 ---
 apiVersion: networking.istio.io/v1
@@ -267,7 +276,9 @@ kind: ServiceEntry
 metadata: {{name: upstream, namespace: bench}}
 spec:
   hosts: [upstream.test]
-  ports: [{{number: 80, name: http, protocol: HTTP, targetPort: {self.upstream_port}}}]
+  ports:
+  - {{number: 80, name: http, protocol: HTTP, targetPort: {self.upstream_port}}}
+  - {{number: 81, name: http2, protocol: HTTP2, targetPort: {self.http2_upstream_port}}}
   resolution: STATIC
   endpoints: [{{address: 127.0.0.1}}]
 {"".join(secret(bits) for bits in self.key_sizes)}""")
