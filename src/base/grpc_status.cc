@@ -7,26 +7,39 @@ namespace sluice {
 
 namespace {
 
-constexpr std::array<std::string_view, 17> status_names = {
+using Texts = std::array<std::string_view, 17>;  // of each status
+
+constexpr Texts status_names = {
     "OK",        "CANCELLED",       "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
     "NOT_FOUND", "ALREADY_EXISTS",  "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
     "ABORTED",   "OUT_OF_RANGE",    "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
     "DATA_LOSS", "UNAUTHENTICATED",
 };
 
+constexpr Texts status_numbers = {"0", "1",  "2",  "3",  "4",  "5",  "6",  "7", "8",
+                                  "9", "10", "11", "12", "13", "14", "15", "16"};
+
+std::optional<GrpcStatus> find(const Texts& texts, std::string_view text) noexcept {
+  const auto found = std::ranges::find(texts, text);
+  if (found == texts.end()) return std::nullopt;
+  return static_cast<GrpcStatus>(found - texts.begin());
+}
+
 }  // namespace
 
-std::string_view to_text(GrpcStatus status) noexcept {
-  constexpr std::array<std::string_view, status_names.size()> numbers = {
-      "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16"};
-  return numbers[static_cast<size_t>(status)];
+std::string_view to_text(GrpcStatus status) noexcept { return status_numbers[static_cast<size_t>(status)]; }
+
+std::optional<GrpcStatus> read_grpc_status(std::string_view number) noexcept { return find(status_numbers, number); }
+
+std::string_view camel_name(GrpcStatus status) noexcept {
+  constexpr Texts names = {"OK",       "Canceled",       "Unknown",          "InvalidArgument",   "DeadlineExceeded",
+                           "NotFound", "AlreadyExists",  "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
+                           "Aborted",  "OutOfRange",     "Unimplemented",    "Internal",          "Unavailable",
+                           "DataLoss", "Unauthenticated"};
+  return names[static_cast<size_t>(status)];
 }
 
-std::optional<GrpcStatus> grpc_status_of(std::string_view name) noexcept {
-  const auto found = std::ranges::find(status_names, name);
-  if (found == status_names.end()) return std::nullopt;
-  return static_cast<GrpcStatus>(found - status_names.begin());
-}
+std::optional<GrpcStatus> grpc_status_of(std::string_view name) noexcept { return find(status_names, name); }
 
 GrpcStatus to_grpc_status(uint16_t http_status) noexcept {
   switch (http_status) {

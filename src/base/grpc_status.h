@@ -28,8 +28,11 @@ enum class GrpcStatus : uint8_t {
   unauthenticated = 16,
 };
 
-// "0" to "16": the value of grpc-status.
+// "0" to "16": the value of grpc-status, and from there; nothing: it is no status that we know.
 [[nodiscard]] std::string_view to_text(GrpcStatus status) noexcept;
+[[nodiscard]] std::optional<GrpcStatus> read_grpc_status(std::string_view number) noexcept;
+// "OK", "DeadlineExceeded": as Envoy writes it.
+[[nodiscard]] std::string_view camel_name(GrpcStatus status) noexcept;
 // From "UNAVAILABLE", as its names are written.
 [[nodiscard]] std::optional<GrpcStatus> grpc_status_of(std::string_view name) noexcept;
 

@@ -66,6 +66,8 @@ struct LabelSet {
   std::string service_namespace;
   std::string response_flags;
   std::string response_code;  // TCP: empty
+  std::string protocol = "http";
+  std::string grpc_status{};  // empty: it is not gRPC, or there was none
 
   friend auto operator<=>(const LabelSet&, const LabelSet&) = default;
 };
@@ -82,7 +84,11 @@ LabelSet labels_of(const Series& series) {
                   known(destination.service_namespace),
                   std::string(observe::write_flags(series.flags, room)),
                   {}};
-  if constexpr (requires { series.status; }) labels.response_code = std::to_string(series.status);
+  if constexpr (requires { series.status; }) {
+    labels.response_code = std::to_string(series.status);
+    if (series.is_grpc) labels.protocol = "grpc";
+    if (series.grpc_status) labels.grpc_status = to_text(*series.grpc_status);
+  }
   return labels;
 }
 
@@ -140,7 +146,9 @@ std::string text_of(const LabelSet& labels, std::string_view protocol, std::stri
 }
 
 std::string request_labels(const LabelSet& labels) {
-  return text_of(labels, "http", fmt::format("response_code=\"{}\",grpc_response_status=\"\",", labels.response_code));
+  return text_of(
+      labels, labels.protocol,
+      fmt::format("response_code=\"{}\",grpc_response_status=\"{}\",", labels.response_code, labels.grpc_status));
 }
 
 // `unit`: how many of the counted unit make one of the exposed unit.

@@ -183,6 +183,10 @@ FormatValue value_of(const FormatPart& part, const RequestRecord& record, Format
     case Operator::response_code_details: return as(Kind::word, record.details);
     case Operator::response_flags:
       return as(Kind::word, write_flags(record.flags, room.first<response_flags_text_max>()));
+    case Operator::grpc_status:
+      return record.grpc_status ? as(Kind::word, camel_name(*record.grpc_status)) : FormatValue{};
+    case Operator::grpc_status_number:
+      return record.grpc_status ? as(Kind::number, to_text(*record.grpc_status)) : FormatValue{};
     case Operator::connection_termination_details: return as(Kind::word, record.connection_termination_details);
     case Operator::bytes_received: return number(record.bytes_received, room);
     case Operator::bytes_sent: return number(record.bytes_sent, room);

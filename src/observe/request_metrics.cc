@@ -3,16 +3,20 @@
 namespace sluice::observe {
 
 void RequestMetrics::count(const RequestRecord& record) noexcept {
+  const uint64_t of_grpc =
+      record.is_grpc ? 1 + (record.grpc_status ? 1 + static_cast<uint64_t>(*record.grpc_status) : 0) : 0;
   Series& series = table_.series_of(
-      DestinationLabels::hash_of(record.cluster, uint64_t{record.flags.bits} << 16 | record.status),
+      DestinationLabels::hash_of(record.cluster, uint64_t{record.flags.bits} << 16 | record.status | of_grpc << 48),
       [&record](const Series& each) {
-        return each.status == record.status && each.flags.bits == record.flags.bits &&
-               each.destination.are_of(record.cluster);
+        return each.status == record.status && each.flags.bits == record.flags.bits && each.is_grpc == record.is_grpc &&
+               each.grpc_status == record.grpc_status && each.destination.are_of(record.cluster);
       },
       [&record](Series& added) {
         added.destination.set(record.cluster);
         added.status = record.status;
         added.flags = record.flags;
+        added.is_grpc = record.is_grpc;
+        added.grpc_status = record.grpc_status;
       });
   const auto duration_us = std::chrono::duration_cast<std::chrono::microseconds>(record.duration).count();
   series.requests.add();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/counters.h"
+#include "base/grpc_status.h"
 #include "observe/destination_labels.h"
 #include "observe/request_record.h"
 #include "observe/series_table.h"
@@ -11,6 +12,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 namespace sluice::observe {
 
@@ -42,6 +44,8 @@ class RequestMetrics {
   struct Series {
     DestinationLabels destination;
     uint16_t status = 0;
+    bool is_grpc = false;
+    std::optional<GrpcStatus> grpc_status;
     ResponseFlags flags;
     bool is_overflow = false;  // everything that found the table full
 

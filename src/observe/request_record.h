@@ -5,12 +5,14 @@
 
 #include "base/address.h"
 #include "base/durations.h"
+#include "base/grpc_status.h"
 #include "http/head.h"
 #include "observe/client_tls.h"
 #include "snapshot/snapshot.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -68,6 +70,8 @@ struct RequestRecord {
   const http::HeaderList* response_fields = nullptr;  // likewise
 
   uint16_t status = 0;  // 0: the client left before a response
+  bool is_grpc = false;
+  std::optional<GrpcStatus> grpc_status;  // nothing: none came, or one that nobody knows
   ResponseFlags flags;
   std::string_view details;  // %RESPONSE_CODE_DETAILS%: "via_upstream", "route_not_found", ...; TCP: why it ended
   std::string_view connection_termination_details;

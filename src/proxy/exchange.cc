@@ -272,9 +272,17 @@ Exchange::Outcome Exchange::forward_response_body(bool& moved) {
 
 Exchange::Outcome Exchange::on_response_done() {
   response_state_ = ResponseState::done;
+  if (http::is_grpc(request_)) note_grpc_status();
   release_upstream(/*reusable=*/request_done_ && response_.keep_alive);
   // An upstream that answered before it had read everything: what the client still sends is not wanted.
   return end(client_keep_alive_ && request_done_ ? Outcome::reuse_client : Outcome::close_client);
+}
+
+// Behind the content, or in the head of a response that has none.
+void Exchange::note_grpc_status() noexcept {
+  const http::HeaderList& trailers = upstream_->response().trailers();
+  const http::HeaderList& fields = trailers.find("grpc-status") ? trailers : response_.headers;
+  grpc_status_ = read_grpc_status(fields.find("grpc-status").value_or(std::string_view()));
 }
 
 // --- Zero copy -------------------------------------------------------------------------------------
@@ -553,6 +561,8 @@ observe::RequestRecord Exchange::make_record(snapshot::FormatNeeds needs) const 
       .request_fields = &request_.headers,
       .response_fields = &response_.headers,
       .status = status_,
+      .is_grpc = http::is_grpc(request_),
+      .grpc_status = grpc_status_,
       .flags = flags_,
       .details = details_,
       .connection_termination_details = {},

@@ -122,6 +122,7 @@ class Exchange {
   Outcome start_tunnel();
   Outcome forward_response_body(bool& moved);
   Outcome on_response_done();
+  void note_grpc_status() noexcept;
   void begin_splice(bool& moved);
   Outcome advance_splice(bool& moved);
   Outcome advance_tunnel();
@@ -190,6 +191,7 @@ class Exchange {
   std::string_view upstream_failure_;  // after it was connected
   observe::ResponseFlags flags_;
   uint16_t status_ = 0;
+  std::optional<GrpcStatus> grpc_status_;
 
   State state_ = State::reading_head;
   route::CorsRequest cors_ = route::CorsRequest::none;

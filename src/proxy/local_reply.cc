@@ -16,6 +16,7 @@ Exchange::Outcome Exchange::reply_locally(const Answer& any) {
   const uint16_t status = answer.status;
   release_upstream(/*reusable=*/false);
   status_ = status;
+  grpc_status_ = answer.grpc_status;
   details_ = answer.details;
   flags_.bits |= answer.flags.bits;
   if (response_started_) return end(Outcome::abort_client);

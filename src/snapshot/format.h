@@ -21,6 +21,8 @@ enum class Operator : uint8_t {
   response_code,
   response_code_details,
   response_flags,
+  grpc_status,  // by name
+  grpc_status_number,
   connection_termination_details,
   bytes_received,
   bytes_sent,

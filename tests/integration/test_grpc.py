@@ -1,5 +1,6 @@
 """gRPC through the gateway, with a real client and a real server (grpcio), and what sluice itself tells such clients."""
 
+import json
 import queue
 import re
 import threading
@@ -165,6 +166,45 @@ def test_cancelled_call_ends_at_the_server(connect, grpc_gateway):
     answers.cancel()
     questions.put(None)
     assert " DC " in grpc_gateway.wait_for_access_line(f"/{SERVICE}/Chat", start=before)
+
+
+# --- what is told of it ---
+
+
+def test_status_in_metrics(connect, grpc_gateway):
+    def counted(status):
+        labels = {"request_protocol": "grpc", "response_code": "200", "grpc_response_status": status}
+        return grpc_gateway.metric("istio_requests_total", destination_service="app.upstream.test", **labels)
+
+    before = {status: counted(status) for status in ("0", "5", "12")}
+    client = connect()
+    client.unary(b"hello")
+    failure_of(lambda: client.unary(b"fail NOT_FOUND so it is"))
+    failure_of(lambda: client.unary(b"", method="Nothing"))
+    assert wait_until(lambda: all(counted(status) == count + 1 for status, count in before.items()))
+
+
+def test_status_in_the_access_log(own_gateway, service):
+    """Behind the content, in a response without content, and of sluice's own."""
+    mesh = json.dumps({"accessLogFormat": "%REQ(:PATH)% %RESPONSE_CODE% %GRPC_STATUS% %GRPC_STATUS_NUMBER%"})
+    texts = {
+        "app.yaml": documents.routes("app", service.port, protocol="GRPC"),
+        "mesh.yaml": documents.document("ConfigMap", "istio", namespace="istio-system", data={"mesh": mesh}),
+    }
+    gateway = own_gateway(texts)
+    with GrpcClient(gateway.port(8080), APP) as client:
+        client.unary(b"hello")
+        failure_of(lambda: client.unary(b"", method="Nothing"))
+        failure_of(lambda: GrpcClient(gateway.port(8080), f"nobody.{DOMAIN}").unary(b"", method="Of-Nobody"))
+    with gateway.connect(APP) as client:
+        client.request("GET", "/plain")
+    for line in (
+        f"/{SERVICE}/Unary 200 OK 0",
+        f"/{SERVICE}/Nothing 200 Unimplemented 12",
+        f"/{SERVICE}/Of-Nobody 200 Unimplemented 12",
+    ):
+        assert gateway.wait_for_access_line(line.split()[0]) == line
+    assert gateway.wait_for_access_line("/plain").endswith(" - -")
 
 
 # --- time ---

@@ -53,6 +53,8 @@ TEST(FormatCompiler, KnowsEachOperator) {
       {"%START_TIME(%s)%", Operator::start_time},
       {"%RESPONSE_CODE%", Operator::response_code},
       {"%RESPONSE_CODE_DETAILS%", Operator::response_code_details},
+      {"%GRPC_STATUS%", Operator::grpc_status},
+      {"%GRPC_STATUS_NUMBER%", Operator::grpc_status_number},
       {"%RESPONSE_CODE_DETAILS(ALLOW_WHITESPACES)%", Operator::response_code_details},
       {"%RESPONSE_FLAGS%", Operator::response_flags},
       {"%CONNECTION_TERMINATION_DETAILS%", Operator::connection_termination_details},

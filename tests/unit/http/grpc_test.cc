@@ -88,6 +88,13 @@ TEST(GrpcStatus, HasNamesAndNumbers) {
   EXPECT_EQ(to_text(GrpcStatus::ok), "0");
   EXPECT_EQ(to_text(GrpcStatus::unavailable), "14");
   EXPECT_EQ(to_text(GrpcStatus::unauthenticated), "16");
+  EXPECT_EQ(read_grpc_status("0"), GrpcStatus::ok);
+  EXPECT_EQ(read_grpc_status("16"), GrpcStatus::unauthenticated);
+  for (const std::string_view unknown : {"", "17", "-1", "00", "1 ", "99999999999999999999"})
+    EXPECT_FALSE(read_grpc_status(unknown)) << unknown;
+  EXPECT_EQ(camel_name(GrpcStatus::cancelled), "Canceled");
+  EXPECT_EQ(camel_name(GrpcStatus::deadline_exceeded), "DeadlineExceeded");
+  EXPECT_EQ(camel_name(GrpcStatus::unauthenticated), "Unauthenticated");
   EXPECT_EQ(grpc_status_of("OK"), GrpcStatus::ok);
   EXPECT_EQ(grpc_status_of("CANCELLED"), GrpcStatus::cancelled);
   EXPECT_EQ(grpc_status_of("DATA_LOSS"), GrpcStatus::data_loss);

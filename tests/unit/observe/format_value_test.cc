@@ -56,6 +56,7 @@ struct Sample {
     record.path = "/a?b";
     record.authority = "App.example:8080";
     record.status = 503;
+    record.grpc_status = GrpcStatus::deadline_exceeded;
     record.flags.set(ResponseFlag::upstream_connection_failure);
     record.flags.set(ResponseFlag::upstream_retry_limit_exceeded);
     record.details = "via upstream";
@@ -81,6 +82,8 @@ TEST(FormatValue, IsWhatTheRecordSays) {
       {Operator::response_code, {Kind::number, "503"}},
       {Operator::response_code_details, {Kind::word, "via upstream"}},
       {Operator::response_flags, {Kind::word, "UF,URX"}},
+      {Operator::grpc_status, {Kind::word, "DeadlineExceeded"}},
+      {Operator::grpc_status_number, {Kind::number, "4"}},
       {Operator::connection_termination_details, {Kind::word, "it ended"}},
       {Operator::bytes_received, {Kind::number, "12"}},
       {Operator::bytes_sent, {Kind::number, "34"}},
@@ -111,6 +114,8 @@ TEST(FormatValue, IsAbsentWhereNothingIsKnown) {
     EXPECT_EQ(evaluate(op, record), absent) << static_cast<int>(op);
   EXPECT_EQ(evaluate(Operator::response_code, record), (Value{Kind::number, "0"})) << "as in Envoy";
   EXPECT_EQ(evaluate(Operator::response_flags, record), (Value{Kind::word, "-"})) << "as in Envoy";
+  EXPECT_EQ(evaluate(Operator::grpc_status, record), absent);
+  EXPECT_EQ(evaluate(Operator::grpc_status_number, record), absent);
   RequestRecord tcp;
   tcp.is_tcp = true;
   EXPECT_EQ(evaluate(Operator::protocol, tcp), absent);

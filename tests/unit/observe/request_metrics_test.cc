@@ -35,6 +35,24 @@ std::vector<const Series*> all_of(const RequestMetrics& metrics) {
 
 TEST(RequestMetrics, StartsWithoutAnySeries) { EXPECT_TRUE(all_of(RequestMetrics()).empty()); }
 
+TEST(RequestMetrics, TellsStatusesOfGrpcApart) {
+  RequestMetrics metrics;
+  const auto cluster = cluster_named("a.default");
+  RequestRecord record = record_for(&cluster, 200);
+  metrics.count(record);
+  record.is_grpc = true;
+  metrics.count(record);
+  record.grpc_status = GrpcStatus::ok;
+  metrics.count(record);
+  record.grpc_status = GrpcStatus::unavailable;
+  metrics.count(record);
+  metrics.count(record);
+  const auto all = all_of(metrics);
+  ASSERT_EQ(all.size(), 4U);
+  for (const Series* series : all)
+    EXPECT_EQ(series->requests.value(), series->grpc_status == GrpcStatus::unavailable ? 2U : 1U);
+}
+
 TEST(RequestMetrics, CountsEqualLabelsTogether) {
   RequestMetrics metrics;
   const auto cluster = cluster_named("httpbin.default.svc.cluster.local");
