@@ -11,7 +11,6 @@
 #include "proxy/request_steps.h"
 #include "route/choose_route.h"
 #include "route/choose_tcp_route.h"
-#include "route/serving_server.h"
 
 #include <algorithm>
 #include <charconv>
@@ -156,7 +155,7 @@ class Walk {
         .trusted_proxies = tables_.topology.num_trusted_proxies,
         .path_normalization = tables_.path_normalization};
     if (const auto answer = proxy::prepare(head_, facts)) return to_explained(*answer);
-    decision_ = choose_route();
+    decision_ = route::choose_route(tables_, *connection_.listener, connection_.tls_server, head_, /*random=*/0);
     cors_ = proxy::cors_request(decision_, head_);
     return std::nullopt;
   }
@@ -195,19 +194,6 @@ class Walk {
   }
 
  private:
-  // As proxy::ClientConnection does it.
-  [[nodiscard]] route::Decision choose_route() const {
-    const snapshot::RouteTable* table = connection_.route_table;
-    if (connection_.tls_server != nullptr) {
-      const snapshot::Listener& listener = *connection_.listener;
-      const auto connected = static_cast<uint32_t>(connection_.tls_server - listener.tls_servers.data());
-      const snapshot::TlsServer* server = route::serving_server(listener, connected, head_.host);
-      if (server == nullptr) return {.outcome = route::Outcome::misdirected};
-      table = &tables_.route_tables[server->route_table];
-    }
-    return route::choose_route(tables_, *table, head_, /*random=*/0);
-  }
-
   ExplainedAnswer to_explained(const proxy::Answer& any) {
     const proxy::Answer answer = proxy::in_terms_of(head_, any);
     ExplainedAnswer result{.status = answer.status,

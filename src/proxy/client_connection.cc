@@ -7,7 +7,6 @@
 #include "proxy/http2_exchanges.h"
 #include "proxy/tcp_proxy.h"
 #include "route/choose_route.h"
-#include "route/serving_server.h"
 #include "tls/client_hello.h"
 #include "tls/forwarded_certificate.h"
 
@@ -69,36 +68,31 @@ const snapshot::Listener* ClientConnection::listener_in(const AdoptedSnapshot& s
   return kind_of(listener) == kind_ ? &listener : nullptr;
 }
 
-const snapshot::TlsServer* ClientConnection::tls_server_in(const AdoptedSnapshot& snapshot) const {
+const snapshot::TlsServer* ClientConnection::tls_server_of(const snapshot::Listener& listener) const {
+  const auto server = listener.server_names.find(server_name_);
+  return server ? &listener.tls_servers[*server] : nullptr;
+}
+
+ClientConnection::Place ClientConnection::place_in(const AdoptedSnapshot& snapshot) const {
   const snapshot::Listener* listener = listener_in(snapshot);
-  if (listener == nullptr) return nullptr;
-  const auto server = listener->server_names.find(server_name_);
-  return server ? &listener->tls_servers[*server] : nullptr;
+  if (listener == nullptr || !is_tls()) return {.listener = listener};
+  const snapshot::TlsServer* server = tls_server_of(*listener);
+  if (server == nullptr || server->kind != server_kind_) return {};
+  return {.listener = listener, .tls_server = server};
 }
 
 route::Decision ClientConnection::choose_route(const AdoptedSnapshot& snapshot, const http::RequestHead& head,
                                                uint64_t random) const {
-  const snapshot::Listener* listener = listener_in(snapshot);
-  if (listener == nullptr) return {};
-  uint32_t table = listener->route_table;
-  if (is_tls()) {
-    const auto connected = listener->server_names.find(server_name_);
-    if (!connected || listener->tls_servers[*connected].kind != server_kind_) return {};
-    const snapshot::TlsServer* server = route::serving_server(*listener, *connected, head.host);
-    if (server == nullptr) return {.outcome = route::Outcome::misdirected};
-    table = server->route_table;
-  }
-  return route::choose_route(snapshot.tables, snapshot.tables.route_tables[table], head, random);
+  const Place place = place_in(snapshot);
+  if (place.listener == nullptr) return {};
+  return route::choose_route(snapshot.tables, *place.listener, place.tls_server, head, random);
 }
 
 const snapshot::RouteTable* ClientConnection::tcp_routes_in(const AdoptedSnapshot& snapshot) const {
-  if (is_tls()) {
-    const snapshot::TlsServer* server = tls_server_in(snapshot);
-    if (server == nullptr || server->kind != server_kind_) return nullptr;
-    return &snapshot.tables.route_tables[server->route_table];
-  }
-  const snapshot::Listener* listener = listener_in(snapshot);
-  return listener == nullptr ? nullptr : &snapshot.tables.route_tables[listener->route_table];
+  const Place place = place_in(snapshot);
+  if (place.listener == nullptr) return nullptr;
+  const uint32_t table = place.tls_server == nullptr ? place.listener->route_table : place.tls_server->route_table;
+  return &snapshot.tables.route_tables[table];
 }
 
 uint16_t ClientConnection::service_port_in(const AdoptedSnapshot& snapshot) const {
@@ -206,7 +200,8 @@ void ClientConnection::on_hello_bytes() {
   }
 
   server_name_ = hello.server_name;
-  const snapshot::TlsServer* server = tls_server_in(*services_.snapshots.current());
+  const snapshot::Listener* listener = listener_in(*services_.snapshots.current());
+  const snapshot::TlsServer* server = listener == nullptr ? nullptr : tls_server_of(*listener);
   if (server == nullptr) {
     on_unknown_server();
     return;

@@ -83,7 +83,14 @@ class ClientConnection : public ListNode<ClientConnection> {
 
   // This connection's, in `snapshot`; nullptr: a reload has taken it away, or made it another kind.
   [[nodiscard]] const snapshot::Listener* listener_in(const AdoptedSnapshot& snapshot) const;
-  [[nodiscard]] const snapshot::TlsServer* tls_server_in(const AdoptedSnapshot& snapshot) const;
+  // The one that its SNI chooses; nullptr: none.
+  [[nodiscard]] const snapshot::TlsServer* tls_server_of(const snapshot::Listener& listener) const;
+  // What the client is connected to, in `snapshot`.
+  struct Place {
+    const snapshot::Listener* listener = nullptr;     // null: a reload has taken it away
+    const snapshot::TlsServer* tls_server = nullptr;  // exactly with TLS
+  };
+  [[nodiscard]] Place place_in(const AdoptedSnapshot& snapshot) const;
 
   void on_change();
   void on_hello_bytes();

@@ -1,9 +1,21 @@
 #include "route/choose_route.h"
 
 #include "route/request_match.h"
+#include "route/serving_server.h"
 #include "route/weighted_choice.h"
 
 namespace sluice::route {
+
+Decision choose_route(const snapshot::Snapshot& tables, const snapshot::Listener& listener,
+                      const snapshot::TlsServer* connected, const http::RequestHead& head, uint64_t random) noexcept {
+  uint32_t table = listener.route_table;
+  if (connected != nullptr) {
+    const snapshot::TlsServer* server = serving_server(listener, *connected, head.host);
+    if (server == nullptr) return {.outcome = Outcome::misdirected};
+    table = server->route_table;
+  }
+  return choose_route(tables, tables.route_tables[table], head, random);
+}
 
 Decision choose_route(const snapshot::Snapshot& tables, const snapshot::RouteTable& table,
                       const http::RequestHead& head, uint64_t random) noexcept {

@@ -34,6 +34,12 @@ struct Decision {
   }
 };
 
+// For a request on a connection to a listener of `tables`: among its routes, or, where the connection's SNI has chosen
+// a TLS server, among those of the server that serves the request's host on such a connection (route/serving_server.h).
+[[nodiscard]] Decision choose_route(const snapshot::Snapshot& tables, const snapshot::Listener& listener,
+                                    const snapshot::TlsServer* connected, const http::RequestHead& head,
+                                    uint64_t random) noexcept;
+
 // `table` is one of `tables`. `random` (any 64 bits) chooses among weighted destinations. The head is one that hygiene
 // has prepared (http/hygiene.h).
 [[nodiscard]] Decision choose_route(const snapshot::Snapshot& tables, const snapshot::RouteTable& table,

@@ -2,14 +2,13 @@
 
 namespace sluice::route {
 
-const snapshot::TlsServer* serving_server(const snapshot::Listener& listener, uint32_t connected,
+const snapshot::TlsServer* serving_server(const snapshot::Listener& listener, const snapshot::TlsServer& connected,
                                           std::string_view host) noexcept {
-  const snapshot::TlsServer& own = listener.tls_servers[connected];
   const auto owner = listener.server_names.find(host);
   // Nobody's host is not found (404) here as well as anywhere.
-  if (!owner || *owner == connected) return &own;
+  if (!owner) return &connected;
   const snapshot::TlsServer& other = listener.tls_servers[*owner];
-  return other.identity == own.identity ? &other : nullptr;
+  return other.identity == connected.identity ? &other : nullptr;
 }
 
 }  // namespace sluice::route

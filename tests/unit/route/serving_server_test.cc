@@ -29,7 +29,7 @@ snapshot::Listener listener_of(const std::vector<Server>& servers) {
 std::string_view serving(const snapshot::Listener& listener, std::string_view server_name, std::string_view host) {
   const auto connected = listener.server_names.find(server_name);
   EXPECT_TRUE(connected);
-  const snapshot::TlsServer* server = serving_server(listener, *connected, host);
+  const snapshot::TlsServer* server = serving_server(listener, listener.tls_servers[*connected], host);
   return server == nullptr ? std::string_view() : std::string_view(server->name);
 }
 
