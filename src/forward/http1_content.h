@@ -13,18 +13,28 @@ class Http1Source final : public ContentSource {
   Http1Source(http::Http1Reader& reader, transport::Transport& transport) noexcept
       : reader_(reader), transport_(transport) {}
 
+  // After a switch of protocols (RFC 9110 7.8): whatever comes, until the connection ends.
+  void switch_to_bytes() noexcept { is_bytes_ = true; }
+
   [[nodiscard]] Status read_content(size_t room, http::BodySink to) override;
   [[nodiscard]] const http::HeaderList& trailers() const noexcept override { return reader_.trailers(); }
   [[nodiscard]] uint64_t passable_bytes() const noexcept override { return reader_.passable_bytes(); }
   void pass_by(uint64_t count) noexcept override { reader_.pass_by(count); }
 
  private:
+  [[nodiscard]] Status read_bytes(size_t room, http::BodySink to);
+
   http::Http1Reader& reader_;
   transport::Transport& transport_;
+  bool is_bytes_ = false;
 };
 
 // How content is framed.
-enum class BodyEncoding : uint8_t { identity, chunked };
+enum class BodyEncoding : uint8_t {
+  identity,
+  chunked,
+  bytes,  // not at all, after a switch of protocols: its end is the connection's
+};
 
 class Http1Sink final : public ContentSink {
  public:

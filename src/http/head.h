@@ -85,9 +85,11 @@ struct RequestHead {
   uint64_t content_length = 0;    // framing == content_length
   bool keep_alive = false;        // the client wants the connection to persist (RFC 9112 9.3)
   bool expects_continue = false;  // Expect: 100-continue, HTTP/1.1 (RFC 9110 10.1.1)
-  bool wants_upgrade = false;     // Connection: upgrade with an Upgrade field, HTTP/1.1, no body
-  std::string_view upgrade;       // the Upgrade field: "websocket"
-  std::string_view request_id;    // what hygiene set as x-request-id; empty before
+  // Connection: upgrade with an Upgrade field, HTTP/1.1, no body; or an extended CONNECT of HTTP/2 (RFC 8441), which is
+  // read as the GET that it would have been in HTTP/1.
+  bool wants_upgrade = false;
+  std::string_view upgrade;     // to what: "websocket"
+  std::string_view request_id;  // what hygiene set as x-request-id; empty before
   // Content follows, or may: with `chunked` that is not known before its end.
   [[nodiscard]] bool has_content() const noexcept { return framing == BodyFraming::chunked || content_length > 0; }
   // Whom the request is from: the peer, or what trusted proxies say; then the port is 0. Nothing before hygiene.

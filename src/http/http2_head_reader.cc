@@ -21,6 +21,7 @@ void Http2HeadReader::begin(Arena& arena) noexcept {
   refusal_ = {};
   bytes_ = 0;
   authority_ = {};
+  protocol_ = {};
   crumb_ = nullptr;
   crumb_bytes_ = 0;
 }
@@ -85,6 +86,11 @@ void Http2HeadReader::add_pseudo_field(std::string_view name, std::string_view v
   } else if (request_ && name == ":path") {
     if (value.size() > limits::target_bytes_max) return refuse(ReadError::target_too_long, "http2.target_too_long");
     request_->target = copy(value);
+  } else if (request_ && name == ":protocol") {
+    // Becomes a field Upgrade of HTTP/1, where h2c would carry requests past us.
+    if (value.empty() || !consists_of(value, char_class::token) || equals_ignoring_case(value, "h2c"))
+      return refuse(ReadError::malformed, "http2.invalid_protocol");
+    protocol_ = copy(value);
   } else if (response_ && name == ":status") {
     unsigned status = 0;
     if (value.size() != 3 || !std::ranges::all_of(value, is_digit))
@@ -133,14 +139,28 @@ Refusal Http2HeadReader::finish(bool is_end) noexcept {
   const BodyFraming framing = is_end ? BodyFraming::none : BodyFraming::chunked;
   if (request_ && !refusal_.is_refused()) {
     join_crumbs();
-    if (request_->method == "CONNECT") request_->target = authority_;
-    request_->framing = framing;
+    if (!protocol_.empty()) {
+      read_extended_connect();
+    } else {
+      if (request_->method == "CONNECT") request_->target = authority_;
+      request_->framing = framing;
+    }
     if (!refusal_.is_refused()) refusal_ = understand_request(*request_);
   } else if (response_ && !refusal_.is_refused()) {
     response_->framing = framing;
     refusal_ = understand_response(*response_, is_head_request_, is_connect_request_);
   }
   return refusal_;
+}
+
+// The bytes that follow are the other protocol's, once there is an answer.
+void Http2HeadReader::read_extended_connect() noexcept {
+  if (request_->method != "CONNECT") return refuse(ReadError::malformed, "http2.protocol_without_connect");
+  if (request_->headers.find("content-length")) return refuse(ReadError::malformed, "http2.connect_with_content");
+  request_->method = "GET";
+  request_->framing = BodyFraming::none;
+  request_->wants_upgrade = true;
+  request_->upgrade = protocol_;
 }
 
 void Http2HeadReader::join_crumbs() noexcept {

@@ -56,6 +56,7 @@ class Http2HeadReader {
   void add_crumb(std::string_view value) noexcept;
   void add_to(HeaderList& fields, std::string_view name, std::string_view value) noexcept;
   void join_crumbs() noexcept;
+  void read_extended_connect() noexcept;
   [[nodiscard]] std::string_view copy(std::string_view text) noexcept;
   void refuse(ReadError error, std::string_view text) noexcept;
   void refuse_too_large() noexcept;
@@ -69,6 +70,7 @@ class Http2HeadReader {
   Refusal refusal_;
   size_t bytes_ = 0;            // as SETTINGS_MAX_HEADER_LIST_SIZE counts (RFC 9113 6.5.2)
   std::string_view authority_;  // :authority
+  std::string_view protocol_;   // :protocol (RFC 8441 4); empty: there is none
   const Crumb* crumb_ = nullptr;
   size_t crumb_bytes_ = 0;   // with a separator for each
   bool is_request_ = false;  // also: trailers of one

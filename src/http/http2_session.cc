@@ -192,10 +192,10 @@ Http2Session::Http2Session(Role role, ByteSink out, Owner owner)
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits::http2_stream_window_bytes},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits::head_bytes_max},
       {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
-      {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},  // a client's only
+      role == Role::server ? nghttp2_settings_entry{NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1}
+                           : nghttp2_settings_entry{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
   }};
-  const size_t count = role == Role::server ? settings.size() - 1 : settings.size();
-  CHECK(nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), count) == 0);
+  CHECK(nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size()) == 0);
   const uint32_t window =
       role == Role::server ? limits::http2_client_window_bytes : limits::http2_upstream_window_bytes;
   CHECK(nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, static_cast<int32_t>(window)) == 0);
@@ -224,6 +224,10 @@ void Http2Session::shut_down() {
 bool Http2Session::is_finished() const noexcept {
   if (is_over_) return true;
   return streams_.empty() && nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0;
+}
+
+bool Http2Session::takes_extended_connect() const noexcept {
+  return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
 }
 
 size_t Http2Session::stream_capacity() const noexcept {

@@ -70,6 +70,8 @@ class Http2Session {
   [[nodiscard]] bool takes_requests() const noexcept;
   // Client: a request may be sent now (the peer's and our bound of streams).
   [[nodiscard]] bool may_open() const noexcept;
+  // Client: the peer takes an extended CONNECT (RFC 8441 3).
+  [[nodiscard]] bool takes_extended_connect() const noexcept;
   // Streams that are open for the peer, and how many may be.
   [[nodiscard]] size_t stream_count() const noexcept { return open_count_; }
   [[nodiscard]] size_t stream_capacity() const noexcept;

@@ -14,10 +14,8 @@
 
 namespace sluice::http {
 
-namespace {
-
 // The fields of a block that is sent. nghttp2 copies them.
-class FieldBlock {
+class Http2Stream::Fields {
  public:
   void add(std::string_view name, std::string_view value) noexcept {
     CHECK(size_ < fields_.size());
@@ -66,13 +64,11 @@ class FieldBlock {
   [[nodiscard]] size_t size() const noexcept { return size_; }
 
  private:
-  std::array<nghttp2_nv, limits::header_list_count_max + 5> fields_;  // pseudo-header fields and content-length
+  std::array<nghttp2_nv, limits::header_list_count_max + 6> fields_;  // pseudo-header fields and content-length
   size_t size_ = 0;
   std::array<char, 20> digits_;
   std::array<char, 3> status_;
 };
-
-}  // namespace
 
 // nghttp2 asks for content in Http2Session::flush() while the windows are open; right after it, on_send_data takes as
 // much as was promised.
@@ -246,18 +242,38 @@ bool Http2Stream::is_open_for(Outgoing part) const noexcept {
 void Http2Stream::send_request(std::string_view method, std::string_view scheme, std::string_view authority,
                                std::string_view path, const HeaderList& headers, const MessageFraming& framing,
                                bool is_end) {
-  CHECK(phase_ == Phase::idle && response_ != nullptr && session_.may_open());
   is_head_request_ = method == "HEAD";
   is_connect_request_ = method == "CONNECT";
-  FieldBlock block;
+  Fields block;
   block.add(":method", method);
   if (!scheme.empty()) block.add(":scheme", scheme);
   if (!authority.empty()) block.add(":authority", authority);
   if (!path.empty()) block.add(":path", path);
   block.add(headers);
   block.add_content_length(framing);
+  submit_request(block, is_end);
+}
+
+void Http2Stream::send_extended_connect(std::string_view protocol, std::string_view scheme, std::string_view authority,
+                                        std::string_view path, const HeaderList& headers) {
+  CHECK(session_.takes_extended_connect());
+  is_connect_request_ = true;
+  Fields block;
+  block.add(":method", "CONNECT");
+  block.add(":protocol", protocol);
+  block.add(":scheme", scheme);
+  block.add(":authority", authority);
+  block.add(":path", path);
+  for (const auto& [name, value] : headers) {
+    if (name != "sec-websocket-key" && Fields::is_sent(name, value)) block.add(name, value);
+  }
+  submit_request(block, /*is_end=*/false);
+}
+
+void Http2Stream::submit_request(const Fields& fields, bool is_end) {
+  CHECK(phase_ == Phase::idle && response_ != nullptr && session_.may_open());
   const nghttp2_data_provider provider = Sending::provider();
-  const int32_t id = nghttp2_submit_request(session_.session_, nullptr, block.data(), block.size(),
+  const int32_t id = nghttp2_submit_request(session_.session_, nullptr, fields.data(), fields.size(),
                                             is_end ? nullptr : &provider, this);
   CHECK(id > 0);
   outgoing_ = is_end ? Outgoing::ending : Outgoing::content;
@@ -268,7 +284,7 @@ void Http2Stream::send_request(std::string_view method, std::string_view scheme,
 void Http2Stream::send_informational(uint16_t status, const HeaderList& headers) {
   CHECK(session_.role_ == Http2Session::Role::server && status < 200 && status != 101);
   if (!is_open_for(Outgoing::head)) return;
-  FieldBlock block;
+  Fields block;
   block.add_status(status);
   block.add(headers);
   CHECK(nghttp2_submit_headers(session_.session_, NGHTTP2_FLAG_NONE, id_, nullptr, block.data(), block.size(),
@@ -280,7 +296,7 @@ void Http2Stream::send_response(uint16_t status, const HeaderList& headers, cons
                                 bool is_end) {
   CHECK(session_.role_ == Http2Session::Role::server && status >= 200);
   if (!is_open_for(Outgoing::head)) return;
-  FieldBlock block;
+  Fields block;
   block.add_status(status);
   block.add(headers);
   block.add_content_length(framing);
@@ -320,12 +336,12 @@ void Http2Stream::take_unsent(size_t count, ByteSink out) {
 }
 
 void Http2Stream::finish(const HeaderList* trailers) {
-  const auto is_sent = [](const HeaderField& field) { return FieldBlock::is_sent(field.name, field.value); };
+  const auto is_sent = [](const HeaderField& field) { return Fields::is_sent(field.name, field.value); };
   if (trailers == nullptr || std::ranges::none_of(*trailers, is_sent)) return write_last({});
   if (!is_open_for(Outgoing::content)) return;
   outgoing_ = Outgoing::ending;
   if (kept_.empty()) {
-    FieldBlock block;
+    Fields block;
     block.add(*trailers);
     CHECK(nghttp2_submit_trailer(session_.session_, id_, block.data(), block.size()) == 0);
     session_.flush();
@@ -339,7 +355,7 @@ void Http2Stream::finish(const HeaderList* trailers) {
 
 // Behind the last content, which nghttp2 is being given.
 void Http2Stream::submit_kept_trailers() noexcept {
-  FieldBlock block;
+  Fields block;
   for (const auto& [name, value] : *kept_trailers_) block.add(name, value);
   CHECK(nghttp2_submit_trailer(session_.session_, id_, block.data(), block.size()) == 0);
   kept_trailers_.reset();

@@ -90,6 +90,10 @@ class Http2Stream : public ListNode<Http2Stream>, public ListNode<Http2Changed> 
   // the authority may be. Requires that the session may_open().
   void send_request(std::string_view method, std::string_view scheme, std::string_view authority, std::string_view path,
                     const HeaderList& headers, const MessageFraming& framing, bool is_end);
+  // Client: an extended CONNECT (RFC 8441 4), without the key that WebSocket has in HTTP/1. After a response of 2xx,
+  // content both ways is what `protocol` makes of it. Requires that the session takes_extended_connect(), too.
+  void send_extended_connect(std::string_view protocol, std::string_view scheme, std::string_view authority,
+                             std::string_view path, const HeaderList& headers);
 
   // Server: any number of 1xx, then one response.
   void send_informational(uint16_t status, const HeaderList& headers);
@@ -145,6 +149,8 @@ class Http2Stream : public ListNode<Http2Stream>, public ListNode<Http2Changed> 
   void submit_kept_trailers() noexcept;
 
   struct Sending;  // nghttp2's callback, in http2_stream.cc
+  class Fields;    // likewise
+  void submit_request(const Fields& fields, bool is_end);
   [[nodiscard]] bool is_open_for(Outgoing part) const noexcept;
   void write(ConstBytes content, bool is_last);
   void drop_content() noexcept;

@@ -4,6 +4,7 @@
 #include "http/chars.h"
 #include "http/known_field.h"
 #include "http/path.h"
+#include "http/websocket.h"
 
 #include <arpa/inet.h>
 
@@ -169,6 +170,13 @@ std::string_view copy_number(int64_t number, Arena& arena) noexcept {
   return arena.copy({text, static_cast<size_t>(std::to_chars(text, text + sizeof text, number).ptr - text)});
 }
 
+// RFC 8441 5: with HTTP/2 there is none. False: the head is full.
+bool add_websocket_key(RequestHead& head, const uint64_t (&random)[2]) noexcept {
+  if (head.version != Version::http_2 || !head.wants_upgrade || !is_websocket(head.upgrade)) return true;
+  const std::string_view key = head.headers.arena().copy(WebSocketKey(random).text());
+  return key.data() != nullptr && head.headers.set("sec-websocket-key", key);
+}
+
 }  // namespace
 
 // --- Requests --------------------------------------------------------------------------------------
@@ -202,7 +210,8 @@ Prepared prepare_request(RequestHead& head, const ForwardingFacts& facts) noexce
       headers.add("x-forwarded-for", forwarded_for.text) &&
       headers.add("x-forwarded-proto", head.is_https ? "https" : "http") && headers.add("x-request-id", id) &&
       headers.add("x-envoy-external-address", client_address) && headers.add("x-envoy-attempt-count", "1") &&
-      (client_certificates.text.empty() || headers.add("x-forwarded-client-cert", client_certificates.text));
+      (client_certificates.text.empty() || headers.add("x-forwarded-client-cert", client_certificates.text)) &&
+      add_websocket_key(head, facts.request_id);
   if (!is_complete) return Prepared::too_large;
   head.request_id = id;
   return Prepared::ok;

@@ -15,9 +15,10 @@
 namespace sluice::http {
 
 struct ForwardingFacts {
-  SocketAddress peer;        // of the client's connection
-  bool is_tls = false;       // of the client's connection
-  uint64_t request_id[2]{};  // 128 random bits, shaped into a version 4 UUID (RFC 9562 5.4)
+  SocketAddress peer;   // of the client's connection
+  bool is_tls = false;  // of the client's connection
+  // 128 random bits, shaped into a version 4 UUID (RFC 9562 5.4); also the key of a WebSocket that has none.
+  uint64_t request_id[2]{};
   // Our element of x-forwarded-client-cert; empty: none. Outlives the head.
   std::string_view client_certificate;
   bool keeps_client_certificates = false;  // the elements of x-forwarded-client-cert that came
@@ -37,7 +38,8 @@ enum class Prepared : uint8_t {
 // "trailers"), transfer-encoding, content-length, upgrade, expect, trailer, fields named by Connection
 // (but not host) and every x-envoy-*; normalises the path (http/path.h) into path; appends the peer to
 // x-forwarded-for, and our element to what is kept of x-forwarded-client-cert; sets x-forwarded-proto,
-// x-request-id, x-envoy-external-address; x-envoy-attempt-count: 1; host when there is none (HTTP/1.0).
+// x-request-id, x-envoy-external-address; x-envoy-attempt-count: 1; host when there is none (HTTP/1.0); of a WebSocket
+// over HTTP/2, which has no key, sec-websocket-key for a destination of HTTP/1.
 // A malformed x-forwarded-for is kept as text.
 //
 // With N trusted proxies the client is the Nth address from the right of the x-forwarded-for that came; when there

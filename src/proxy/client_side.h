@@ -8,6 +8,7 @@
 #include "transport/transport.h"
 
 #include <cstdint>
+#include <string_view>
 
 namespace sluice::proxy {
 
@@ -35,6 +36,10 @@ class ClientSide {
   // afterwards: as `may_keep` says, unless the end of the connection is the only way to end this response.
   [[nodiscard]] virtual bool write_head(const http::ResponseHead& response, const http::RequestHead& request,
                                         bool may_keep) = 0;
+  // Instead, the answer to an upgrade: a 101, or what says the same. From here on, content both ways is whatever
+  // `protocol` makes of it, and ends with the connection, or the stream. What the version has no use for is taken out
+  // of the head.
+  virtual void write_switched(http::ResponseHead& response, std::string_view protocol) = 0;
   [[nodiscard]] virtual forward::ContentSink& response() noexcept = 0;
   // Something that was written waits for the client.
   [[nodiscard]] virtual bool has_unsent() const noexcept = 0;

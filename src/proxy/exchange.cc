@@ -3,6 +3,7 @@
 #include "http/grpc.h"
 #include "http/http1_writer.h"
 #include "http/hygiene.h"
+#include "http/websocket.h"
 #include "proxy/client_connection.h"
 #include "route/retry.h"
 
@@ -147,6 +148,7 @@ forward::ContentSource& Exchange::request_content() noexcept {
 // together.
 void Exchange::on_request_done() {
   request_done_ = true;
+  if (carries_bytes_) return;
   if (mirrors_ != 0) send_to_mirrors();
   const auto arm = [this](Timer& timer, Duration timeout) {
     if (timeout > Duration::zero() && !timer.is_armed())
@@ -175,7 +177,7 @@ Exchange::Outcome Exchange::forward_both_ways() {
   }
   if (splice_direction_ != SpliceDirection::none) return Outcome::pending;
   // A client that has gone away while nothing of it is due: the upstream need not go on.
-  if (request_done_ && client_.has_left()) return on_client_lost();
+  if (request_done_ && !carries_bytes_ && client_.has_left()) return on_client_lost();
   if (client_.response().has_failed()) return on_client_lost();
   return Outcome::pending;
 }
@@ -187,7 +189,7 @@ Exchange::Outcome Exchange::copy_both_ways(bool& moved) {
     outcome = await_response_head(moved);
   if (outcome == Outcome::pending && response_state_ == ResponseState::body) outcome = forward_response_body(moved);
   if (upstream_ != nullptr) upstream_->flush();
-  return outcome;
+  return outcome == Outcome::pending && are_bytes_over() ? end_bytes() : outcome;
 }
 
 Exchange::Outcome Exchange::forward_request_body(bool& moved) {
@@ -205,6 +207,7 @@ Exchange::Outcome Exchange::forward_request_body(bool& moved) {
     case CopyStatus::source_failed: return on_bad_request();
     case CopyStatus::sink_failed:
       // It may have answered before it stopped reading: the response, or its absence, decides.
+      if (carries_bytes_) request_done_ = true;
       return Outcome::pending;
   }
   UNREACHABLE();
@@ -221,7 +224,10 @@ Exchange::Outcome Exchange::await_response_head(bool& moved) {
 }
 
 Exchange::Outcome Exchange::on_response_head() {
-  if (response_.status == 101) return start_tunnel();
+  if (response_.status == 101) return switch_protocols();
+  // To an extended CONNECT, it would say that the protocols were switched.
+  if (request_.wants_upgrade && request_.version == http::Version::http_2 && response_.status / 100 == 2)
+    return on_bad_response();
   if (response_.status < 200) return forward_informational();
   if (route::retries_response(*retries_, response_)) {
     if (may_try_again()) return try_again();
@@ -272,6 +278,7 @@ Exchange::Outcome Exchange::forward_response_body(bool& moved) {
 
 Exchange::Outcome Exchange::on_response_done() {
   response_state_ = ResponseState::done;
+  if (carries_bytes_) return Outcome::pending;
   if (http::is_grpc(request_)) note_grpc_status();
   release_upstream(/*reusable=*/request_done_ && response_.keep_alive);
   // An upstream that answered before it had read everything: what the client still sends is not wanted.
@@ -367,24 +374,49 @@ Exchange::Outcome Exchange::advance_splice(bool& moved) {
 
 // --- 101 Switching Protocols -----------------------------------------------------------------------
 
-Exchange::Outcome Exchange::start_tunnel() {
+// Between two connections of HTTP/1, bytes go through a tunnel, which may splice. A stream of HTTP/2 carries them as
+// the content of its messages, and so does what is at the other end of it.
+Exchange::Outcome Exchange::switch_protocols() {
   if (!request_.wants_upgrade) return on_bad_response();
+  // A client of HTTP/2 hears of a success alone.
+  if (request_.version == http::Version::http_2 && !http::agrees_to_upgrade(request_, response_))
+    return on_bad_response();
   const Duration upstream_time = services_.loop.now() - started_at_;
   upstream_service_ms_ = to_milliseconds(upstream_time);
   status_ = 101;
   details_ = "via_upstream";
-  const std::string_view upgrade = response_.headers.find("upgrade").value_or(request_.upgrade);
+  const std::string_view protocol = response_.headers.find("upgrade").value_or(request_.upgrade);
   if (!http::prepare_response(response_, upstream_time, services_.loop.wall_now()) ||
       !apply_response_operations(response_.headers))
     return on_bad_response();
-  http::write_response_head(client_.connection()->sink(), 101, response_.reason, response_.headers,
-                            {.upgrade = upgrade});
+  client_.write_switched(response_, protocol);
   response_started_ = true;
   timer_.cancel();
   forget_retries();
-  state_ = State::tunnelling;
-  tunnel_.emplace(services_, *client_.connection(), *upstream_->connection());
+  transport::Transport* const client = client_.connection();
+  transport::Transport* const upstream = upstream_->connection();
+  if (client != nullptr && upstream != nullptr) {
+    state_ = State::tunnelling;
+    tunnel_.emplace(services_, *client, *upstream);
+    return Outcome::pending;
+  }
+  services_.observer.counters.tunnels_active.add();
+  carries_bytes_ = true;
+  upstream_->switch_to_bytes();
+  request_done_ = false;
+  response_state_ = ResponseState::body;
   return Outcome::pending;
+}
+
+// Each direction ends on its own.
+bool Exchange::are_bytes_over() const noexcept {
+  if (!carries_bytes_ || !request_done_ || response_state_ != ResponseState::done) return false;
+  return upstream_->request().has_failed() || !upstream_->has_unsent();
+}
+
+Exchange::Outcome Exchange::end_bytes() {
+  release_upstream(/*reusable=*/false, io::Stream::Ending::orderly);
+  return end(Outcome::close_client);
 }
 
 Exchange::Outcome Exchange::advance_tunnel() {
@@ -398,10 +430,13 @@ Exchange::Outcome Exchange::advance_tunnel() {
       tunnel_.reset();
       release_upstream(/*reusable=*/false, io::Stream::Ending::orderly);
       return end(Outcome::close_client);
-    case Tunnel::Status::failed:
+    case Tunnel::Status::failed: {
+      const transport::Transport& client = *client_.connection();
+      const bool is_client_lost = client.stream().receive_error() != 0 || client.has_send_failed() ||
+                                  client.has_read_failed() || client.is_truncated();
       tunnel_.reset();
-      release_upstream(/*reusable=*/false);
-      return end(client_.has_read_failed() ? Outcome::close_client : Outcome::abort_client);
+      return is_client_lost ? on_client_lost() : on_upstream_lost();
+    }
   }
   UNREACHABLE();
 }
@@ -501,6 +536,7 @@ void Exchange::time_out_request() {
 Exchange::Outcome Exchange::end(Outcome outcome) {
   timer_.cancel();
   try_timer_.cancel();
+  if (std::exchange(carries_bytes_, false)) services_.observer.counters.tunnels_active.subtract();
   if (mirrors_ != 0) lose_mirrors();
   write_record();
   if (snapshot_ != nullptr) services_.snapshots.unpin(*std::exchange(snapshot_, nullptr));
@@ -523,7 +559,7 @@ void Exchange::release_upstream(bool reusable, io::Stream::Ending ending) {
 bool Exchange::may_keep_client() const noexcept { return request_.keep_alive && !services_.draining; }
 
 Exchange::Awaiting Exchange::awaiting() const noexcept {
-  if (tunnel_) return Awaiting::client;
+  if (has_switched()) return Awaiting::client;
   if (splice_) {
     const bool is_request = splice_direction_ == SpliceDirection::request;
     if (!splice_->is_sink_blocked()) return is_request ? Awaiting::client : Awaiting::upstream_answer;
@@ -538,7 +574,7 @@ Exchange::Awaiting Exchange::awaiting() const noexcept {
 }
 
 Duration Exchange::progress_timeout() const noexcept {
-  return tunnel_ ? limits::tunnel_idle_timeout : limits::body_progress_timeout;
+  return has_switched() ? limits::tunnel_idle_timeout : limits::body_progress_timeout;
 }
 
 void Exchange::write_record() { services_.observer.on_request_end(make_record(services_.observer.access_log.needs())); }

@@ -63,6 +63,8 @@ class Exchange {
   void time_out_request();
 
   [[nodiscard]] bool is_reading_head() const noexcept { return state_ == State::reading_head; }
+  // Protocols were switched: bytes both ways.
+  [[nodiscard]] bool has_switched() const noexcept { return tunnel_.has_value() || carries_bytes_; }
   // Whose move it is, while nothing moves.
   enum class Awaiting : uint8_t {
     client,            // it does not send, or does not take, what is due from it
@@ -86,7 +88,7 @@ class Exchange {
     backing_off,  // before the next attempt
     connecting,   // to the upstream; is followed by itself when another endpoint is tried
     forwarding,
-    tunnelling,  // after 101: bytes both ways
+    tunnelling,  // after 101, between connections of HTTP/1: bytes both ways
     answering,   // a response of our own is written
     ended,       // the outcome is known, the record is written
   };
@@ -119,13 +121,15 @@ class Exchange {
   Outcome await_response_head(bool& moved);
   Outcome on_response_head();
   Outcome forward_informational();
-  Outcome start_tunnel();
+  Outcome switch_protocols();
   Outcome forward_response_body(bool& moved);
   Outcome on_response_done();
   void note_grpc_status() noexcept;
   void begin_splice(bool& moved);
   Outcome advance_splice(bool& moved);
   Outcome advance_tunnel();
+  [[nodiscard]] bool are_bytes_over() const noexcept;
+  Outcome end_bytes();
 
   // Ways in which it ends early.
   Outcome on_bad_request();
@@ -201,6 +205,7 @@ class Exchange {
   bool splice_refused_ = false;     // this exchange stays with copying
   bool timed_out_ = false;          // the route's timeout has passed
   bool try_timed_out_ = false;      // the attempt's has
+  bool carries_bytes_ = false;      // after a switch of protocols without tunnel_: the content is bytes
   bool keeps_for_retries_ = false;  // replay_ is for them, not for mirrors alone
   uint16_t mirrors_ = 0;            // bits of those of the route that a copy is still to be sent to
   uint8_t lost_count_ = 0;          // requests that an upstream has lost, or refused

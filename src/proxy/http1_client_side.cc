@@ -50,6 +50,12 @@ bool Http1ClientSide::write_head(const http::ResponseHead& response, const http:
   return keep;
 }
 
+void Http1ClientSide::write_switched(http::ResponseHead& response, std::string_view protocol) {
+  http::write_response_head(transport_.sink(), 101, response.reason, response.headers, {.upgrade = protocol});
+  source_.switch_to_bytes();
+  sink_.set_encoding(BodyEncoding::bytes);
+}
+
 bool Http1ClientSide::has_left() { return transport_.stream().has_receive_ended() && transport_.is_at_end(); }
 
 }  // namespace sluice::proxy

@@ -21,6 +21,10 @@ class Http1UpstreamSide final : public UpstreamSide {
   [[nodiscard]] uint64_t bytes_taken() const noexcept override { return stream().bytes_taken(); }
 
   [[nodiscard]] HeadStatus read_head() override;
+  void switch_to_bytes() noexcept override {
+    source_.switch_to_bytes();
+    sink_.set_encoding(forward::BodyEncoding::bytes);
+  }
   [[nodiscard]] forward::ContentSource& response() noexcept override { return source_; }
 
   [[nodiscard]] bool was_reset() const noexcept override;

@@ -46,6 +46,12 @@ bool Http2ClientSide::write_head(const http::ResponseHead& response, const http:
   return may_keep;
 }
 
+// RFC 8441 5: no protocol, and no answer to a key.
+void Http2ClientSide::write_switched(http::ResponseHead& response, std::string_view) {
+  response.headers.remove("sec-websocket-accept");
+  stream_.send_response(200, response.headers, {.body = BodyFraming::chunked}, /*is_end=*/false);
+}
+
 void Http2ClientSide::write_content(ConstBytes content) {
   waits_for_room_ = false;
   stream_.write(content);

@@ -29,13 +29,14 @@ void Http2Exchange::move_on() {
   all_.look_later();
   if (is_over_) return leave();
   const bool was_reading_head = is_reading_head();
+  const bool had_switched = has_switched();
   switch (advance()) {
     case Outcome::yield:
       if (!yield_task_.is_linked()) all_.services_.loop.run_later(yield_task_);
       [[fallthrough]];
     case Outcome::pending:
       if (all_.connection_.transport().writable_bytes() == 0) all_.has_no_room_ = true;
-      if (was_reading_head && !is_reading_head()) set_deadline(limits::body_progress_timeout);
+      if (was_reading_head != is_reading_head() || had_switched != has_switched()) set_deadline(progress_timeout());
       return;
     case Outcome::reuse_client:
     case Outcome::close_client: return leave();

@@ -22,6 +22,7 @@ class Http2UpstreamSide final : public UpstreamSide, private forward::ContentSin
   [[nodiscard]] uint64_t bytes_taken() const noexcept override { return written_bytes_; }
 
   [[nodiscard]] HeadStatus read_head() override;
+  void switch_to_bytes() noexcept override {}  // content is bytes
   [[nodiscard]] forward::ContentSource& response() noexcept override { return source_; }
 
   [[nodiscard]] bool was_reset() const noexcept override { return stream_.reset_code() != 0; }
@@ -31,6 +32,8 @@ class Http2UpstreamSide final : public UpstreamSide, private forward::ContentSin
   [[nodiscard]] transport::Transport* connection() noexcept override { return nullptr; }
 
  private:
+  [[nodiscard]] bool read_as_101();
+
   // The request's content.
   [[nodiscard]] bool has_failed() const noexcept override { return stream_.is_lost() || stream_.is_sent(); }
   [[nodiscard]] size_t writable_bytes() const noexcept override { return request_.writable_bytes(); }
@@ -42,7 +45,9 @@ class Http2UpstreamSide final : public UpstreamSide, private forward::ContentSin
   upstream::Http2Request& request_;
   http::Http2Stream& stream_;
   forward::Http2Source source_;
-  uint64_t written_bytes_ = 0;  // of content
+  http::ResponseHead* response_ = nullptr;      // the one that was expected last
+  const http::RequestHead* upgrade_ = nullptr;  // exactly when it was sent as an extended CONNECT
+  uint64_t written_bytes_ = 0;                  // of content
 };
 
 }  // namespace sluice::proxy

@@ -28,8 +28,10 @@ class UpstreamSide {
   [[nodiscard]] virtual uint64_t bytes_sent() const noexcept = 0;
   [[nodiscard]] virtual uint64_t bytes_taken() const noexcept = 0;
 
-  // Into the one that was expected last.
+  // Into the one that was expected last. What agrees to an upgrade is a 101, as HTTP/1 has it.
   [[nodiscard]] virtual HeadStatus read_head() = 0;
+  // After that: content both ways is bytes.
+  virtual void switch_to_bytes() noexcept = 0;
   [[nodiscard]] virtual forward::ContentSource& response() noexcept = 0;
 
   // --- once it has ended ---

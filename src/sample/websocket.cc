@@ -1,7 +1,6 @@
 #include "sample/websocket.h"
 
-#include "http/chars.h"
-#include "sample/sha1.h"
+#include "http/websocket.h"
 
 #include <algorithm>
 #include <array>
@@ -19,17 +18,6 @@ constexpr uint8_t kOpcodePing = 9;
 constexpr uint8_t kOpcodePong = 10;
 constexpr uint64_t kControlBytesMax = 125;
 constexpr size_t kPieceBytes = 64 * 1024;
-
-std::string base64(std::span<const uint8_t> bytes) {
-  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t group = 0;
-    for (size_t j = 0; j < 3; ++j) group = group << 8 | (i + j < bytes.size() ? bytes[i + j] : 0U);
-    for (size_t j = 0; j < 4; ++j) out += i + j > bytes.size() ? '=' : alphabet[group >> (18 - 6 * j) & 63];
-  }
-  return out;
-}
 
 struct Frame {
   bool is_final = false;
@@ -107,12 +95,8 @@ bool skip(web::Connection& connection, const Frame& frame) {
 
 }  // namespace
 
-std::string websocket_accept(std::string_view key) {
-  return base64(sha1(std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
-}
-
 void serve_websocket(web::Connection& connection, const http::RequestHead& request) {
-  if (!request.wants_upgrade || !http::equals_ignoring_case(request.upgrade, "websocket")) {
+  if (!request.wants_upgrade || !http::is_websocket(request.upgrade)) {
     const web::Connection::Field upgrade{"upgrade", "websocket"};
     return connection.respond(426, "text/plain", "this is a WebSocket; connect with an upgrade\n", {&upgrade, 1});
   }
@@ -120,8 +104,8 @@ void serve_websocket(web::Connection& connection, const http::RequestHead& reque
   if (!key || request.headers.find("sec-websocket-version") != "13") {
     return connection.respond(400, "text/plain", "a WebSocket handshake needs sec-websocket-key and version 13\n");
   }
-  const std::string accept = websocket_accept(*key);
-  const web::Connection::Field field{"sec-websocket-accept", accept};
+  const http::WebSocketAccept accept(*key);
+  const web::Connection::Field field{"sec-websocket-accept", accept.text()};
   connection.switch_protocols("websocket", {&field, 1});
   while (const std::optional<Frame> frame = read_frame(connection)) {
     if (frame->opcode == kOpcodePong) {

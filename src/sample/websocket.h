@@ -4,13 +4,7 @@
 #include "http/head.h"
 #include "web/connection.h"
 
-#include <string>
-#include <string_view>
-
 namespace sluice::sample {
-
-// Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455 4.2.2).
-[[nodiscard]] std::string websocket_accept(std::string_view key);
 
 // Answers the handshake with 101 and then echoes until the client closes or breaks the protocol; with 400
 // or 426 when it is not a WebSocket handshake.

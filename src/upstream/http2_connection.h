@@ -106,6 +106,8 @@ class Http2Request : public ListNode<Http2Request> {
   [[nodiscard]] int error() const noexcept { return connection_.connect_error_; }
   // The first call after `ready` makes it.
   [[nodiscard]] http::Http2Stream& stream();
+  // Once ready: the upstream takes an extended CONNECT (RFC 8441).
+  [[nodiscard]] bool takes_extended_connect() const noexcept { return connection_.session_->takes_extended_connect(); }
   // What the stream takes of content now; a change tells when it is more.
   [[nodiscard]] size_t writable_bytes() noexcept;
   // What was written goes out at the end of the turn, together with that of others.

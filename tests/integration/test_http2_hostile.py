@@ -205,6 +205,26 @@ ROWS = {
     "connect_without_port": (head((b":method", b"CONNECT"), AUTHORITY), answered(400)),
     "extended_connect": (
         head((b":method", b"CONNECT"), (b":protocol", b"websocket"), SCHEME, AUTHORITY, PATH),
+        Outcome({1: 502}, {}, requests=("/",)),  # whose answer does not switch protocols
+    ),
+    "extended_connect_to_h2c": (
+        head((b":method", b"CONNECT"), (b":protocol", b"h2c"), SCHEME, AUTHORITY, PATH),
+        answered(400),
+    ),
+    "extended_connect_with_a_length": (
+        head((b":method", b"CONNECT"), (b":protocol", b"websocket"), SCHEME, AUTHORITY, PATH, (b"content-length", b"0")),
+        answered(400),
+    ),
+    "extended_connect_without_path": (
+        head((b":method", b"CONNECT"), (b":protocol", b"websocket"), SCHEME, AUTHORITY),
+        reset(PROTOCOL_ERROR),
+    ),
+    "protocols": (
+        head((b":method", b"CONNECT"), (b":protocol", b"websocket, h2c"), SCHEME, AUTHORITY, PATH),
+        answered(400),
+    ),
+    "empty_protocol": (
+        head((b":method", b"CONNECT"), (b":protocol", b""), SCHEME, AUTHORITY, PATH),
         reset(PROTOCOL_ERROR),
     ),
     "protocol_without_connect": (get((b":protocol", b"websocket")), reset(PROTOCOL_ERROR)),

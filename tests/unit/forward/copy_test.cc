@@ -136,6 +136,33 @@ TEST(CopyContent, TakesOnlyWhatTheSinkHasRoomFor) {
   EXPECT_LE(pair.source().stream().receive_queue().size(), limits::read_high_bytes + 64 * limits::receive_buffer_bytes);
 }
 
+// After a switch of protocols, whatever the heads have said.
+TEST(CopyContent, MovesBytesAndPassesTheEndOn) {
+  for (const bool is_reset : {false, true}) {
+    StreamPair pair;
+    ReadHead head("Content-Length: 5\r\n");
+    const std::string bytes = some_text(300'000);
+    pair.say(bytes);
+    if (!is_reset) pair.finish();
+    Http1Source source(head.reader, pair.source());
+    Http1Sink sink(pair.sink());
+    source.switch_to_bytes();
+    sink.set_encoding(BodyEncoding::bytes);
+    EXPECT_FALSE(sink.is_passable());
+    CopyStatus status = CopyStatus::blocked;
+    ASSERT_TRUE(pair.turn_until([&] {
+      status = copy_content(source, &sink).status;
+      pair.sink().flush();
+      if (is_reset && pair.heard().size() == bytes.size()) pair.source_peer().reset();
+      return status != CopyStatus::blocked && status != CopyStatus::yield;
+    }));
+    EXPECT_EQ(status, is_reset ? CopyStatus::source_ended : CopyStatus::done);
+    ASSERT_TRUE(pair.turn_until([&] { return pair.heard().size() == bytes.size(); }));
+    EXPECT_TRUE(pair.heard() == bytes);
+    if (!is_reset) EXPECT_TRUE(pair.turn_until([&] { return pair.sink_peer().has_peer_finished(); }));
+  }
+}
+
 TEST(CopyContent, WithoutASinkReadsABodyOffAndDropsIt) {
   StreamPair pair;
   ReadHead head("Content-Length: 100000\r\n");

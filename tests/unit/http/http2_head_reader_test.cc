@@ -60,6 +60,16 @@ Reading read_response(const Fields& fields, uint8_t flags = end_stream, std::str
   return read_response(headers_frame(1, fields, flags), method);
 }
 
+Fields extended_connect(std::string_view protocol, const Fields& more = {}) {
+  Fields fields{{":method", "CONNECT"},
+                {":protocol", std::string(protocol)},
+                {":scheme", "https"},
+                {":authority", "a.example:8443"},
+                {":path", "/chat?room=1"}};
+  fields.insert(fields.end(), more.begin(), more.end());
+  return fields;
+}
+
 // --- The same as HTTP/1 ----------------------------------------------------------------------------
 
 std::string as_http1(const Fields& fields) {
@@ -179,13 +189,23 @@ TEST(Http2HeadReader, RefusesMalformedRequests) {
       {"pseudo-header field behind others", get_fields({{"a", "b"}, {":path", "/"}}), ""},
       {"unknown pseudo-header field", {{":method", "GET"}, {":a", "b"}}, ""},
       {"pseudo-header field of responses", {{":status", "200"}, {":method", "GET"}}, ""},
-      {"extended CONNECT",
-       {{":method", "CONNECT"},
-        {":protocol", "websocket"},
-        {":scheme", "https"},
-        {":authority", "a:1"},
-        {":path", "/"}},
+      {"extended CONNECT without path",
+       {{":method", "CONNECT"}, {":protocol", "websocket"}, {":scheme", "https"}, {":authority", "a"}},
        ""},
+      {"extended CONNECT without authority",
+       {{":method", "CONNECT"}, {":protocol", "websocket"}, {":scheme", "https"}, {":path", "/"}, {"host", "a"}},
+       ""},
+      {"protocol without CONNECT",
+       {{":method", "GET"}, {":protocol", "websocket"}, {":scheme", "https"}, {":authority", "a"}, {":path", "/"}},
+       ""},
+      {"repeated protocol", extended_connect("websocket", {{":protocol", "websocket"}}), ""},
+      {"empty protocol", extended_connect(""), ""},
+      {"protocol that is no token", extended_connect("web socket"), "http2.invalid_protocol"},
+      {"protocols", extended_connect("websocket,h2c"), "http2.invalid_protocol"},
+      {"h2c", extended_connect("H2C"), "http2.invalid_protocol"},
+      {"extended CONNECT with a length", extended_connect("websocket", {{"content-length", "0"}}),
+       "http2.connect_with_content"},
+      {"extended CONNECT with an Upgrade", extended_connect("websocket", {{"upgrade", "websocket"}}), ""},
       {"CONNECT with path", {{":method", "CONNECT"}, {":scheme", "https"}, {":authority", "a:1"}, {":path", "/"}}, ""},
       {"CONNECT without authority", {{":method", "CONNECT"}, {"host", "a:1"}}, ""},
       {"CONNECT with another host",
@@ -246,6 +266,16 @@ TEST(Http2HeadReader, RefusesMalformedRequests) {
 }
 
 // --- What is HTTP/2's own ----------------------------------------------------------------------------
+
+// RFC 8441 4.
+TEST(Http2HeadReader, ReadsAnExtendedConnectAsTheUpgradeThatItIs) {
+  for (const uint8_t flags : {uint8_t{0}, end_stream}) {
+    const Reading reading = read_request(extended_connect("websocket", {{"origin", "https://a.example"}}), flags);
+    EXPECT_EQ(reading.reading.head,
+              "GET /chat?room=1 host=a.example 2 none keep-alive upgrade=websocket\npath /chat\nquery true room=1\n"
+              "authority a.example:8443\nhost: a.example:8443\norigin: https://a.example\n");
+  }
+}
 
 TEST(Http2HeadReader, FramesByEndStreamAndContentLength) {
   const auto post = [](Fields more) {

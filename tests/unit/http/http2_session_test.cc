@@ -497,7 +497,7 @@ TEST(Http2Session, AnnouncesItsBounds) {
     EXPECT_EQ(frames[0].type, Frame::settings);
     std::string expected = setting(3, role == Http2End::Role::server ? 100 : 0) + setting(4, 256 * 1024) +
                            setting(6, limits::head_bytes_max) + setting(9, 1);
-    if (role == Http2End::Role::client) expected += setting(2, 0);
+    expected += role == Http2End::Role::server ? setting(8, 1) : setting(2, 0);
     EXPECT_EQ(frames[0].payload, expected);
     EXPECT_EQ(frames[1].type, Frame::window_update);
     const uint32_t window = role == Http2End::Role::server ? 1024 * 1024 : 100 * 256 * 1024;

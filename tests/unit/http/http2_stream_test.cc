@@ -373,6 +373,40 @@ TEST(Http2Stream, ConnectHasNeitherSchemeNorPath) {
   EXPECT_EQ(received.read(), "too");
 }
 
+// RFC 8441.
+TEST(Http2Stream, AnExtendedConnectCarriesBytesBothWays) {
+  Http2Pair pair;
+  pair.run();
+  ASSERT_TRUE(pair.client.session.takes_extended_connect());
+  Message& sent = pair.client.add_message();
+  sent.stream.expect_response(sent.response);
+  sent.stream.send_extended_connect("websocket", "https", "a.example", "/chat", HeaderList(sent.arena));
+  pair.run();
+  Message& received = pair.server.last();
+  EXPECT_EQ(received.stream.head_progress(), Progress::done) << received.stream.error_text();
+  EXPECT_TRUE(received.request.wants_upgrade);
+  EXPECT_EQ(received.request.upgrade, "websocket");
+  EXPECT_EQ(received.request.target, "/chat");
+  received.stream.send_response(200, HeaderList(received.arena), {.body = BodyFraming::chunked}, false);
+  received.stream.write(as_bytes("tunnelled"));
+  sent.stream.write(as_bytes("too"));
+  sent.stream.finish();
+  pair.run();
+  EXPECT_EQ(sent.response.status, 200);
+  EXPECT_EQ(sent.read(), "tunnelled");
+  EXPECT_EQ(received.read(), "too");
+  EXPECT_TRUE(received.stream.is_content_done());
+  EXPECT_FALSE(sent.stream.is_content_done()) << "each direction ends on its own";
+  received.stream.finish();
+  pair.run();
+  EXPECT_TRUE(sent.stream.is_content_done());
+}
+
+TEST(Http2Stream, AServerSaysWhetherItTakesAnExtendedConnect) {
+  EXPECT_FALSE(Client().session.takes_extended_connect());
+  EXPECT_TRUE(Client(setting(8, 1)).session.takes_extended_connect());
+}
+
 TEST(Http2Stream, LargeHeadsTakeSeveralFrames) {
   Http2Pair pair;
   Message& sent = pair.client.add_message();

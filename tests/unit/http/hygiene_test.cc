@@ -380,6 +380,22 @@ TEST(RequestHygiene, NormalisesThePathAsFarAsIsAskedFor) {
   EXPECT_EQ(target(PathNormalization::decode_and_merge_slashes), "/b/c/d?x=//%2f");
 }
 
+TEST(RequestHygiene, GivesAWebSocketOverHttp2AKey) {
+  for (const bool is_websocket : {true, false}) {
+    Request request(with_lines("sec-websocket-key: theirs\r\n"));
+    request.head.version = Version::http_2;
+    request.head.wants_upgrade = true;
+    request.head.upgrade = is_websocket ? "WebSocket" : "other";
+    ASSERT_EQ(prepare_request(request.head, facts_of()), Prepared::ok);
+    EXPECT_EQ(request.head.headers.find("sec-websocket-key"), is_websocket ? "782riWdFIwEQMlR2mLrc/g==" : "theirs");
+    EXPECT_EQ(request.head.headers.count("sec-websocket-key"), 1U);
+  }
+  Request http1(with_lines("Connection: upgrade\r\nUpgrade: websocket\r\nsec-websocket-key: theirs\r\n"));
+  ASSERT_TRUE(http1.head.wants_upgrade);
+  ASSERT_EQ(prepare_request(http1.head, facts_of()), Prepared::ok);
+  EXPECT_EQ(http1.head.headers.find("sec-websocket-key"), "theirs");
+}
+
 TEST(RequestHygiene, GivesEveryRequestAHost) {
   Request without("GET / HTTP/1.0\r\n\r\n");
   ASSERT_EQ(prepare_request(without.head, facts_of()), Prepared::ok);

@@ -2,8 +2,10 @@
 
 #include "dialogue.h"
 
+#include "http/websocket.h"
 #include "support/http2_ends.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -208,6 +210,64 @@ TEST(Http2Exchanges, AStreamOnWhichNothingMovesLastsAsLongAsTheDestinationWorks)
   EXPECT_FALSE(slow.stream.is_lost());
   dialogue.upstream().say("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nlate");
   ASSERT_TRUE(client.until([&] { return slow.stream.content().size() == 4; }));
+}
+
+// --- WebSocket (RFC 8441) ---
+
+struct Tunnel {
+  explicit Tunnel(Client& client) : message(client.end.add_message()) {
+    message.stream.expect_response(message.response);
+    message.stream.send_extended_connect("websocket", "http", "a.example", "/chat", http::HeaderList(message.arena));
+  }
+
+  void open(Dialogue& dialogue, Client& client) {
+    ASSERT_TRUE(client.until([&] { return dialogue.upstream_count() == 1 && !dialogue.upstream().heard().empty(); }));
+    const std::string& asked = dialogue.upstream().heard();
+    constexpr std::string_view name = "\r\nsec-websocket-key: ";
+    const size_t begin = asked.find(name) + name.size();
+    const http::WebSocketAccept accept(asked.substr(begin, asked.find("\r\n", begin) - begin));
+    dialogue.upstream().say("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n" +
+                            fmt::format("sec-websocket-accept: {}\r\n\r\n", accept.text()));
+    ASSERT_TRUE(client.until([&] { return message.stream.head_progress() == http::Progress::done; }));
+    EXPECT_EQ(message.response.status, 200);
+  }
+
+  Http2End::Message& message;
+};
+
+TEST(Http2Exchanges, ATunnelMayBeSilentForAnHour) {
+  Dialogue dialogue;
+  Client client(dialogue);
+  client.settle(1s);
+  Tunnel tunnel(client);
+  tunnel.open(dialogue, client);
+  client.settle(limits::tunnel_idle_timeout - 2min);
+  ASSERT_FALSE(tunnel.message.stream.is_lost());
+  dialogue.upstream().say("still here");
+  ASSERT_TRUE(client.until([&] { return tunnel.message.stream.content().size() == 10; }));
+  client.settle(limits::tunnel_idle_timeout - 2min);
+  EXPECT_FALSE(tunnel.message.stream.is_lost());
+  client.settle(limits::tunnel_idle_timeout + 2min);
+  EXPECT_TRUE(tunnel.message.stream.is_lost());
+  EXPECT_TRUE(dialogue.upstream().has_ended());
+}
+
+TEST(Http2Exchanges, EachDirectionOfATunnelEndsOnItsOwn) {
+  Dialogue dialogue;
+  Client client(dialogue);
+  client.settle(1s);
+  Tunnel tunnel(client);
+  tunnel.open(dialogue, client);
+  tunnel.message.stream.write_last(as_bytes("that was all"));
+  ASSERT_TRUE(client.until([&] { return dialogue.upstream().has_ended_in_order(); }));
+  EXPECT_TRUE(dialogue.upstream().heard().ends_with("\r\n\r\nthat was all"));
+  client.settle(1min);
+  EXPECT_FALSE(tunnel.message.stream.is_lost());
+  dialogue.upstream().say("and this is the answer");
+  dialogue.upstream().finish();
+  ASSERT_TRUE(client.until([&] { return tunnel.message.stream.content().size() == 22; }));
+  EXPECT_EQ(tunnel.message.read(), "and this is the answer");
+  ASSERT_TRUE(client.until([&] { return tunnel.message.stream.is_content_done(); }));
 }
 
 // The window is closed when only the end is left, and END_STREAM has to wait for it.

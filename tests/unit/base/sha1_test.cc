@@ -1,11 +1,11 @@
-#include "sample/sha1.h"
+#include "base/sha1.h"
 
 #include <gtest/gtest.h>
 
 #include <cstdio>
 #include <string>
 
-namespace sluice::sample {
+namespace sluice {
 namespace {
 
 std::string hexadecimal(std::string_view text) {
@@ -31,4 +31,4 @@ TEST(Sha1, EqualsTheStandard) {
 }
 
 }  // namespace
-}  // namespace sluice::sample
+}  // namespace sluice

@@ -1,9 +1,9 @@
-#include "sample/sha1.h"
+#include "base/sha1.h"
 
 #include <bit>
 #include <string>
 
-namespace sluice::sample {
+namespace sluice {
 
 namespace {
 
@@ -59,4 +59,4 @@ std::array<uint8_t, 20> sha1(std::string_view text) {
   return digest;
 }
 
-}  // namespace sluice::sample
+}  // namespace sluice
