@@ -12,7 +12,7 @@ nginx is configured as its documentation recommends for a proxy: keepalive upstr
 the upstream, no access log, buffers that hold the body, session tickets off. In the rows http and https every
 connection lives through a whole round, so handshakes play no part; so they do in h2c (HTTP/2 with prior knowledge)
 and h2 (with TLS), where each carries 10 streams. In the rows tls1.2 and tls1.3 every request has a connection and a full
-handshake of its own, with an RSA key of 2048 or 4096 bits. The rows to-http2 have no nginx, which has no HTTP/2 to
+handshake of its own, with an RSA key of 2048 or 4096 bits. The rows ...-to-http2 have no nginx, which has no HTTP/2 to
 upstreams: there sluice with an upstream of HTTP/2 stands beside sluice with one of HTTP/1.1.
 """
 
@@ -55,12 +55,16 @@ class Row:
     sides: tuple[Side, Side]
 
 
+def beside_http1_upstream(listener: str, body: str) -> Row:
+    return Row(f"{listener}-to-http2/{body}", body, (Side("sluice", listener, HTTP2_HOST), Side("sluice", listener)))
+
+
 def beside_nginx(listener: str, body: str) -> Row:
     return Row(f"{listener}/{body}", body, tuple(Side(proxy, listener) for proxy in PROXIES))
 
 
 ROWS = ([beside_nginx(listener, body) for body in BODIES for listener in ("http", "https", "h2c", "h2")]
-        + [Row(f"to-http2/{body}", body, (Side("sluice", "http", HTTP2_HOST), Side("sluice", "http"))) for body in BODIES]
+        + [beside_http1_upstream(listener, body) for body in BODIES for listener in ("http", "h2c")]
         + [beside_nginx(listener.name, "small") for listener in HANDSHAKES])
 
 

@@ -23,7 +23,7 @@ class Http2Stream::Fields {
     const auto pointer = [](std::string_view text) {
       return const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(text.data()));
     };
-    fields_[size_++] = {pointer(name), pointer(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
+    fields_[size_++] = {pointer(name), pointer(value), name.size(), value.size(), flags_of(name)};
   }
 
   void add(const HeaderList& list) noexcept {
@@ -58,6 +58,11 @@ class Http2Stream::Fields {
       case KnownField::upgrade: return false;
       default: return !name.starts_with(':');
     }
+  }
+
+  // A value that does not come again would only drive others out of the decoder's table (RFC 7541 6.2.3).
+  [[nodiscard]] static uint8_t flags_of(std::string_view name) noexcept {
+    return name == "x-request-id" ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
   }
 
   [[nodiscard]] const nghttp2_nv* data() const noexcept { return fields_.data(); }

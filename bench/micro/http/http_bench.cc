@@ -1,16 +1,23 @@
-// What HTTP costs per request: reading heads, hygiene, routing, writing heads. Each benchmark reports
+// What HTTP costs per request: reading heads, hygiene, routing, writing heads; a request of HTTP/2 to
+// an upstream. Each benchmark reports
 // time, calls of malloc and a checksum of what it made.
 #include "base/limits.h"
 #include "base/random.h"
 #include "http/http1_reader.h"
 #include "http/http1_writer.h"
+#include "http/http2_session.h"
+#include "http/http2_stream.h"
 #include "http/hygiene.h"
 #include "route/choose_route.h"
+#include "support/http2_ends.h"
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
+#include <nghttp2/nghttp2.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -265,6 +272,83 @@ void write_response(benchmark::State& state) {
   }
 }
 BENCHMARK(write_response);
+
+// A request of HTTP/2 to an upstream, and its response: fields as hygiene leaves them, each request with an id of its
+// own, and fields of the response as nginx sends them, without indexing.
+std::string response_block() {
+  const auto field = [](std::string_view name, std::string_view value) {
+    const auto pointer = [](std::string_view text) {
+      return const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(text.data()));
+    };
+    return nghttp2_nv{pointer(name), pointer(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NO_INDEX};
+  };
+  const std::vector<nghttp2_nv> fields = {field(":status", "200"),
+                                          field("server", "nginx/1.22.1"),
+                                          field("date", "Wed, 25 Nov 2026 10:15:04 GMT"),
+                                          field("content-type", "application/json; charset=utf-8"),
+                                          field("last-modified", "Tue, 24 Nov 2026 08:00:00 GMT"),
+                                          field("etag", "\"6563b1a7-4d2\""),
+                                          field("accept-ranges", "bytes")};
+  nghttp2_hd_deflater* deflater = nullptr;
+  std::string block(1024, '\0');
+  if (nghttp2_hd_deflate_new(&deflater, 4096) != 0) std::abort();
+  const ssize_t size = nghttp2_hd_deflate_hd(deflater, reinterpret_cast<uint8_t*>(block.data()), block.size(),
+                                             fields.data(), fields.size());
+  nghttp2_hd_deflate_del(deflater);
+  block.resize(static_cast<size_t>(size));
+  return block;
+}
+
+void ask_http2(benchmark::State& state) {
+  const auto content_size = static_cast<size_t>(state.range(0));
+  const std::string block = response_block();
+  const std::string content(8192, 'x');
+  Random random(1);
+  uint64_t received = 0;
+  FixedSink out;
+  Arena first(limits::exchange_arena_bytes_max);
+  http::RequestHead head = read_once(first, request_text);
+  if (http::prepare_request(head, {.peer = {.ip = {192, 0, 2, 123}}}) != http::Prepared::ok)
+    state.SkipWithError("refused");
+
+  http::Http2Session session(http::Http2Session::Role::client, out.sink(),
+                             http::Http2Session::Owner{.on_request = nullptr,
+                                                       .on_stream_change =
+                                                           [](void* owner, http::Http2Stream& stream) {
+                                                             *static_cast<uint64_t*>(owner) += stream.content().size();
+                                                             stream.consume(stream.content().size());
+                                                           },
+                                                       .owner = &received});
+  if (!session.receive(as_bytes(test::server_preface()))) state.SkipWithError("no preface");
+  uint32_t id = 1;
+  std::string answer;
+  Report report(state);
+  for (auto _ : state) {
+    Arena arena(limits::exchange_arena_bytes_max);
+    http::ResponseHead response(arena);
+    char request_id[] = "01234567-89ab-4def-bedc-ba9876543210";
+    for (char& digit : request_id) {
+      if (digit != '-' && digit != '\0') digit = static_cast<char>('a' + random.next() % 6);
+    }
+    if (!head.headers.set("x-request-id", request_id)) std::abort();
+    http::Http2Stream stream(session);
+    stream.expect_response(response);
+    out.used = 0;
+    stream.send_request(head.method, "https", head.authority, head.target, head.headers, {}, true);
+    answer =
+        test::frame(test::Frame::headers, test::end_headers | (content_size == 0 ? test::end_stream : 0), id, block);
+    for (size_t left = content_size; left > 0;) {
+      const size_t size = std::min(left, content.size());
+      left -= size;
+      answer += test::frame(test::Frame::data, left == 0 ? test::end_stream : 0, id, content.substr(0, size));
+    }
+    if (!session.receive(as_bytes(answer)) || response.status != 200) state.SkipWithError("no response");
+    report.checksum += out.used;
+    id += 2;
+  }
+  if (received != content_size * state.iterations()) state.SkipWithError("content is missing");
+}
+BENCHMARK(ask_http2)->Arg(0)->Arg(13)->Arg(10'240);
 
 // --- Paths and routes ------------------------------------------------------------------------------
 

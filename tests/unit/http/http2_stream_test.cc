@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
+#include <ranges>
 
 namespace sluice::http {
 namespace {
@@ -331,6 +333,26 @@ TEST(Http2Stream, FieldsAboutTheConnectionAreNotSent) {
   received.stream.send_response(200, headers, {.body = BodyFraming::chunked}, true);
   pair.run();
   EXPECT_EQ(fields_text(sent.response.headers), "te: trailers\naccept: */*\n");
+}
+
+TEST(Http2Stream, RequestIdsDoNotDriveOtherFieldsOutOfTheTable) {
+  Client client;
+  std::string id = "01234567-89ab-4def-bedc-ba9876543210";
+  std::vector<size_t> sizes;
+  for (int i = 0; i < 200; ++i) {
+    Message& message = client.add_message();
+    std::ranges::rotate(id, id.begin() + 1);  // as long when it is encoded
+    HeaderList fields(message.arena);
+    ASSERT_TRUE(fields.add("x-request-id", id) && fields.add("user-agent", "one that stays the same"));
+    message.stream.expect_response(message.response);
+    message.stream.send_request("GET", "https", "a.example", "/", fields, {}, true);
+    const std::vector<WrittenFrame> frames = client.take_frames();
+    ASSERT_EQ(frames.size(), 1U);
+    sizes.push_back(frames[0].payload.size());
+    ASSERT_TRUE(client.receive(headers_frame(frames[0].id, {{":status", "204"}})));
+  }
+  EXPECT_LT(sizes[1], sizes[0]);
+  EXPECT_TRUE(std::ranges::all_of(sizes | std::views::drop(2), [&](size_t size) { return size == sizes[1]; }));
 }
 
 TEST(Http2Stream, ContentLengthIsTheFramings) {
