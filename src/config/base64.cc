@@ -1,23 +1,11 @@
 #include "config/base64.h"
 
+#include "base/base64.h"
+
 #include <cstddef>
 #include <cstdint>
 
 namespace sluice::config {
-
-namespace {
-
-// 0 to 63, or -1.
-int sextet(char c) noexcept {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '+') return 62;
-  if (c == '/') return 63;
-  return -1;
-}
-
-}  // namespace
 
 std::optional<std::string> decode_base64(std::string_view text) {
   std::string result;
@@ -31,7 +19,7 @@ std::optional<std::string> decode_base64(std::string_view text) {
       ++padding;
       continue;
     }
-    const int value = sextet(c);
+    const int value = base64_digit(c);
     if (value < 0 || padding > 0) return std::nullopt;
     bits = bits << 6 | static_cast<uint32_t>(value);
     if (++digits % 4 != 0) continue;

@@ -19,8 +19,7 @@ constexpr Choice tls_modes[] = {{"SIMPLE"},
 constexpr Choice tls_versions[] = {{"TLS_AUTO"}, {"TLSV1_0"}, {"TLSV1_1"}, {"TLSV1_2"}, {"TLSV1_3"}};
 
 constexpr Choice server_protocols[] = {
-    {"HTTP"}, {"HTTPS"}, {"HTTP2"}, {"GRPC"},  {"GRPC-WEB", Support::planned},
-    {"TCP"},  {"TLS"},   {"MONGO"}, {"MYSQL"}, {"REDIS"},
+    {"HTTP"}, {"HTTPS"}, {"HTTP2"}, {"GRPC"}, {"GRPC-WEB"}, {"TCP"}, {"TLS"}, {"MONGO"}, {"MYSQL"}, {"REDIS"},
 };
 
 constexpr Choice curves[] = {
@@ -28,8 +27,10 @@ constexpr Choice curves[] = {
 
 constexpr FieldSchema port_fields[] = {
     number<&Port::number>("number", 1, port_max, "the port that clients use", required),
-    protocol<&Port::protocol>("protocol", server_protocols, "HTTP, HTTPS, TLS or TCP; HTTP2 and GRPC are HTTP",
-                              required),
+    protocol<&Port::protocol>(
+        "protocol", server_protocols,
+        "HTTP, HTTPS, TLS or TCP; HTTP2, GRPC and GRPC-WEB are HTTP, and the last one also translates gRPC-Web",
+        required),
     field<&Port::name>("name", "a label of the port, unique in its Gateway", required),
     no_effect("targetPort", "deprecated in the API; the ingress gateway's Service maps ports"),
 };

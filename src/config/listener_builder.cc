@@ -113,6 +113,7 @@ uint32_t ListenerBuilder::find_or_add_listener(const SocketAddress& address, con
 
 void ListenerBuilder::add_plain(snapshot::Listener& listener, BoundServer server) {
   server.route_table = listener.route_table;
+  if (equals_ignoring_case(server.server->port.protocol.value, "GRPC-WEB")) listener.translates_grpc_web = true;
   listener.plain_servers.push_back(server.index);
   servers_.push_back(std::move(server));
 }

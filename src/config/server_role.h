@@ -12,7 +12,7 @@ namespace sluice::config {
 // One that is plain, whatever its tls says: HTTP/2 without TLS begins with prior knowledge, on each of them.
 [[nodiscard]] inline bool is_plain_http(std::string_view protocol) {
   return equals_ignoring_case(protocol, "HTTP") || equals_ignoring_case(protocol, "HTTP2") ||
-         equals_ignoring_case(protocol, "GRPC");
+         equals_ignoring_case(protocol, "GRPC") || equals_ignoring_case(protocol, "GRPC-WEB");
 }
 
 struct ServerRole {

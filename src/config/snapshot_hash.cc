@@ -286,7 +286,11 @@ std::string snapshot_hash(const snapshot::Snapshot& snapshot) {
       digests_of(snapshot.route_tables, [&](const snapshot::RouteTable& table) { return digest_of(table, referred); });
   const auto digest_of_listener = [&](const snapshot::Listener& listener) {
     Hasher hasher;
-    hasher.add(listener.address.to_string()).add(listener.service_port).add(listener.is_tls).add(listener.is_tcp);
+    hasher.add(listener.address.to_string())
+        .add(listener.service_port)
+        .add(listener.is_tls)
+        .add(listener.is_tcp)
+        .add(listener.translates_grpc_web);
     if (!listener.is_tls) hasher.add(tables[listener.route_table]);
     hasher.add_set(
         digests_of(listener.tls_servers, [&](const snapshot::TlsServer& server) { return digest_of(server, tables); }));

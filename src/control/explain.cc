@@ -6,6 +6,7 @@
 #include "config/wording.h"
 #include "http/authority.h"
 #include "http/chars.h"
+#include "http/grpc_web.h"
 #include "http/http1_reader.h"
 #include "http/http1_writer.h"
 #include "proxy/request_steps.h"
@@ -156,6 +157,10 @@ class Walk {
         .path_normalization = tables_.path_normalization};
     if (const auto answer = proxy::prepare(head_, facts)) return to_explained(*answer);
     decision_ = route::choose_route(tables_, *connection_.listener, connection_.tls_server, head_, /*random=*/0);
+    http::GrpcWeb web;
+    if (connection_.listener->translates_grpc_web &&
+        http::translate_grpc_web(head_, web) == http::GrpcWebTranslation::too_large)
+      return to_explained({.status = 431, .details = "request_headers_too_large"});
     cors_ = proxy::cors_request(decision_, head_);
     return std::nullopt;
   }

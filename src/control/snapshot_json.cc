@@ -291,6 +291,7 @@ Json listener_json(const snapshot::Listener& listener, const snapshot::Snapshot&
                {"servicePort", listener.service_port},
                {"isTls", listener.is_tls},
                {"isTcp", listener.is_tcp}};
+  if (listener.translates_grpc_web) json["translatesGrpcWeb"] = true;
   if (!listener.is_tls) {
     json["servers"] = Json::array();
     for (const uint32_t server : listener.plain_servers)

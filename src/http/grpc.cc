@@ -25,11 +25,13 @@ constexpr TimeoutUnit timeout_units[] = {{'n', std::chrono::nanoseconds(1)},  {'
 
 }  // namespace
 
-bool is_grpc(const RequestHead& request) noexcept {
+bool is_grpc_type(std::string_view content_type) noexcept {
   constexpr std::string_view type = "application/grpc";
-  if (request.method != "POST") return false;
-  const std::string_view given = request.headers.find("content-type").value_or(std::string_view());
-  return given.starts_with(type) && (given.size() == type.size() || given[type.size()] == '+');
+  return content_type.starts_with(type) && (content_type.size() == type.size() || content_type[type.size()] == '+');
+}
+
+bool is_grpc(const RequestHead& request) noexcept {
+  return request.method == "POST" && is_grpc_type(request.headers.find("content-type").value_or(std::string_view()));
 }
 
 std::string_view grpc_message(std::string_view text, Arena& arena) noexcept {

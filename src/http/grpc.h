@@ -11,7 +11,9 @@
 
 namespace sluice::http {
 
-// A POST of type application/grpc, with or without a format ("application/grpc+proto").
+// application/grpc, with or without a format ("application/grpc+proto").
+[[nodiscard]] bool is_grpc_type(std::string_view content_type) noexcept;
+// A POST of that type.
 [[nodiscard]] bool is_grpc(const RequestHead& request) noexcept;
 
 // The value of grpc-message: percent-encoded, cut after limits::grpc_message_bytes_max bytes of `text`. In the arena;

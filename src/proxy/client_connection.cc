@@ -95,6 +95,11 @@ const snapshot::RouteTable* ClientConnection::tcp_routes_in(const AdoptedSnapsho
   return &snapshot.tables.route_tables[table];
 }
 
+bool ClientConnection::translates_grpc_web_in(const AdoptedSnapshot& snapshot) const {
+  const snapshot::Listener* listener = listener_in(snapshot);
+  return listener != nullptr && listener->translates_grpc_web;
+}
+
 uint16_t ClientConnection::service_port_in(const AdoptedSnapshot& snapshot) const {
   const snapshot::Listener* listener = listener_in(snapshot);
   return listener == nullptr ? 0 : listener->service_port;

@@ -58,6 +58,8 @@ class ClientConnection : public ListNode<ClientConnection> {
                                              uint64_t random) const;
   // Without HTTP. Nullptr: a reload has taken the server away.
   [[nodiscard]] const snapshot::RouteTable* tcp_routes_in(const AdoptedSnapshot& snapshot) const;
+  // gRPC-Web becomes gRPC: a plain server of that protocol.
+  [[nodiscard]] bool translates_grpc_web_in(const AdoptedSnapshot& snapshot) const;
   // The port of that server as the Gateway says it, which clients use; 0: it was taken away.
   [[nodiscard]] uint16_t service_port_in(const AdoptedSnapshot& snapshot) const;
   // Encrypted by the client, whether we decrypt it or not.

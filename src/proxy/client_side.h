@@ -34,7 +34,7 @@ class ClientSide {
   virtual void write_informational(const http::ResponseHead& response) = 0;
   // The final head, framed as the answer to `request` must be. Whether the client may come with another request
   // afterwards: as `may_keep` says, unless the end of the connection is the only way to end this response.
-  [[nodiscard]] virtual bool write_head(const http::ResponseHead& response, const http::RequestHead& request,
+  [[nodiscard]] virtual bool write_head(http::ResponseHead& response, const http::RequestHead& request,
                                         bool may_keep) = 0;
   // Instead, the answer to an upgrade: a 101, or what says the same. From here on, content both ways is whatever
   // `protocol` makes of it, and ends with the connection, or the stream. What the version has no use for is taken out

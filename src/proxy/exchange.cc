@@ -19,7 +19,7 @@ using observe::ResponseFlag;
 Exchange::Exchange(Services& services, ClientConnection& connection, ClientSide& client) noexcept
     : services_(services),
       connection_(connection),
-      client_(client),
+      client_(&client),
       arena_(limits::exchange_arena_bytes_max, first_block_),
       request_(arena_),
       response_(arena_),
@@ -41,13 +41,13 @@ Exchange::Outcome Exchange::advance() {
   switch (state_) {
     case State::reading_head: return read_request_head();
     case State::delayed:
-      if (client_.has_left()) return on_client_lost();
+      if (client_->has_left()) return on_client_lost();
       return timer_.is_armed() ? Outcome::pending : inject_abort();
     case State::backing_off:
-      if (client_.has_left()) return on_client_lost();
+      if (client_->has_left()) return on_client_lost();
       return try_timer_.is_armed() ? Outcome::pending : borrow_upstream(BorrowedUpstream::Wanted::any);
     case State::connecting:
-      if (client_.has_left()) return on_client_lost();
+      if (client_->has_left()) return on_client_lost();
       return on_borrowed(borrowed_.look_at_connect(BorrowedUpstream::Wanted::any));
     case State::forwarding: return forward_both_ways();
     case State::tunnelling: return advance_tunnel();
@@ -60,7 +60,7 @@ Exchange::Outcome Exchange::advance() {
 // --- 3 and 4. The head, and the route that it chooses ----------------------------------------------
 
 Exchange::Outcome Exchange::read_request_head() {
-  switch (client_.read_head(request_)) {
+  switch (client_->read_head(request_)) {
     case HeadStatus::pending: return Outcome::pending;
     case HeadStatus::done: return on_request_head();
     case HeadStatus::failed: return on_bad_request();
@@ -84,7 +84,18 @@ Exchange::Outcome Exchange::on_request_head() {
       .path_normalization = snapshot_->tables.path_normalization};
   if (const auto answer = prepare(request_, facts)) return reply_locally(*answer);
   decision_ = connection_.choose_route(*snapshot_, request_, random);
+  if (connection_.translates_grpc_web_in(*snapshot_) && !translate_grpc_web())
+    return reply_locally(431, "request_headers_too_large");
   return inject_delay();
+}
+
+// False: the head has filled the arena.
+bool Exchange::translate_grpc_web() {
+  http::GrpcWeb web;
+  const http::GrpcWebTranslation translation = http::translate_grpc_web(request_, web);
+  if (translation == http::GrpcWebTranslation::done)
+    client_ = (grpc_web_ = std::make_unique<GrpcWebClientSide>(*client_, web)).get();
+  return translation != http::GrpcWebTranslation::too_large;
 }
 
 // --- 5. An upstream connection ---------------------------------------------------------------------
@@ -112,7 +123,7 @@ Exchange::Outcome Exchange::on_borrowed(BorrowedUpstream::Status status) {
   UNREACHABLE();
 }
 
-void Exchange::on_upstream_change(void* self) { static_cast<Exchange*>(self)->client_.wake(); }
+void Exchange::on_upstream_change(void* self) { static_cast<Exchange*>(self)->client_->wake(); }
 
 Exchange::Outcome Exchange::on_upstream_ready() {
   state_ = State::forwarding;
@@ -126,7 +137,7 @@ Exchange::Outcome Exchange::on_upstream_ready() {
   upstream_->expect_head(response_, request_.method);
   upstream_->write_head(request_, target);
   if (!request_.has_content()) on_request_done();
-  if (std::exchange(request_.expects_continue, false)) client_.write_continue();
+  if (std::exchange(request_.expects_continue, false)) client_->write_continue();
   return forward_both_ways();
 }
 
@@ -141,7 +152,7 @@ bool Exchange::set_attempt_count() {
 
 forward::ContentSource& Exchange::request_content() noexcept {
   if (replay_) return *replay_;
-  return client_.request();
+  return client_->request();
 }
 
 // Timeouts are for the response: they begin when the request is complete, as in Envoy. The route's is for all attempts
@@ -177,8 +188,8 @@ Exchange::Outcome Exchange::forward_both_ways() {
   }
   if (splice_direction_ != SpliceDirection::none) return Outcome::pending;
   // A client that has gone away while nothing of it is due: the upstream need not go on.
-  if (request_done_ && !carries_bytes_ && client_.has_left()) return on_client_lost();
-  if (client_.response().has_failed()) return on_client_lost();
+  if (request_done_ && !carries_bytes_ && client_->has_left()) return on_client_lost();
+  if (client_->response().has_failed()) return on_client_lost();
   return Outcome::pending;
 }
 
@@ -242,7 +253,7 @@ Exchange::Outcome Exchange::on_response_head() {
   if (!http::prepare_response(response_, upstream_time, services_.loop.wall_now()) ||
       !apply_response_operations(response_.headers))
     return on_bad_response();
-  client_keep_alive_ = client_.write_head(response_, request_, may_keep_client());
+  client_keep_alive_ = client_->write_head(response_, request_, may_keep_client());
   response_started_ = true;
   response_state_ = ResponseState::body;
   return Outcome::pending;
@@ -254,7 +265,7 @@ Exchange::Outcome Exchange::forward_informational() {
   if (response_.status != 100 && request_.version != http::Version::http_1_0) {
     if (!http::prepare_response(response_, services_.loop.now() - started_at_, services_.loop.wall_now()))
       return on_bad_response();
-    client_.write_informational(response_);
+    client_->write_informational(response_);
   }
   response_ = http::ResponseHead(arena_);
   upstream_->expect_head(response_, request_.method);
@@ -262,7 +273,7 @@ Exchange::Outcome Exchange::forward_informational() {
 }
 
 Exchange::Outcome Exchange::forward_response_body(bool& moved) {
-  const forward::CopyResult copied = forward::copy_content(upstream_->response(), &client_.response());
+  const forward::CopyResult copied = forward::copy_content(upstream_->response(), &client_->response());
   response_bytes_ += copied.bytes;
   moved |= copied.bytes > 0;
   switch (copied.status) {
@@ -298,14 +309,14 @@ void Exchange::note_grpc_status() noexcept {
 // sink have become quiet.
 void Exchange::consider_splice(SpliceDirection direction) {
   if (splice_refused_ || splice_direction_ != SpliceDirection::none) return;
-  transport::Transport* const client = client_.connection();
+  transport::Transport* const client = client_->connection();
   transport::Transport* const upstream = upstream_->connection();
   if (client == nullptr || client->is_tls() || upstream == nullptr || upstream->is_tls()) return;
   const bool is_request = direction == SpliceDirection::request;
   io::Stream& source = (is_request ? client : upstream)->stream();
   // A source that does not take what is sent to it is read on, lest it waits for that and we for it.
   if (source.has_receive_ended() || !source.has_sent_all() || (!is_request && !request_done_)) return;
-  if (!(is_request ? upstream_->request() : client_.response()).is_passable()) return;
+  if (!(is_request ? upstream_->request() : client_->response()).is_passable()) return;
   if (splice_content(is_request).passable_bytes() < limits::splice_threshold_bytes) return;
   splice_direction_ = direction;
   source.request_splice_mode();
@@ -319,13 +330,13 @@ forward::ContentSource& Exchange::splice_content(bool is_request) noexcept {
 void Exchange::leave_splice_mode() {
   if (std::exchange(splice_direction_, SpliceDirection::none) == SpliceDirection::none) return;
   splice_.reset();
-  client_.connection()->stream().leave_splice_mode();
+  client_->connection()->stream().leave_splice_mode();
   if (upstream_ != nullptr) upstream_->connection()->stream().leave_splice_mode();
 }
 
 void Exchange::begin_splice(bool& moved) {
   const bool is_request = splice_direction_ == SpliceDirection::request;
-  io::Stream& client = client_.connection()->stream();
+  io::Stream& client = client_->connection()->stream();
   io::Stream& upstream = upstream_->connection()->stream();
   io::Stream& source = is_request ? client : upstream;
   io::Stream& sink = is_request ? upstream : client;
@@ -389,11 +400,11 @@ Exchange::Outcome Exchange::switch_protocols() {
   if (!http::prepare_response(response_, upstream_time, services_.loop.wall_now()) ||
       !apply_response_operations(response_.headers))
     return on_bad_response();
-  client_.write_switched(response_, protocol);
+  client_->write_switched(response_, protocol);
   response_started_ = true;
   timer_.cancel();
   forget_retries();
-  transport::Transport* const client = client_.connection();
+  transport::Transport* const client = client_->connection();
   transport::Transport* const upstream = upstream_->connection();
   if (client != nullptr && upstream != nullptr) {
     state_ = State::tunnelling;
@@ -431,7 +442,7 @@ Exchange::Outcome Exchange::advance_tunnel() {
       release_upstream(/*reusable=*/false, io::Stream::Ending::orderly);
       return end(Outcome::close_client);
     case Tunnel::Status::failed: {
-      const transport::Transport& client = *client_.connection();
+      const transport::Transport& client = *client_->connection();
       const bool is_client_lost = client.stream().receive_error() != 0 || client.has_send_failed() ||
                                   client.has_read_failed() || client.is_truncated();
       tunnel_.reset();
@@ -444,9 +455,9 @@ Exchange::Outcome Exchange::advance_tunnel() {
 // --- Ways in which it ends early -------------------------------------------------------------------
 
 Exchange::Outcome Exchange::on_bad_request() {
-  const http::Refusal refusal = client_.refusal();
+  const http::Refusal refusal = client_->refusal();
   const Answer answer = refusal_answer(refusal.error, refusal.text);
-  if (!client_.response().has_failed()) return reply_locally(answer);
+  if (!client_->response().has_failed()) return reply_locally(answer);
   // Its stream was reset at once: nobody can be told.
   release_upstream(/*reusable=*/false);
   flags_.bits |= answer.flags.bits;
@@ -511,7 +522,7 @@ Exchange::Outcome Exchange::on_client_lost() {
   if (!response_started_) status_ = 0;
   release_upstream(/*reusable=*/false);
   // The alert tells that nothing is complete; a reset would overtake it.
-  return end(client_.has_read_failed() ? Outcome::close_client : Outcome::abort_client);
+  return end(client_->has_read_failed() ? Outcome::close_client : Outcome::abort_client);
 }
 
 void Exchange::cancel() {
@@ -523,12 +534,12 @@ void Exchange::cancel() {
 void Exchange::on_timer(void* self) {
   auto& exchange = *static_cast<Exchange*>(self);
   if (exchange.state_ != State::delayed) return exchange.time_out_request();
-  exchange.client_.wake();  // the delay is over
+  exchange.client_->wake();  // the delay is over
 }
 
 void Exchange::time_out_request() {
   timed_out_ = true;
-  client_.wake();
+  client_->wake();
 }
 
 // --- The end ---------------------------------------------------------------------------------------
@@ -565,7 +576,7 @@ Exchange::Awaiting Exchange::awaiting() const noexcept {
     if (!splice_->is_sink_blocked()) return is_request ? Awaiting::client : Awaiting::upstream_answer;
     return is_request ? Awaiting::upstream_reading : Awaiting::client;
   }
-  if (client_.has_unsent()) return Awaiting::client;
+  if (client_->has_unsent()) return Awaiting::client;
   if (state_ != State::forwarding) return Awaiting::upstream_answer;
   if (upstream_->has_unsent()) return response_started_ ? Awaiting::upstream_answer : Awaiting::upstream_reading;
   // Two that talk may both be silent: after a response has begun, and with gRPC before it, too.

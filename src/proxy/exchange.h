@@ -15,6 +15,7 @@
 #include "observe/request_record.h"
 #include "proxy/borrowed_upstream.h"
 #include "proxy/client_side.h"
+#include "proxy/grpc_web_client_side.h"
 #include "proxy/http1_upstream_side.h"
 #include "proxy/http2_upstream_side.h"
 #include "proxy/request_steps.h"
@@ -26,6 +27,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <variant>
@@ -99,6 +101,7 @@ class Exchange {
   // proxy/route_actions.cc, repeated requests in proxy/retries.cc, answers of our own in proxy/local_reply.cc.
   Outcome read_request_head();
   Outcome on_request_head();
+  [[nodiscard]] bool translate_grpc_web();
   Outcome inject_delay();
   Outcome inject_abort();
   Outcome follow_route();
@@ -164,7 +167,8 @@ class Exchange {
 
   Services& services_;
   ClientConnection& connection_;
-  ClientSide& client_;
+  ClientSide* client_;
+  std::unique_ptr<GrpcWebClientSide> grpc_web_;  // around the client's own, exactly when it speaks gRPC-Web
   alignas(std::max_align_t) std::array<std::byte, 3072> first_block_;
   Arena arena_;
   http::RequestHead request_;

@@ -35,7 +35,7 @@ void Http1ClientSide::write_informational(const http::ResponseHead& response) {
 }
 
 // Content whose length is not known is chunked for a client of HTTP/1.1; for an older one its end is the connection's.
-bool Http1ClientSide::write_head(const http::ResponseHead& response, const http::RequestHead& request, bool may_keep) {
+bool Http1ClientSide::write_head(http::ResponseHead& response, const http::RequestHead& request, bool may_keep) {
   const bool is_1_1 = request.version == http::Version::http_1_1;
   const bool length_unknown = response.framing == BodyFraming::chunked || response.framing == BodyFraming::until_close;
   const bool keep = may_keep && (!length_unknown || is_1_1);

@@ -16,8 +16,7 @@ class Http1ClientSide : public ClientSide {
 
   void write_continue() override;
   void write_informational(const http::ResponseHead& response) override;
-  [[nodiscard]] bool write_head(const http::ResponseHead& response, const http::RequestHead& request,
-                                bool may_keep) override;
+  [[nodiscard]] bool write_head(http::ResponseHead& response, const http::RequestHead& request, bool may_keep) override;
   void write_switched(http::ResponseHead& response, std::string_view protocol) override;
   [[nodiscard]] forward::ContentSink& response() noexcept override { return sink_; }
   [[nodiscard]] bool has_unsent() const noexcept override { return transport_.stream().unsent_bytes() > 0; }

@@ -34,7 +34,7 @@ void Http2ClientSide::write_informational(const http::ResponseHead& response) {
 }
 
 // The connection goes on whatever the length is.
-bool Http2ClientSide::write_head(const http::ResponseHead& response, const http::RequestHead& request, bool may_keep) {
+bool Http2ClientSide::write_head(http::ResponseHead& response, const http::RequestHead& request, bool may_keep) {
   http::MessageFraming framing{.body = response.framing, .content_length = response.content_length};
   if (response.framing == BodyFraming::until_close) framing.body = BodyFraming::chunked;
   framing.show_content_length = http::may_tell_length(response, request.method);

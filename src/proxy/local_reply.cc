@@ -25,7 +25,7 @@ Exchange::Outcome Exchange::reply_locally(const Answer& any) {
   // yet might never, so the client is asked to come again on a new connection.
   const bool head_understood = snapshot_ != nullptr;
   const bool keep =
-      head_understood && may_keep_client() && !client_.refusal().is_refused() && drain_buffered_request_body();
+      head_understood && may_keep_client() && !client_->refusal().is_refused() && drain_buffered_request_body();
 
   response_ = http::ResponseHead(arena_);
   http::HeaderList& headers = response_.headers;
@@ -39,7 +39,7 @@ Exchange::Outcome Exchange::reply_locally(const Answer& any) {
   response_.framing = has_no_content ? BodyFraming::none : BodyFraming::content_length;
   response_.content_length = answer.content().size();
   response_.has_content_length = status != 204 && status != 304;
-  client_keep_alive_ = client_.write_head(response_, request_, keep);
+  client_keep_alive_ = client_->write_head(response_, request_, keep);
   response_started_ = true;
   answer_.emplace(has_no_content ? std::string_view() : answer.content(), arena_);
   timer_.cancel();
@@ -50,7 +50,7 @@ Exchange::Outcome Exchange::reply_locally(const Answer& any) {
 
 // As the client takes it: the body of a direct response may be long.
 Exchange::Outcome Exchange::write_answer() {
-  const forward::CopyResult copied = forward::copy_content(*answer_, &client_.response());
+  const forward::CopyResult copied = forward::copy_content(*answer_, &client_->response());
   response_bytes_ += copied.bytes;
   switch (copied.status) {
     case forward::CopyStatus::blocked: return Outcome::pending;
@@ -65,7 +65,7 @@ Exchange::Outcome Exchange::write_answer() {
 
 // Reads off what has arrived of a body that nobody wants; true when that was all of it.
 bool Exchange::drain_buffered_request_body() {
-  const forward::CopyResult drained = forward::copy_content(client_.request(), nullptr);
+  const forward::CopyResult drained = forward::copy_content(client_->request(), nullptr);
   request_bytes_ += drained.bytes;
   return drained.status == forward::CopyStatus::done;
 }

@@ -17,7 +17,7 @@ void Exchange::prepare_retries() {
   if (!keeps_for_retries_ && mirrors_ == 0) return;
   const size_t bytes_max = mirrors_ == 0 ? limits::replayed_content_bytes_max : limits::mirrored_content_bytes_max;
   if (request_.framing == http::BodyFraming::chunked || request_.content_length <= bytes_max)
-    replay_.emplace(client_.request(), bytes_max, services_.kept_content);
+    replay_.emplace(client_->request(), bytes_max, services_.kept_content);
 }
 
 // --- Connections that were closed already ----------------------------------------------------------
@@ -77,7 +77,7 @@ void Exchange::forget_retries() {
 void Exchange::on_try_timer(void* self) {
   auto& exchange = *static_cast<Exchange*>(self);
   exchange.try_timed_out_ = exchange.state_ == State::forwarding;
-  exchange.client_.wake();
+  exchange.client_->wake();
 }
 
 Exchange::Outcome Exchange::on_try_timed_out() {

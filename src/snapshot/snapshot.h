@@ -262,6 +262,7 @@ struct Listener {
   uint16_t service_port = 0;  // the Gateway's port number, which `targetPort` may map to address.port
   bool is_tls = false;
   bool is_tcp = false;  // plain, and not HTTP: bytes to a destination
+  bool translates_grpc_web = false;  // plain: to gRPC
 
   uint32_t route_table = 0;             // plain
   std::vector<uint32_t> plain_servers;  // plain: that share it, in order; index into Snapshot::gateway_servers

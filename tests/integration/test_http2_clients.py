@@ -1111,28 +1111,6 @@ def test_fields_of_connections_are_refused(connect, serve, field):
     assert len(upstream.requests) == 1
 
 
-def test_websocket_by_extended_connect_is_refused(connect, serve):
-    """RFC 8441: it is not offered, so it must not be used."""
-    upstream = serve()
-    client = connect(upstream)
-    client.ping()
-    assert not client.http2.remote_settings.get(SettingCodes.ENABLE_CONNECT_PROTOCOL)
-    pseudo = [
-        (":method", "CONNECT"),
-        (":protocol", "websocket"),
-        (":scheme", "https"),
-        (":authority", upstream.host),
-        (":path", "/"),
-    ]
-    stream = client.open("CONNECT", pseudo=pseudo, end=False)
-    try:
-        assert client.read_response(stream).status in (400, 405)
-    except StreamReset as reset:
-        assert reset.code == ErrorCodes.PROTOCOL_ERROR
-    assert client.request().body == b"hello"
-    assert len(upstream.requests) == 1
-
-
 def test_route_timeout(own_gateway, own_upstream):
     """504 on its stream, and nothing else is concerned."""
     rules = """

@@ -92,6 +92,18 @@ TEST(Listeners, ShareOneRouteTableAmongThePlainServersOfAPort) {
   EXPECT_TRUE(loaded.diagnostics.empty());
 }
 
+TEST(Listeners, TranslateGrpcWebOnPortsWithAServerOfThatProtocol) {
+  const auto server = [](int port, std::string_view protocol) {
+    return "{port: {number: " + std::to_string(port) + ", name: p" + std::to_string(port) + std::string(protocol) +
+           ", protocol: " + std::string(protocol) + "}, hosts: ['*']}";
+  };
+  const Loaded loaded = load_document(gateway("one", "[" + server(80, "HTTP") + ", " + server(81, "grpc-web") + "]") +
+                                      gateway("two", "[" + server(80, "HTTP2") + ", " + server(81, "HTTP") + "]"));
+  ASSERT_EQ(addresses(loaded), "0.0.0.0:80 0.0.0.0:81");
+  EXPECT_FALSE(loaded.snapshot->listeners[0].translates_grpc_web);
+  EXPECT_TRUE(loaded.snapshot->listeners[1].translates_grpc_web);
+}
+
 TEST(Listeners, GiveEachTlsServerItsOwnRouteTable) {
   const Loaded loaded =
       load_document(gateway("one", "[" + https("a", "[a.example.com]") + ", " + https("any", "['*']") + "]") +

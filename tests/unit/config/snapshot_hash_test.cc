@@ -126,6 +126,7 @@ TEST(SnapshotHash, ChangesWithEveryChangeOfMeaning) {
       {"CURRENT7890", "CURRENT789x"},
       {"PREVIOUS890", "PREVIOUS89x"},
       {"name: tcp, protocol: TCP", "name: tcp, protocol: HTTP"},
+      {"name: tcp, protocol: TCP", "name: tcp, protocol: GRPC-WEB"},
       {"protocol: TLS}, hosts: ['*'], tls: {mode: PASSTHROUGH}",
        "protocol: TLS}, hosts: ['*'], tls: {mode: SIMPLE, credentialName: certs}"},
       {"[a.passed.example.com]", "[b.passed.example.com]"},

@@ -1,0 +1,46 @@
+#include "base/base64.h"
+
+#include "base/check.h"
+
+#include <string_view>
+
+namespace sluice {
+
+int base64_digit(char c) noexcept {
+  if (c >= 'A' && c <= 'Z') return c - 'A';
+  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+  if (c >= '0' && c <= '9') return c - '0' + 52;
+  if (c == '+') return 62;
+  if (c == '/') return 63;
+  return -1;
+}
+
+void write_base64(ConstBytes bytes, std::span<char> text) noexcept {
+  CHECK(text.size() == base64_size(bytes.size()));
+  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  size_t at = 0;
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    uint32_t bits = 0;
+    for (size_t j = i; j < i + 3; ++j) bits = bits << 8 | (j < bytes.size() ? static_cast<uint8_t>(bytes[j]) : 0U);
+    for (size_t j = 0; j < 4; ++j) text[at++] = i + j > bytes.size() ? '=' : digits[bits >> (18 - 6 * j) & 63];
+  }
+}
+
+bool Base64Reader::read(std::span<const char> text, std::span<std::byte> bytes, size_t& size) noexcept {
+  for (const char c : text) {
+    const int digit = base64_digit(c);
+    if (c == '=') {
+      if (count_ < 2) return false;
+      ++padding_;
+    } else if (digit < 0 || padding_ > 0) {
+      return false;
+    }
+    bits_ = bits_ << 6 | static_cast<uint32_t>(digit < 0 ? 0 : digit);
+    if (++count_ < 4) continue;
+    for (unsigned i = 0; i < 3U - padding_; ++i) bytes[size++] = static_cast<std::byte>(bits_ >> (16 - 8 * i));
+    *this = {};
+  }
+  return true;
+}
+
+}  // namespace sluice

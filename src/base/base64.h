@@ -1,0 +1,36 @@
+// Base64 (RFC 4648 4): the standard alphabet, padded. Pure functions.
+#pragma once
+
+#include "base/bytes.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace sluice {
+
+// 0 to 63; -1: it is no digit of it ("=" is none).
+[[nodiscard]] int base64_digit(char c) noexcept;
+
+// How many characters so many bytes become.
+[[nodiscard]] constexpr size_t base64_size(size_t bytes) noexcept { return (bytes + 2) / 3 * 4; }
+// Exactly base64_size(bytes.size()) characters.
+void write_base64(ConstBytes bytes, std::span<char> text) noexcept;
+
+// Reads a text that comes in pieces. Several padded texts may follow one another, as gRPC-Web has them.
+class Base64Reader {
+ public:
+  // Appends to `bytes` what these characters complete: at most 3 bytes for every 4 characters, and one more. False: it
+  // is no base64, and what is in `bytes` from now on is of no use.
+  [[nodiscard]] bool read(std::span<const char> text, std::span<std::byte> bytes, size_t& size) noexcept;
+  // All that was read has come out: the text may end here.
+  [[nodiscard]] bool is_complete() const noexcept { return count_ == 0; }
+
+ private:
+  uint32_t bits_ = 0;
+  uint8_t count_ = 0;    // of characters of a group that is not complete
+  uint8_t padding_ = 0;  // of these
+};
+
+}  // namespace sluice
