@@ -259,7 +259,6 @@ bool Http2Session::receive(ConstBytes input) {
   } else if (was_window_exhausted && nghttp2_session_get_remote_window_size(session_) > 0) {
     note_all_streams();
   }
-  tell_changes();
   return error_text_.empty();
 }
 
@@ -285,7 +284,6 @@ void Http2Session::end_of_input() {
   if (std::exchange(is_over_, true)) return;
   is_reading_ = true;
   lose_all_streams();
-  tell_changes();
 }
 
 void Http2Session::lose_all_streams() noexcept {
@@ -309,6 +307,7 @@ void Http2Session::note_all_streams() noexcept {
 }
 
 void Http2Session::tell_changes() {
+  CHECK(!is_telling_);
   is_reading_ = false;
   is_telling_ = true;
   while (!changed_.empty()) owner_.on_stream_change(owner_.owner, changed_.pop_front());

@@ -36,10 +36,10 @@ class Http2Session {
 
   struct Owner {
     // Server: a request begins. The stream that will have it, new and with expect_request() called; nullptr: it is
-    // refused (REFUSED_STREAM). Within receive()'s reading: it calls nothing else of session or streams.
+    // refused (REFUSED_STREAM). Within receive(): it calls nothing else of session or streams.
     Http2Stream* (*on_request)(void* owner);
-    // In receive() or end_of_input(), after the reading: the stream has changed. Any function of streams and session
-    // may be called but those two, and any stream be destroyed.
+    // In tell_changes(): the stream has changed. Any function of streams and session may be called but receive() and
+    // end_of_input(), and any stream be destroyed.
     void (*on_stream_change)(void* owner, Http2Stream& stream);
     void* owner;
   };
@@ -55,6 +55,9 @@ class Http2Session {
   [[nodiscard]] bool receive(ConstBytes input);
   // The peer sends no more, or is gone: streams that are open are lost. Nothing is written any more.
   void end_of_input();
+  // After as much of these as there was: the owner hears of each stream that has changed, once, so that what has come
+  // in several pieces goes on in one.
+  void tell_changes();
 
   // A server's first step (RFC 9113 6.8): new requests are still taken, but clients learn to go elsewhere. A round trip
   // later, shut_down().
@@ -105,7 +108,6 @@ class Http2Session {
   void adopt(Http2Stream& stream, int32_t id) noexcept;
   void refuse_input(int nghttp2_error) noexcept;
   void lose_all_streams() noexcept;
-  void tell_changes();
 
   nghttp2_session* session_ = nullptr;
   ByteSink out_;

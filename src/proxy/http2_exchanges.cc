@@ -102,6 +102,7 @@ bool Http2Exchanges::serve() {
   transport::Transport& transport = connection_.transport();
   read();
   if (transport.is_at_end() || transport.has_send_failed()) session_.end_of_input();
+  session_.tell_changes();
   use_room();
   transport.flush();
   return !session_.is_finished();

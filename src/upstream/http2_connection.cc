@@ -105,11 +105,11 @@ void Http2Connection::read() {
   bool is_alive = true;
   for (ConstBytes input = transport.readable(); is_alive && !input.empty(); input = transport.readable()) {
     is_alive = session_->receive(input);
-    if (connection_ == nullptr) return;  // its last request has gone meanwhile
     transport.consume(input.size());
   }
   if (transport.is_at_end() || transport.has_send_failed()) session_->end_of_input();
-  if (connection_ == nullptr) return;
+  session_->tell_changes();
+  if (connection_ == nullptr) return;  // its last request has gone meanwhile
   if (!session_->takes_requests()) stop_taking_requests();
   if (has_writers_waiting_ && transport.writable_bytes() > 0) {
     has_writers_waiting_ = false;

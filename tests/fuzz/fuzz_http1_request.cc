@@ -1,13 +1,16 @@
-// A request in any bytes: how it is cut into pieces does not matter, and what sluice would send upstream
-// for it is read as the same request.
+// A request in any bytes: how it is cut into pieces does not matter, and what sluice would send upstream for it, over
+// either version of HTTP, is read as the same request: by another parser over HTTP/2.
 #include "base/check.h"
 #include "http/http1_writer.h"
 #include "http/hygiene.h"
+#include "support/http2_ends.h"
 #include "support/http_reading.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 using namespace sluice;
 using test::HttpReading;
@@ -74,6 +77,55 @@ void check_that_upstream_reads_the_same(std::string_view text, const http::Forwa
   CHECK(again.head.path == path);
 }
 
+std::string_view as_text_of(const std::optional<std::string_view>& value) { return value.value_or("(none)"); }
+
+void check_that_upstream_of_http2_reads_the_same(std::string_view text, const http::ForwardingFacts& facts) {
+  Request request(text);
+  if (request.head.method == "CONNECT" || request.head.authority.empty()) return;  // not forwarded as they are
+  if (http::prepare_request(request.head, facts) != http::Prepared::ok) return;
+  const std::string_view target = http::upstream_target(request.head);
+  const bool has_content = request.head.has_content();
+  test::Http2Pair pair;
+  test::Http2End::Message& sent = pair.client.add_message();
+  sent.stream.expect_response(sent.response);
+  sent.stream.send_request(request.head.method, "https", request.head.authority, target, request.head.headers,
+                           {.body = request.head.framing, .content_length = request.head.content_length}, !has_content);
+  if (has_content) {
+    sent.stream.write(as_bytes(request.reading.body));
+    sent.stream.finish(&request.reader.trailers());
+  }
+  pair.run();
+  CHECK(!pair.client_broke && !pair.server_broke);
+  CHECK(!pair.server.messages.empty());
+  test::Http2End::Message& again = pair.server.last();
+  switch (again.stream.error()) {
+    case http::ReadError::head_too_large:
+    case http::ReadError::target_too_long:
+    case http::ReadError::too_many_headers: return;
+    default: break;
+  }
+  CHECK(again.stream.head_progress() == http::Progress::done && !again.stream.is_lost());
+  std::string body;
+  while (!again.stream.content().empty()) {
+    body += again.read();
+    pair.run();
+  }
+  CHECK(again.stream.is_content_done());
+  CHECK(body == request.reading.body);
+  CHECK(test::fields_text(again.stream.trailers()) == request.reading.trailers);
+  CHECK(again.request.method == request.head.method);
+  CHECK(again.request.path == request.head.path);
+  CHECK(again.request.query == request.head.query && again.request.has_query == request.head.has_query);
+  CHECK(again.request.host == request.head.host);
+  CHECK(!again.request.wants_upgrade);
+  CHECK(has_content == again.request.has_content() || request.reading.body.empty());
+  for (const auto& [name, value] : again.request.headers) {
+    if (name != "content-length" && name != "cookie" && name != "host")
+      CHECK(as_text_of(request.head.headers.find(name)) != "(none)");
+  }
+  CHECK(again.request.headers.find("x-forwarded-for") == request.head.headers.find("x-forwarded-for"));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
@@ -84,6 +136,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   if (!whole.is_accepted) return 0;
   const SocketAddress peer{.ip = {192, 0, 2, 1}, .port = 1};
   check_that_upstream_reads_the_same(text, {.peer = peer, .is_tls = true});
+  check_that_upstream_of_http2_reads_the_same(text, {.peer = peer, .is_tls = true});
   check_that_upstream_reads_the_same(
       text, {.peer = peer, .client_certificate = "Hash=1", .keeps_client_certificates = true, .trusted_proxies = 2});
   return 0;

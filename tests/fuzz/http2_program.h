@@ -40,7 +40,10 @@ class Http2Program {
       program.remove_prefix(2 + size);
       check_all();
     }
-    if (is_well) end_.session.end_of_input();
+    if (is_well) {
+      end_.session.end_of_input();
+      end_.session.tell_changes();
+    }
     CHECK(is_well || !end_.session.error_text().empty());
     CHECK(end_.session.is_finished());
     CHECK(end_.session.stream_count() == 0);

@@ -375,6 +375,7 @@ void Http2ClientActor::on_bytes(ConstBytes bytes) {
   if (watch_.ping_acks() > pings_) world_.fail("a client got an answer to a PING that it has not sent: {}", state());
   if (!session_->receive(bytes) && !has_misbehaved_)
     world_.fail("a client got what is no HTTP/2 ({}): {}", session_->error_text(), state());
+  session_->tell_changes();
   hold_sometimes();
   look();
   if (is_talking()) pump_later();
@@ -388,6 +389,7 @@ void Http2ClientActor::on_end(bool is_orderly) {
   }
   is_holding_ = false;
   session_->end_of_input();
+  session_->tell_changes();
   look();
   if (is_done_ || session_ == nullptr) return;
   if (has_misbehaved_) ++judge_.tally().http2_broken;

@@ -170,7 +170,9 @@ class Http2End {
   bool receive(std::string_view input) {
     // A copy of exactly this size: the address sanitizer sees whoever reads beyond it.
     const std::vector<char> copy(input.begin(), input.end());
-    return session.receive(as_bytes({copy.data(), copy.size()}));
+    const bool is_alive = session.receive(as_bytes({copy.data(), copy.size()}));
+    session.tell_changes();
+    return is_alive;
   }
 
   std::string take_output() { return std::exchange(output, {}); }

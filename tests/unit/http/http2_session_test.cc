@@ -238,6 +238,7 @@ TEST(Http2Session, TheEndOfTheInputEndsWhatIsOpen) {
   pair.server.respond(pair.server.last(), 200, "x");
   pair.run();
   pair.client.session.end_of_input();
+  pair.client.session.tell_changes();
   EXPECT_TRUE(open.stream.is_lost());
   EXPECT_FALSE(open.stream.may_be_retried());
   EXPECT_EQ(open.changes, 1U);
@@ -358,6 +359,7 @@ TEST(Http2Session, SaysWhyAConnectionIsBroken) {
     EXPECT_FALSE(end.receive("more"));
     end.session.shut_down();
     end.session.end_of_input();
+    end.session.tell_changes();
     EXPECT_TRUE(end.output.empty());
   }
 }
