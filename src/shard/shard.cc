@@ -242,6 +242,7 @@ void Shard::on_accepted(void* self, accept::Listener& listener, int fd) {
   Shard& shard = *static_cast<Shard*>(self);
   const auto entry = shard.listening_.find(listener.address());
   if (shard.draining_ || entry == shard.listening_.end()) {  // accepted just before the listener was closed
+    io::reset_on_close(fd);  // an end in order would be an answer, where bytes are carried as they are
     io::close_descriptor(fd);
     return;
   }

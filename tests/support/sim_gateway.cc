@@ -51,6 +51,7 @@ void SimGateway::on_accepted(void* self, accept::Listener& listener, int fd) {
   const auto& described = services.snapshots.current()->tables.listeners;
   const auto found = std::ranges::find(described, listener.address(), &snapshot::Listener::address);
   if (services.draining || found == described.end()) {  // accepted just before the listener was closed
+    io::reset_on_close(fd);
     io::close_descriptor(fd);
     return;
   }

@@ -130,6 +130,14 @@ inline std::unique_ptr<snapshot::Snapshot> snapshot_of(const std::vector<SocketA
   return made;
 }
 
+// Bytes are carried to `upstream` as they are.
+inline std::unique_ptr<snapshot::Snapshot> tcp_snapshot_of(const SocketAddress& listener, const Upstream& upstream) {
+  auto made = snapshot_of({listener}, &upstream);
+  made->listeners[0].is_tcp = true;
+  made->route_tables[0].tcp_routes.push_back({.destinations = {{.cluster = 0}}, .total_weight = 1});
+  return made;
+}
+
 // The listening sockets on `address`, an IPv4 one, by their inodes (proc(5), /proc/net/tcp). Asking the descriptors
 // themselves would race with the shard that closes them.
 inline std::vector<ino_t> listening_sockets(const SocketAddress& address) {

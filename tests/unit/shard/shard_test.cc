@@ -265,13 +265,7 @@ TEST_F(ShardTest, KeepsTheListenerOfAnAddressThatStays) {
 // The tunnel is as old as the first snapshot, and keeps none.
 TEST_F(ShardTest, TakesConnectionsAsTheListenerIsDescribedNow) {
   const SocketAddress address = give_listener();
-  const auto tcp_snapshot = [&] {
-    auto made = snapshot_of({address}, &upstream_);
-    made->listeners[0].is_tcp = true;
-    made->route_tables[0].tcp_routes.push_back({.destinations = {{.cluster = 0}}, .total_weight = 1});
-    return made;
-  };
-  publish(tcp_snapshot());
+  publish(test::tcp_snapshot_of(address, upstream_));
   Speaker tunnel = call(address);
   Speaker destination = upstream_.accept();
   destination.say("who speaks first");
@@ -370,6 +364,37 @@ TEST_F(ShardTest, DrainingEndsIdleConnectionsAndFinishesBusyOnes) {
   }
   EXPECT_TRUE(wait_until([&] { return counters().connections_active.value() == 0; }));
   EXPECT_TRUE(shard_.is_running()) << "draining does not stop it";
+}
+
+// Some of them are accepted between the drain and the end of accepting. To a client of plain TCP an end in order would
+// be an answer: nothing, and all of it.
+TEST(Shard, ResetsConnectionsThatComeAsItDrains) {
+  constexpr int kShards = 20;
+  constexpr int kClients = 20;
+  const Upstream upstream;
+  for (int i = 0; i < kShards; ++i) {
+    snapshot::Cell cell(1);
+    Shard shard(0, 1, std::nullopt, cell);
+    ASSERT_TRUE(shard.start().has_value());
+    const Result<int> fd = io::open_listener(test::any_port);
+    ASSERT_TRUE(fd.has_value()) << fd.error().message;
+    const SocketAddress address = io::local_address(*fd);
+    shard.give_listeners({{.address = address, .fd = *fd}});
+    cell.publish(test::tcp_snapshot_of(address, upstream));
+    shard.wake();
+    ASSERT_TRUE(wait_until([&] { return cell.adopted_by_all(1); }));
+
+    std::vector<Speaker> clients;
+    for (int k = 0; k < kClients; ++k) {
+      if (k == kClients / 4) shard.begin_drain();
+      auto socket = io::BlockingSocket::connect(address, io::deadline_in(test::patience));
+      if (!socket) break;  // refused: it listens no more
+      clients.emplace_back(std::move(*socket));
+    }
+    shard.begin_stop();
+    shard.join();
+    for (Speaker& client : clients) EXPECT_EQ(client.hears_end(), End::reset);
+  }
 }
 
 TEST_F(ShardTest, ClosesSocketsThatItIsGivenWhileItDrains) {
