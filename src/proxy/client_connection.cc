@@ -592,7 +592,7 @@ void ClientConnection::on_expired() {
       }
       break;
     case State::finishing: look_at_taking(); break;
-    case State::lingering: close_at_once(io::Stream::Ending::orderly); break;
+    case State::lingering: look_at_lingering(); break;
     case State::closing: break;
   }
 }
@@ -616,6 +616,20 @@ void ClientConnection::look_at_taking() {
     set_deadline(limits::client_write_timeout);
   } else {
     close_at_once(io::Stream::Ending::reset);
+  }
+}
+
+// A client of HTTP/2 says something to what it takes (WINDOW_UPDATE). A closed socket would answer that with a reset,
+// and the rest of the last response be lost: the client has time as long as it takes some of it, and to read what it
+// took.
+void ClientConnection::look_at_lingering() {
+  const io::Stream& stream = transport_.stream();
+  const uint64_t taken = stream.bytes_taken();
+  const bool was_taken = std::exchange(taken_at_last_look_, taken) != taken;
+  if (http2_ == nullptr || !was_taken) {
+    close_at_once(io::Stream::Ending::orderly);
+  } else {
+    set_deadline(taken == stream.bytes_sent() ? limits::lingering_close_timeout : limits::client_write_timeout);
   }
 }
 

@@ -117,6 +117,7 @@ class ClientConnection : public ListNode<ClientConnection> {
   void await_taking();
   void look_at_rest();
   void look_at_taking();
+  void look_at_lingering();
   void set_state(State next) noexcept;
   void set_deadline(Duration from_now);
   void may_rest_for(Duration from_now);

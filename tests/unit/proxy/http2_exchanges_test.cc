@@ -431,5 +431,49 @@ TEST(Http2Exchanges, AShutdownIsAnnouncedAndServesWhatWasSentByThen) {
   EXPECT_EQ(client.frames(Frame::headers).size(), 2U);
 }
 
+// At the end all that is left is in the kernel's buffers, and the client answers what it takes of it.
+TEST(Http2Exchanges, AConnectionThatEndsWaitsUntilASlowClientHasTakenItsLastResponse) {
+  sim::Weather weather = sim::fine_weather();
+  weather.socket_buffer_max = 40'000;
+  Dialogue dialogue(1, weather);
+  Client client(dialogue);
+  Http2End::Message& message = client.end.get("/");
+  ASSERT_TRUE(client.until([&] { return dialogue.upstream_count() == 1 && !dialogue.upstream().heard().empty(); }));
+  client.speaker.stop_listening();
+  const std::string content(100'000, 'x');
+  dialogue.upstream().say("HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n" + content);
+  dialogue.gateway().drain();
+  constexpr size_t piece = 1000;
+  std::string taken;
+  for (size_t i = 0; i < 2 * content.size() / piece && !message.stream.is_content_done(); ++i) {
+    client.speaker.hear_some(piece);
+    client.speaker.say(test::frame(Frame::window_update, 0, 0, test::big_endian(piece, 4)));
+    dialogue.settle(2 * limits::lingering_close_timeout);
+    client.pass();
+    taken += message.read();
+  }
+  EXPECT_EQ(taken.size(), content.size());
+  EXPECT_TRUE(message.stream.is_content_done());
+}
+
+// It may say what it likes.
+TEST(Http2Exchanges, AConnectionThatEndsDoesNotWaitForAClientThatTakesNothing) {
+  sim::Weather weather = sim::fine_weather();
+  weather.socket_buffer_max = 40'000;
+  Dialogue dialogue(1, weather);
+  Client client(dialogue);
+  client.end.get("/");
+  ASSERT_TRUE(client.until([&] { return dialogue.upstream_count() == 1 && !dialogue.upstream().heard().empty(); }));
+  client.speaker.stop_listening();
+  dialogue.upstream().say("HTTP/1.1 200 OK\r\ncontent-length: 30000\r\n\r\n" + std::string(30'000, 'x'));
+  dialogue.gateway().drain();
+  const Instant begin = dialogue.world().now();
+  while (dialogue.gateway().services().client_connections.count() > 0) {
+    ASSERT_LE(dialogue.world().now() - begin, 2 * limits::client_write_timeout);
+    client.speaker.say(test::frame(Frame::ping, 0, 0, "01234567"));
+    dialogue.settle(1s);
+  }
+}
+
 }  // namespace
 }  // namespace sluice::proxy
