@@ -41,12 +41,22 @@ bool is_blameless(uint32_t reset_code) {
   }
 }
 
-// The value of SETTINGS_INITIAL_WINDOW_SIZE in a client's preface, in place of the session's own.
-std::string with_first_window(std::string preface, uint32_t window) {
-  const std::string wanted = test::setting(4, limits::http2_stream_window_bytes);
-  const size_t at = preface.find(wanted);
+// In place of the session's own SETTINGS_INITIAL_WINDOW_SIZE.
+void set_first_window(std::string& preface, uint32_t window) {
+  const std::string setting = test::setting(4, limits::http2_stream_window_bytes);
+  const size_t at = preface.find(setting);
   CHECK(at != std::string::npos);
-  return preface.replace(at, wanted.size(), test::setting(4, window));
+  preface.replace(at, setting.size(), test::setting(4, window));
+}
+
+// What the session adds to the window of its connection.
+constexpr uint32_t kConnectionWindowAdded = limits::http2_upstream_window_bytes - 65'535;
+
+void leave_connection_window(std::string& preface) {
+  const std::string update = test::frame(test::Frame::window_update, 0, 0, test::big_endian(kConnectionWindowAdded, 4));
+  const size_t at = preface.find(update);
+  CHECK(at != std::string::npos);
+  preface.erase(at, update.size());
 }
 
 }  // namespace
@@ -74,9 +84,10 @@ std::string Http2ClientActor::state() const {
         fmt::format(", stream {}: request {}, {} of {} bytes sent, status {}, {} bytes received", asked->stream.id(),
                     asked->plan.id, asked->sent, asked->plan.body_size, asked->head.status, asked->received);
   }
-  return fmt::format("HTTP/2, {} of {} requests begun, manners {}, {} of {} PINGs answered, from {}{}", begun_count_,
+  return fmt::format("HTTP/2, {} of {} requests begun, manners {}, {} of {} PINGs answered{}, from {}{}", begun_count_,
                      plan_.requests.size(), static_cast<int>(plan_.manners), watch_.ping_acks(), pings_,
-                     is_talking() ? endpoint().local().to_string() : "-", streams);
+                     has_said_goodbye_ ? ", GOAWAY sent" : "", is_talking() ? endpoint().local().to_string() : "-",
+                     streams);
 }
 
 // --- connections -----------------------------------------------------------------------------------
@@ -108,6 +119,7 @@ void Http2ClientActor::connect() {
 void Http2ClientActor::begin_session() {
   ++connection_;
   begun_here_ = pings_ = 0;
+  connection_window_opened_ = 0;
   watch_ = {};
   is_holding_ = has_said_goodbye_ = false;
   const ByteSink sink{[](void* self, size_t at_least) {
@@ -124,7 +136,9 @@ void Http2ClientActor::begin_session() {
   session_ = std::make_unique<Http2Session>(
       Http2Session::Role::client, sink,
       Http2Session::Owner{.on_request = nullptr, .on_stream_change = [](void*, http::Http2Stream&) {}, .owner = this});
-  const std::string preface = with_first_window(std::string(as_text(out().bytes())), http2_.first_window);
+  std::string preface(as_text(out().bytes()));
+  set_first_window(preface, http2_.first_window);
+  if (http2_.is_tight) leave_connection_window(preface);
   out().clear();
   out().append(as_bytes(preface));
   if (plan_.manners == Manners::stops_reading) {
@@ -313,6 +327,13 @@ void Http2ClientActor::open_window_later(uint64_t id, uint32_t left) {
   });
 }
 
+// Until the gateway knows of as much as the session does, which then goes on alone.
+void Http2ClientActor::open_connection_window() {
+  const uint64_t due = std::min<uint64_t>(watch_.data_bytes(), kConnectionWindowAdded);
+  const uint64_t size = due - std::exchange(connection_window_opened_, due);
+  if (size > 0) say_frames(test::frame(test::Frame::window_update, 0, 0, test::big_endian(size, 4)));
+}
+
 bool Http2ClientActor::send_content() {
   if (plan_.manners == Manners::stops_sending) return false;
   std::vector<Asked*> ready;
@@ -376,6 +397,7 @@ void Http2ClientActor::on_bytes(ConstBytes bytes) {
   if (!session_->receive(bytes) && !has_misbehaved_)
     world_.fail("a client got what is no HTTP/2 ({}): {}", session_->error_text(), state());
   session_->tell_changes();
+  if (http2_.is_tight && !has_misbehaved_) open_connection_window();
   hold_sometimes();
   look();
   if (is_talking()) pump_later();

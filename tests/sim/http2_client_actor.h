@@ -73,6 +73,7 @@ class Http2ClientActor : public Talker {
   void ask();
   void lose_patience_later(uint64_t id);
   void open_window_later(uint64_t id, uint32_t left);
+  void open_connection_window();
   // A piece of some request's content; false: there is none to be sent.
   bool send_content();
   void send_piece(Asked& asked);
@@ -105,7 +106,8 @@ class Http2ClientActor : public Talker {
   size_t begun_count_ = 0;   // requests
   size_t begun_here_ = 0;    // of them, on this connection
   size_t pings_ = 0;
-  bool is_holding_ = false;  // takes no content
+  uint64_t connection_window_opened_ = 0;  // by us, not by the session
+  bool is_holding_ = false;                // takes no content
   bool has_said_goodbye_ = false;
   bool has_left_ = false;  // on its own, in the middle of something
   bool has_misbehaved_ = false;

@@ -20,12 +20,14 @@ class Http2FrameWatch {
   [[nodiscard]] bool has_goaway() const noexcept { return has_goaway_; }
   // Of the last GOAWAY; 0: no error.
   [[nodiscard]] uint32_t goaway_code() const noexcept { return goaway_code_; }
+  // Content, padding and all.
+  [[nodiscard]] uint64_t data_bytes() const noexcept { return data_bytes_; }
   [[nodiscard]] size_t resets() const noexcept { return resets_; }
 
  private:
   static constexpr size_t header_size = 9;       // RFC 9113 4.1
   static constexpr size_t goaway_head_size = 8;  // RFC 9113 6.8
-  enum : uint8_t { rst_stream = 3, ping = 6, goaway = 7 };
+  enum : uint8_t { data = 0, rst_stream = 3, ping = 6, goaway = 7 };
 
   void read(uint8_t byte) {
     if (seen_ < head_.size()) head_[seen_] = byte;
@@ -34,6 +36,7 @@ class Http2FrameWatch {
     if (seen_ < header_size + size) return;
     if (head_[3] == ping && (head_[4] & 1) != 0) ++ping_acks_;
     if (head_[3] == rst_stream) ++resets_;
+    if (head_[3] == data) data_bytes_ += size;
     if (head_[3] == goaway && size >= goaway_head_size) {
       has_goaway_ = true;
       goaway_code_ = number(header_size + 4, 4);
@@ -51,6 +54,7 @@ class Http2FrameWatch {
   size_t seen_ = 0;                                             // of it
   size_t ping_acks_ = 0;
   size_t resets_ = 0;
+  uint64_t data_bytes_ = 0;
   bool has_goaway_ = false;
   uint32_t goaway_code_ = 0;
 };

@@ -208,6 +208,7 @@ Http2Plan Planner::http2() {
   plan.awaits_settings = chance(300);
   plan.minds_windows = chance(800);
   if (chance(300)) plan.first_window = chance(300) ? 0 : static_cast<uint32_t>(between(1, 20'000));
+  plan.is_tight = chance(300);
   plan.opening_pause = one_of<Duration>({1ms, 20ms});
   if (chance(300)) plan.hold_chance = 20;
   plan.hold_max = is_calm_ ? 300ms : one_of<Duration>({50ms, 1s, 1s, 100s});
@@ -261,7 +262,7 @@ ClientPlan Planner::http2_client() {
   if (chance(100)) {
     client.reading = {.piece_max = 4'000, .pause_chance = 1000, .pause_max = 100ms};
     // One answer that takes the connection for longer than a stream may stand still; others must go on beside it.
-    if (chance(500)) client.requests.front().response.size = between(2'500'000, 4'000'000);
+    if (chance(500)) client.requests.front().response.size = between(6'000'000, 9'000'000);
   }
   size_t bytes_up = 0;
   for (RequestPlan& request : client.requests) {

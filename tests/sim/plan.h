@@ -111,6 +111,8 @@ struct Http2Plan {
   // What a stream's window is at first. What is missing is given in pieces, with pauses.
   uint32_t first_window = limits::http2_stream_window_bytes;
   Duration opening_pause{};
+  // The connection's window is the least that there is (RFC 9113 6.9.2), and given back as content comes.
+  bool is_tight = false;
   // Now and then no content is taken for a while: windows stay closed.
   unsigned hold_chance = 0;  // thousandths
   Duration hold_max{};
