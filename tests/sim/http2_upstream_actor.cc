@@ -18,6 +18,8 @@ using Fault = ResponsePlan::Fault;
 using When = ResponsePlan::When;
 
 constexpr size_t kPieceMax = 8 * 1024;
+// With less, the longest body takes longer than its client may wait for an answer (kStandstillMax in run.cc).
+constexpr size_t kWindowMin = 200;
 
 nghttp2_nv field(std::string_view name, std::string_view value) {
   return {.name = reinterpret_cast<uint8_t*>(const_cast<char*>(name.data())),
@@ -93,7 +95,7 @@ Http2UpstreamActor::Http2UpstreamActor(Judge& judge, const RunPlan& plan, Endpoi
   const nghttp2_settings_entry settings[] = {
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, world_.chance(300) ? static_cast<uint32_t>(world_.between(1, 3)) : 100},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
-       world_.chance(300) ? static_cast<uint32_t>(world_.between(1, 20'000)) : 65'535},
+       world_.chance(300) ? static_cast<uint32_t>(world_.between(kWindowMin, 20'000)) : 65'535},
   };
   CHECK(nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings, std::size(settings)) == 0);
   talk_over(endpoint);
@@ -110,6 +112,7 @@ void Http2UpstreamActor::on_bytes(ConstBytes bytes) {
 }
 
 void Http2UpstreamActor::on_head(int32_t id) {
+  if (has_said_goodbye_) return;  // not looked at, as GOAWAY says, which may still be on its way
   last_id_ = id;
   Stream& head = stream(id);
   const auto planned = judge_.find(head.fields["x-id"]);
@@ -232,6 +235,7 @@ void Http2UpstreamActor::on_said(int32_t id) {
 // What has come is still answered.
 void Http2UpstreamActor::say_goodbye() {
   if (!is_talking()) return;
+  has_said_goodbye_ = true;
   nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, last_id_, NGHTTP2_NO_ERROR, nullptr, 0);
   pump_later();
 }

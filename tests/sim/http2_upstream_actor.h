@@ -52,6 +52,7 @@ class Http2UpstreamActor : public Talker {
   nghttp2_session* session_ = nullptr;
   std::map<int32_t, Stream> streams_;
   int32_t last_id_ = 0;
+  bool has_said_goodbye_ = false;
 };
 
 }  // namespace sluice::sim
