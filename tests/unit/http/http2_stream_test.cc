@@ -118,6 +118,69 @@ TEST(Http2Stream, StreamsShareTheWindowOfTheConnection) {
   EXPECT_EQ(pair.server.last().read(), "waits");
 }
 
+// The end comes behind content that had to wait for the window, and is read in pieces.
+TEST(Http2Stream, ContentIsDoneWhenAllOfItWasConsumedAndNotBefore) {
+  Http2Pair pair;
+  Message& sent = pair.client.post();
+  const std::string content = pattern(limits::http2_stream_window_bytes + 100'000);
+  sent.stream.write_last(as_bytes(content));
+  pair.run();
+  EXPECT_FALSE(sent.stream.is_sent()) << "the window is closed";
+  Message& received = pair.server.last();
+  for (size_t read = 0; read < content.size();) {
+    ASSERT_FALSE(received.stream.is_content_done()) << "after " << read << " bytes";
+    const size_t size = std::min<size_t>(received.stream.content().size(), 10'000);
+    ASSERT_GT(size, 0U);
+    received.stream.consume(size);
+    read += size;
+    pair.run();
+  }
+  EXPECT_TRUE(sent.stream.is_sent());
+  EXPECT_TRUE(received.stream.is_content_done());
+}
+
+// The peer had ended the message itself, but what of it was not read is dropped with the stream: who asks must not take
+// the part that was handed over for all of it.
+TEST(Http2Stream, ContentThatIsLostIsNotDone) {
+  for (const bool is_reset : {false, true}) {
+    Server server;
+    Message& message = server.post();
+    ASSERT_TRUE(server.receive(frame(Frame::data, end_stream, 1, "all of it")));
+    message.stream.consume(3);
+    if (is_reset) {
+      ASSERT_TRUE(server.receive(frame(Frame::rst_stream, 0, 1, big_endian(8, 4))));
+    } else {
+      server.session.end_of_input();
+    }
+    EXPECT_TRUE(message.stream.is_lost());
+    EXPECT_TRUE(message.stream.content().empty());
+    EXPECT_FALSE(message.stream.is_content_done());
+  }
+}
+
+// Each of them has more than the window that the peer opens, and takes all of it when its turn comes.
+TEST(Http2Stream, StreamsTakeTurnsWhenTheWindowOfTheConnectionOpens) {
+  Server server(setting(4, 1'000'000));  // SETTINGS_INITIAL_WINDOW_SIZE: the connection's is the narrow one
+  constexpr size_t count = 3;
+  constexpr size_t step = 10'000;
+  std::map<uint32_t, size_t> sent;
+  const auto send_all_that_fits = [](Message& message) {
+    message.stream.write(as_bytes(pattern(message.stream.writable_bytes())));
+  };
+  for (uint32_t i = 0; i < count; ++i) {
+    Message& message = server.get(2 * i + 1);
+    message.stream.send_response(200, HeaderList(message.arena), {.body = BodyFraming::chunked}, false);
+    send_all_that_fits(message);
+  }
+  server.take_output();
+  server.on_change = send_all_that_fits;
+  for (size_t i = 0; i < 2 * count; ++i) {
+    ASSERT_TRUE(server.receive(frame(Frame::window_update, 0, 0, big_endian(step, 4))));
+    for (const WrittenFrame& written : server.take_frames()) sent[written.id] += written.payload.size();
+  }
+  for (uint32_t i = 0; i < count; ++i) EXPECT_EQ(sent[2 * i + 1], 2 * step);
+}
+
 // A sender that counts windows as the peer must (RFC 9113 6.9), and so sees every byte that is not given back.
 class CountingSender {
  public:
