@@ -129,7 +129,11 @@ class Http2Program {
   }
 
   static void check(const http::RequestHead& head) {
-    CHECK(head.version == http::Version::http_2 && head.keep_alive && !head.wants_upgrade);
+    CHECK(head.version == http::Version::http_2 && head.keep_alive);
+    if (head.wants_upgrade) {
+      CHECK(head.method == "GET" && !head.has_content());
+      CHECK(http::is_token(head.upgrade) && !http::equals_ignoring_case(head.upgrade, "h2c"));
+    }
     CHECK(http::is_token(head.method));
     CHECK(!head.target.empty() && http::consists_of(head.target, http::char_class::target));
     CHECK(head.method == "CONNECT" || head.target == "*" || head.path.starts_with('/'));
