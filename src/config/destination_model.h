@@ -73,6 +73,8 @@ struct HttpConnectionPool {
   Text h2_upgrade_policy;
   Flag use_client_protocol;
   Number max_concurrent_streams;
+  Number http1_max_pending_requests;
+  Number http2_max_requests;
   static const ObjectSchema schema;
 };
 

@@ -24,6 +24,11 @@ LoadBalancing load_balancing(std::string_view simple) noexcept {
   return simple == "RANDOM" ? LoadBalancing::random : LoadBalancing::least_request;  // LEAST_CONN is its older name
 }
 
+// 0 is as good as nothing, as in Istio.
+uint32_t bound_of(const Number& number) noexcept {
+  return number.value == 0 ? snapshot::DestinationBounds::none : static_cast<uint32_t>(number.value);
+}
+
 bool has_tls(const ClientTls& tls) noexcept { return tls.mode.value == "SIMPLE" || tls.mode.value == "MUTUAL"; }
 
 }  // namespace
@@ -113,6 +118,9 @@ void DestinationRules::apply(snapshot::Cluster& cluster, uint32_t port, std::str
     if (http.use_client_protocol.value) cluster.http = snapshot::UpstreamHttp::as_client;
     if (http.max_concurrent_streams)
       cluster.http2_streams_max = std::min(http.max_concurrent_streams.value, limits::http2_streams_max);
+    cluster.bounds = {.requests = bound_of(http.http2_max_requests),
+                      .waiting = bound_of(http.http1_max_pending_requests)};
+    if (cluster.bounds.bound_anything()) cluster.load = std::make_shared<snapshot::DestinationLoad>();
   }
   if (policy.tls == nullptr || !has_tls(*policy.tls)) return;
   cluster.tls = upstream_tls(*policy.rule_of_tls, *policy.tls);

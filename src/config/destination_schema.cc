@@ -110,8 +110,11 @@ constexpr FieldSchema http_connection_pool_fields[] = {
                                                     "the version of HTTP that the client speaks, whatever else says"),
     number<&HttpConnectionPool::max_concurrent_streams>("maxConcurrentStreams", 1, std::numeric_limits<int32_t>::max(),
                                                         "requests at a time on one connection of HTTP/2; at most 100"),
-    planned("http1MaxPendingRequests", "the most requests that wait for a connection"),
-    planned("http2MaxRequests", "the most requests at a time"),
+    number<&HttpConnectionPool::http1_max_pending_requests>(
+        "http1MaxPendingRequests", 0, std::numeric_limits<int32_t>::max(),
+        "requests that wait for a connection to be opened, at a time; 0: no bound"),
+    number<&HttpConnectionPool::http2_max_requests>("http2MaxRequests", 0, std::numeric_limits<int32_t>::max(),
+                                                    "requests at a time, of either version of HTTP; 0: no bound"),
     planned("maxRequestsPerConnection", "the most requests that a connection serves"),
     planned("maxRetries", "the most retries at a time"),
     planned("idleTimeout", "how long a connection is kept without requests"),

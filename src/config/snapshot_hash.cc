@@ -99,7 +99,9 @@ Digest digest_of(const snapshot::Cluster& cluster) {
   hasher.add(static_cast<unsigned>(cluster.load_balancing))
       .add(cluster.connect_timeout.count())
       .add(static_cast<unsigned>(cluster.http))
-      .add(cluster.http2_streams_max);
+      .add(cluster.http2_streams_max)
+      .add(cluster.bounds.requests)
+      .add(cluster.bounds.waiting);
   hasher.add_set(digests_of(cluster.endpoints, [](const snapshot::Endpoint& endpoint) {
     return Hasher().add(endpoint.address.to_string()).add(endpoint.weight).digest();
   }));

@@ -314,15 +314,23 @@ Json cluster_json(const snapshot::Cluster& cluster) {
   Json names = Json::array();
   for (const auto& name : cluster.dns_names)
     names.push_back({{"name", name.name}, {"port", name.port}, {"weight", name.weight}});
-  return {{"name", cluster.name},
-          {"loadBalancing", text_of(cluster.load_balancing)},
-          {"http", http_text(cluster.http)},
-          {"maxConcurrentStreams", cluster.http2_streams_max},
-          {"connectTimeoutMs", to_milliseconds(cluster.connect_timeout)},
-          {"endpoints", std::move(endpoints)},
-          {"dnsNames", std::move(names)},
-          {"tls", cluster.tls ? upstream_tls_json(*cluster.tls) : Json(nullptr)},
-          {"place", cluster.place.to_string()}};
+  Json json = {{"name", cluster.name},
+               {"loadBalancing", text_of(cluster.load_balancing)},
+               {"http", http_text(cluster.http)},
+               {"maxConcurrentStreams", cluster.http2_streams_max},
+               {"connectTimeoutMs", to_milliseconds(cluster.connect_timeout)},
+               {"endpoints", std::move(endpoints)},
+               {"dnsNames", std::move(names)},
+               {"tls", cluster.tls ? upstream_tls_json(*cluster.tls) : Json(nullptr)},
+               {"place", cluster.place.to_string()}};
+  if (cluster.bounds.bound_anything()) {
+    const auto bound = [&json](std::string_view name, uint32_t value) {
+      if (value != snapshot::DestinationBounds::none) json[name] = value;
+    };
+    bound("http2MaxRequests", cluster.bounds.requests);
+    bound("http1MaxPendingRequests", cluster.bounds.waiting);
+  }
+  return json;
 }
 
 Json certificates_json(const snapshot::Snapshot& snapshot) {

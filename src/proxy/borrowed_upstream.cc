@@ -35,6 +35,7 @@ BorrowedUpstream::Status BorrowedUpstream::open(Wanted wanted) {
   }
   endpoint_ = snapshot_->clusters.choose(cluster_, services_.random, endpoint_);
   if (endpoint_ == nullptr) return Status::unavailable;
+  if (wanted != Wanted::bytes && !take_load(cluster)) return Status::overflow;
   ++attempts_;
   ++endpoint_->active_requests;
   address_ = endpoint_->address();
@@ -45,20 +46,31 @@ BorrowedUpstream::Status BorrowedUpstream::open(Wanted wanted) {
     http2_ = &services_.upstreams.join(*endpoint_, cluster.connect_timeout, tls, cluster.http2_streams_max, borrower_);
     return look_at_shared(wanted);
   }
-  connection_ = &services_.upstreams.borrow(*endpoint_, cluster.connect_timeout, tls, wanted != Wanted::any, borrower_);
+  const bool fresh = wanted != Wanted::any;
+  if (load_ != nullptr && (fresh || !endpoint_->has_idle(tls.server_name)) && !start_waiting()) {
+    --endpoint_->active_requests;
+    give_back_load();
+    return Status::overflow;
+  }
+  connection_ = &services_.upstreams.borrow(*endpoint_, cluster.connect_timeout, tls, fresh, borrower_);
   return connection_->is_ready() ? Status::ready : Status::connecting;
 }
 
 BorrowedUpstream::Status BorrowedUpstream::look_at_connect(Wanted wanted) {
   if (http2_ != nullptr) return look_at_shared(wanted);
   if (connection_->connect_error() != 0) return on_connect_failed(connection_->connect_error(), wanted);
-  return connection_->is_ready() ? Status::ready : Status::connecting;
+  if (!connection_->is_ready()) return Status::connecting;
+  stop_waiting();
+  return Status::ready;
 }
 
 BorrowedUpstream::Status BorrowedUpstream::look_at_shared(Wanted wanted) {
   switch (http2_->status()) {
-    case upstream::Http2Request::Status::connecting: return Status::connecting;
-    case upstream::Http2Request::Status::ready: return Status::ready;
+    case upstream::Http2Request::Status::connecting:
+      if (start_waiting()) return Status::connecting;
+      release(/*reusable=*/false);
+      return Status::overflow;
+    case upstream::Http2Request::Status::ready: stop_waiting(); return Status::ready;
     case upstream::Http2Request::Status::failed: return on_connect_failed(http2_->error(), wanted);
     // Nothing has failed: there was no place on this one.
     case upstream::Http2Request::Status::full:
@@ -82,6 +94,32 @@ BorrowedUpstream::Status BorrowedUpstream::on_connect_failed(int error, Wanted w
   return open(wanted);
 }
 
+// --- bounds of the cluster -------------------------------------------------------------------------
+
+bool BorrowedUpstream::take_load(const snapshot::Cluster& cluster) noexcept {
+  if (cluster.load == nullptr) return true;
+  if (!cluster.load->requests.take(cluster.bounds.requests)) return false;
+  load_ = cluster.load.get();
+  return true;
+}
+
+// For a connection to be opened.
+bool BorrowedUpstream::start_waiting() noexcept {
+  if (load_ == nullptr || is_waiting_) return true;
+  return is_waiting_ = load_->waiting.take(snapshot_->tables.clusters[cluster_].bounds.waiting);
+}
+
+void BorrowedUpstream::stop_waiting() noexcept {
+  if (std::exchange(is_waiting_, false)) load_->waiting.give_back();
+}
+
+void BorrowedUpstream::give_back_load() noexcept {
+  stop_waiting();
+  if (load_ != nullptr) std::exchange(load_, nullptr)->requests.give_back();
+}
+
+// --- the end ---------------------------------------------------------------------------------------
+
 void BorrowedUpstream::note_tls_error() { failure_reason_ = "TLS_error: " + std::string(connection().tls_error()); }
 
 void BorrowedUpstream::keep_endpoint() {
@@ -92,6 +130,7 @@ void BorrowedUpstream::keep_endpoint() {
 void BorrowedUpstream::release(bool reusable, io::Stream::Ending ending) {
   if (connection_ == nullptr && http2_ == nullptr) return;
   --endpoint_->active_requests;
+  give_back_load();
   const bool is_ready =
       http2_ == nullptr ? connection_->is_ready() : http2_->status() == upstream::Http2Request::Status::ready;
   if (is_ready && local_address_.port == 0 && services_.observer.access_log.is_enabled())

@@ -32,6 +32,7 @@ class BorrowedUpstream {
     ready,        // open
     unavailable,  // nothing is borrowed: the cluster has no endpoint that can be used (UH)
     failed,       // nothing is borrowed: no connection could be opened (UF, URX)
+    overflow,     // nothing is borrowed: the cluster has as much to do as it may have (UO)
   };
   enum class Wanted : uint8_t {
     any,
@@ -86,6 +87,10 @@ class BorrowedUpstream {
   Status open(Wanted wanted);
   Status look_at_shared(Wanted wanted);
   Status on_connect_failed(int error, Wanted wanted);
+  [[nodiscard]] bool take_load(const snapshot::Cluster& cluster) noexcept;
+  [[nodiscard]] bool start_waiting() noexcept;
+  void stop_waiting() noexcept;
+  void give_back_load() noexcept;
 
   Services& services_;
   upstream::Connection::Borrower borrower_;
@@ -99,6 +104,8 @@ class BorrowedUpstream {
   std::string_view host_;
   http::Version version_ = http::Version::http_1_1;
   std::string failure_reason_;
+  snapshot::DestinationLoad* load_ = nullptr;  // while this is part of it: borrowed, of a cluster that has bounds
+  bool is_waiting_ = false;                    // likewise, for the connection
   uint32_t cluster_ = 0;
   uint32_t attempts_ = 0;
   uint32_t attempts_max_ = limits::connect_attempts_max;

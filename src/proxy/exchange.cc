@@ -113,6 +113,12 @@ Exchange::Outcome Exchange::on_borrowed(BorrowedUpstream::Status status) {
     case BorrowedUpstream::Status::unavailable:
       flags_.set(ResponseFlag::no_healthy_upstream);
       return reply_locally(503, "no_healthy_upstream", "no healthy upstream");
+    case BorrowedUpstream::Status::overflow:
+      flags_.set(ResponseFlag::upstream_overflow);
+      return reply_locally({.status = 503,
+                            .details = "upstream_reset_before_response_started{overflow}",
+                            .body = "upstream connect error or disconnect/reset before headers. reset reason: overflow",
+                            .is_overloaded = true});
     case BorrowedUpstream::Status::failed:
       flags_.set(ResponseFlag::upstream_connection_failure);
       if (borrowed_.attempts() > 1) flags_.set(ResponseFlag::upstream_retry_limit_exceeded);

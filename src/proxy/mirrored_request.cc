@@ -107,6 +107,7 @@ void MirroredRequest::on_borrowed(BorrowedUpstream::Status status) {
     case BorrowedUpstream::Status::connecting: return;
     case BorrowedUpstream::Status::ready: return begin_to_send();
     case BorrowedUpstream::Status::unavailable:
+    case BorrowedUpstream::Status::overflow:
     case BorrowedUpstream::Status::failed: return give_up();
   }
 }

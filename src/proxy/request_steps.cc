@@ -169,7 +169,8 @@ bool add_type_fields(const Answer& answer, http::HeaderList& fields) {
 
 bool add_answer_fields(const Answer& answer, std::string_view date, http::HeaderList& fields) {
   return (answer.location.empty() || fields.add("location", answer.location)) && add_type_fields(answer, fields) &&
-         fields.add("date", date) && fields.add("server", "istio-envoy");
+         (!answer.is_overloaded || fields.add("x-envoy-overloaded", "true")) && fields.add("date", date) &&
+         fields.add("server", "istio-envoy");
 }
 
 }  // namespace sluice::proxy

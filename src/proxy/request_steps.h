@@ -29,6 +29,7 @@ struct Answer {
   std::string_view location{};  // empty: none
   observe::ResponseFlags flags{};
   std::optional<GrpcStatus> grpc_status{};  // for a client of gRPC; nothing: as `status` is translated
+  bool is_overloaded = false;               // says so in x-envoy-overloaded
 
   [[nodiscard]] std::string_view content() const noexcept { return grpc_status ? std::string_view() : body; }
 };

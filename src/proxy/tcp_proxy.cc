@@ -90,6 +90,7 @@ TcpProxy::Outcome TcpProxy::on_borrowed(BorrowedUpstream::Status status) {
       flags_.set(ResponseFlag::upstream_connection_failure);
       flags_.set(ResponseFlag::upstream_retry_limit_exceeded);
       return refuse("upstream_connection_failure");
+    case BorrowedUpstream::Status::overflow: break;  // bounds are of requests
   }
   UNREACHABLE();
 }

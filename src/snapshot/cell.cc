@@ -1,6 +1,7 @@
 #include "snapshot/cell.h"
 
 #include "base/check.h"
+#include "snapshot/destination_load.h"
 
 #include <algorithm>
 #include <limits>
@@ -14,6 +15,7 @@ Cell::Cell(unsigned shard_count) noexcept : shard_count_(shard_count) {
 
 void Cell::publish(std::unique_ptr<Snapshot> snapshot) {
   snapshot->version = ++last_version_;
+  if (newest() != nullptr) share_loads(*snapshot, *newest());
   snapshot->cluster_keys = key_clusters(*snapshot, newest());
   snapshots_.push_back(std::move(snapshot));
   current_.store(snapshots_.back().get(), std::memory_order_release);

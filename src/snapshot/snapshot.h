@@ -10,6 +10,7 @@
 #include "base/source_place.h"
 #include "snapshot/access_log_format.h"
 #include "snapshot/cluster_keys.h"
+#include "snapshot/destination_load.h"
 #include "snapshot/gateway_topology.h"
 #include "snapshot/header_operations.h"
 #include "snapshot/host_map.h"
@@ -108,6 +109,8 @@ struct Cluster {
   UpstreamHttp http = UpstreamHttp::http1;
   uint32_t http2_streams_max = limits::http2_streams_max;  // at a time on one connection; the upstream may allow fewer
   std::vector<Endpoint> endpoints;                         // empty: 503 UH
+  DestinationBounds bounds;                                // 503 UO beyond them
+  std::shared_ptr<DestinationLoad> load;                   // exactly when `bounds` bound anything
 
   // Names that control/ resolves and whose addresses it puts into `endpoints` before publishing.
   struct DnsName {

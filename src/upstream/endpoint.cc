@@ -11,17 +11,21 @@ Endpoint::~Endpoint() {
   while (!http2_.empty()) http2_.front().close();
 }
 
-Connection* Endpoint::take_idle(std::string_view server_name) noexcept {
+bool Endpoint::has_idle(std::string_view server_name) noexcept {
   const auto is_for_name = [&](const Connection& some) { return some.server_name() == server_name; };
   while (Connection* connection = idle_.find(is_for_name)) {
     // Its change may be known and not yet told: this turn's completions are all in.
-    if (connection->is_clean()) {
-      forget_idle(*connection);
-      return connection;
-    }
+    if (connection->is_clean()) return true;
     connection->discard();
   }
-  return nullptr;
+  return false;
+}
+
+Connection* Endpoint::take_idle(std::string_view server_name) noexcept {
+  if (!has_idle(server_name)) return nullptr;
+  Connection* connection = idle_.find([&](const Connection& some) { return some.server_name() == server_name; });
+  forget_idle(*connection);
+  return connection;
 }
 
 bool Endpoint::keep_idle(Connection& connection) noexcept {

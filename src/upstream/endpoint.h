@@ -32,6 +32,7 @@ class Endpoint : public std::enable_shared_from_this<Endpoint> {
   // The connection that was used last (it is the least likely to be stale) and was opened for `server_name` (empty
   // without TLS), or nullptr.
   [[nodiscard]] Connection* take_idle(std::string_view server_name) noexcept;
+  [[nodiscard]] bool has_idle(std::string_view server_name) noexcept;
   // False at limits::idle_upstreams_per_endpoint_max: the caller closes the connection instead.
   [[nodiscard]] bool keep_idle(Connection& connection) noexcept;
   void forget_idle(Connection& connection) noexcept;

@@ -81,6 +81,22 @@ TEST(DestinationRules, ChooseTheVersionOfHttp) {
   EXPECT_EQ(with("h2UpgradePolicy: UPGRADE, useClientProtocol: true"), "as_client 100");
 }
 
+TEST(DestinationRules, BoundWhatADestinationHasToDo) {
+  const auto bounds = [](std::string_view settings) {
+    const Loaded loaded = load_rules(rule("app", "connectionPool: {http: {" + std::string(settings) + "}}"));
+    const snapshot::Cluster& cluster = loaded.snapshot->clusters.at(0);
+    EXPECT_EQ(cluster.load != nullptr, cluster.bounds.bound_anything()) << settings;
+    const auto text = [](uint32_t bound) {
+      return bound == snapshot::DestinationBounds::none ? "none" : std::to_string(bound);
+    };
+    return text(cluster.bounds.requests) + " " + text(cluster.bounds.waiting);
+  };
+  EXPECT_EQ(bounds(""), "none none");
+  EXPECT_EQ(bounds("http2MaxRequests: 7"), "7 none");
+  EXPECT_EQ(bounds("http1MaxPendingRequests: 1"), "none 1");
+  EXPECT_EQ(bounds("http2MaxRequests: 0, http1MaxPendingRequests: 0"), "none none");
+}
+
 TEST(DestinationRules, OfAPortReplaceTheOthersWhole) {
   EXPECT_EQ(how(load_rules(rule("app.default.svc.cluster.local",
                                 "loadBalancer: {simple: RANDOM}, connectionPool: {tcp: {connectTimeout: 1s}}, tls: "

@@ -133,6 +133,8 @@ TEST(SnapshotHash, ChangesWithEveryChangeOfMeaning) {
       {"tcp: [{route: [{destination: {host: other.example}", "tcp: [{route: [{destination: {host: app.example}"},
       {"simple: RANDOM", "simple: ROUND_ROBIN"},
       {"connectTimeout: 2s", "connectTimeout: 3s"},
+      {"connectionPool: {tcp", "connectionPool: {http: {http2MaxRequests: 1}, tcp"},
+      {"connectionPool: {tcp", "connectionPool: {http: {http1MaxPendingRequests: 1}, tcp"},
       {"mode: MUTUAL, credentialName: upstream", "mode: SIMPLE, credentialName: upstream"},
       {"sni: sni.example", "sni: other.example"},
       {"[z.example]", "[zz.example]"},

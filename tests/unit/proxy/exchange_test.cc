@@ -600,5 +600,86 @@ TEST(ExchangeHeaderOperations, RefuseARequestThatTheyMakeTooLarge) {
   EXPECT_EQ(dialogue.upstream_count(), 0U);
 }
 
+// --- bounds of the destination ---
+
+std::unique_ptr<snapshot::Snapshot> bounded_snapshot(const snapshot::DestinationBounds& bounds) {
+  auto made = sim::one_upstream_snapshot();
+  made->clusters[0].bounds = bounds;
+  made->clusters[0].load = std::make_shared<snapshot::DestinationLoad>();
+  return made;
+}
+
+TEST(Exchange, RefusesRequestsBeyondTheBoundOfTheDestination) {
+  Dialogue dialogue(1, sim::fine_weather(), {}, bounded_snapshot({.requests = 2}));
+  Speaker* clients[] = {&dialogue.connect(), &dialogue.connect(), &dialogue.connect()};
+  for (Speaker* client : clients) {
+    client->say(get);
+    dialogue.settle();
+  }
+  EXPECT_EQ(dialogue.upstream_count(), 2U);
+  const std::string refusal = clients[2]->take_heard();
+  EXPECT_TRUE(refusal.starts_with("HTTP/1.1 503 ")) << refusal;
+  EXPECT_TRUE(refusal.contains("\r\nx-envoy-overloaded: true\r\n")) << refusal;
+  EXPECT_TRUE(
+      ends_with_body(refusal, "upstream connect error or disconnect/reset before headers. reset reason: overflow"))
+      << refusal;
+  EXPECT_FALSE(clients[2]->has_ended());
+  dialogue.upstream(0).say(ok("first"));
+  dialogue.settle();
+  clients[2]->say(get);
+  dialogue.settle();
+  EXPECT_TRUE(clients[2]->heard().empty()) << "there is room again";
+  dialogue.upstream(0).say(ok("third"));
+  dialogue.settle();
+  EXPECT_TRUE(ends_with_body(clients[2]->heard(), "third"));
+  clients[1]->close();
+  dialogue.settle();
+  EXPECT_TRUE(dialogue.upstream(1).has_ended());
+  for (Speaker* client : {clients[0], clients[2]}) {
+    client->say(get);
+    dialogue.settle();
+  }
+  EXPECT_FALSE(clients[2]->heard().contains("503")) << "what a client leaves is room, too";
+}
+
+TEST(Exchange, RefusesRequestsBeyondTheBoundOfThoseThatWaitForAConnection) {
+  Dialogue dialogue(1, sim::fine_weather(), {}, bounded_snapshot({.waiting = 1}));
+  Speaker* clients[] = {&dialogue.connect(), &dialogue.connect(), &dialogue.connect()};
+  dialogue.connect_delay = 500ms;
+  clients[0]->say(get);
+  dialogue.settle();
+  clients[1]->say(get);
+  dialogue.settle();
+  EXPECT_TRUE(clients[1]->take_heard().starts_with("HTTP/1.1 503 "));
+  dialogue.settle(1s);
+  ASSERT_EQ(dialogue.upstream_count(), 1U);
+  dialogue.upstream(0).say(ok("first"));
+  dialogue.settle();
+  clients[2]->say(get);
+  dialogue.settle();
+  clients[1]->say(get);
+  dialogue.settle();
+  EXPECT_TRUE(clients[1]->heard().empty()) << "one takes the idle connection, the other one waits";
+  dialogue.settle(1s);
+  EXPECT_EQ(dialogue.upstream_count(), 2U);
+  EXPECT_EQ(dialogue.gateway().services().observer.counters.requests_active.value(), 2U);
+}
+
+TEST(Exchange, ConnectsThatFailLeaveNothingOfTheBound) {
+  Dialogue dialogue(1, sim::fine_weather(), {}, bounded_snapshot({.requests = 1, .waiting = 1}));
+  Speaker& client = dialogue.connect();
+  dialogue.connect_error = ECONNREFUSED;
+  for (int i = 0; i < 3; ++i) {
+    client.say(get);
+    dialogue.settle(1s);
+    EXPECT_TRUE(client.take_heard().contains("connection failure"));
+  }
+  dialogue.connect_error = 0;
+  client.say(get);
+  dialogue.settle(1s);
+  ASSERT_EQ(dialogue.upstream_count(), 1U);
+  EXPECT_TRUE(dialogue.upstream().heard().starts_with("GET /a "));
+}
+
 }  // namespace
 }  // namespace sluice::proxy

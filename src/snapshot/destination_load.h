@@ -1,0 +1,46 @@
+// What a destination is doing, for all shards together, where a DestinationRule bounds that (connectionPool.http; Envoy
+// calls it circuit breaking). Snapshots of one destination share it, so that a reload forgets nothing.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <limits>
+
+namespace sluice::snapshot {
+
+struct Snapshot;
+
+struct DestinationBounds {
+  static constexpr uint32_t none = std::numeric_limits<uint32_t>::max();
+  uint32_t requests = none;  // at a time
+  uint32_t waiting = none;   // of these, for a connection to be opened
+
+  [[nodiscard]] bool bound_anything() const noexcept { return *this != DestinationBounds{}; }
+  friend bool operator==(const DestinationBounds&, const DestinationBounds&) = default;
+};
+
+struct DestinationLoad {
+  // Any thread.
+  class Gauge {
+   public:
+    // False: there are so many already, and nothing was taken.
+    [[nodiscard]] bool take(uint32_t bound) noexcept {
+      if (count_.fetch_add(1, std::memory_order_relaxed) < bound) return true;
+      give_back();
+      return false;
+    }
+    void give_back() noexcept { count_.fetch_sub(1, std::memory_order_relaxed); }
+    [[nodiscard]] uint32_t count() const noexcept { return count_.load(std::memory_order_relaxed); }
+
+   private:
+    std::atomic<uint32_t> count_{0};
+  };
+
+  Gauge requests;
+  Gauge waiting;
+};
+
+// Destinations of `next` that are bounded, and were in `previous`, go on with the load that they have there.
+void share_loads(Snapshot& next, const Snapshot& previous);
+
+}  // namespace sluice::snapshot
