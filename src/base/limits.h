@@ -40,6 +40,9 @@ inline constexpr uint32_t handshakes_per_shard_max = 512;  // beyond it, new con
 inline constexpr uint32_t accept_burst = 1024;        // connections; as near to the limit, they are taken one by one
 inline constexpr uint32_t reserved_descriptors = 64;  // of RLIMIT_NOFILE, for everything but connections
 
+// --- What comes before all else --------------------------------------------------------------------
+inline constexpr size_t proxy_header_bytes_max = 4096;  // PROXY protocol: version 2 with all of its TLVs
+
 // --- TLS -------------------------------------------------------------------------------------------
 inline constexpr size_t client_hello_bytes_max = 16 * 1024;
 inline constexpr size_t tls_plaintext_bytes = 16 * 1024;              // RFC 8446 5.1
@@ -49,7 +52,7 @@ inline constexpr Duration tls_small_records_after = 1s;               // of writ
 inline constexpr size_t tls_unsent_bytes_max = 2 * write_high_bytes;  // beyond it, reading stops: it may write
 inline constexpr size_t tls_silent_bytes_max =
     64 * 1024;  // ciphertext in a row that brings no plaintext: handshake, key updates, empty records
-inline constexpr Duration handshake_timeout = 15s;
+inline constexpr Duration handshake_timeout = 15s;         // with the PROXY header, where there is one
 inline constexpr Duration signing_patience = 2ms;          // that RSA-2048 signatures wait for others, under load
 inline constexpr size_t idle_fiber_stacks_kept = 4;        // for the next handshakes that wait; more after a burst
 inline constexpr size_t ocsp_staple_bytes_max = 8 * 1024;  // sent in every full handshake of whoever asks for it

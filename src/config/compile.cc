@@ -30,7 +30,8 @@ snapshot::ForwardClientCert forward_client_cert(std::string_view name) {
 
 snapshot::GatewayTopology gateway_topology(const Topology& written) {
   return {.num_trusted_proxies = written.num_trusted_proxies.value,
-          .forward_client_cert = forward_client_cert(written.forward_client_cert_details.value)};
+          .forward_client_cert = forward_client_cert(written.forward_client_cert_details.value),
+          .expects_proxy_header = written.proxy_protocol.node != nullptr};
 }
 
 // The model has a PathNormalization of its own: what was written.

@@ -85,6 +85,12 @@ struct ConnectionPool {
   static const ObjectSchema schema;
 };
 
+struct UpstreamProxyProtocol {
+  const Node* node = nullptr;
+  Text version;
+  static const ObjectSchema schema;
+};
+
 // What a rule says for one port; it replaces what the rule says for all of them.
 struct PortTrafficPolicy {
   const Node* node = nullptr;
@@ -100,6 +106,7 @@ struct TrafficPolicy {
   LoadBalancer load_balancer;
   ConnectionPool connection_pool;
   ClientTls tls;
+  UpstreamProxyProtocol proxy_protocol;
   std::vector<PortTrafficPolicy> port_level_settings;
   static const ObjectSchema schema;
 };

@@ -85,12 +85,14 @@ const Subset* DestinationRules::find_subset(std::string_view host, std::string_v
   return found == rules_[*index].subsets.end() ? nullptr : found->second.subset;
 }
 
-// Each field that `by` has takes the place of what was there; its settings for the port take the place of everything.
+// Each field that `by` has takes the place of what was there; its settings for the port take the place of everything
+// that ports can have of their own.
 void DestinationRules::override(Policy& policy, const DestinationRule& rule, const TrafficPolicy& by, uint32_t port) {
+  if (by.proxy_protocol.node != nullptr) policy.proxy_protocol = &by.proxy_protocol;
   const auto of_port = std::ranges::find_if(
       by.port_level_settings, [&](const PortTrafficPolicy& some) { return some.port.number.value == port; });
   if (of_port != by.port_level_settings.end()) {
-    policy = {&of_port->load_balancer, &of_port->connection_pool, &of_port->tls, &rule};
+    policy = {&of_port->load_balancer, &of_port->connection_pool, &of_port->tls, &rule, policy.proxy_protocol};
     return;
   }
   if (by.load_balancer.node != nullptr) policy.load_balancer = &by.load_balancer;
@@ -121,6 +123,10 @@ void DestinationRules::apply(snapshot::Cluster& cluster, uint32_t port, std::str
     cluster.bounds = {.requests = bound_of(http.http2_max_requests),
                       .waiting = bound_of(http.http1_max_pending_requests)};
     if (cluster.bounds.bound_anything()) cluster.load = std::make_shared<snapshot::DestinationLoad>();
+  }
+  if (policy.proxy_protocol != nullptr) {
+    const bool is_v2 = policy.proxy_protocol->version.value == "V2";
+    cluster.proxy_protocol = is_v2 ? snapshot::ProxyProtocol::v2 : snapshot::ProxyProtocol::v1;
   }
   if (policy.tls == nullptr || !has_tls(*policy.tls)) return;
   cluster.tls = upstream_tls(*policy.rule_of_tls, *policy.tls);

@@ -51,6 +51,7 @@ class DestinationRules {
     const ConnectionPool* connection_pool = nullptr;
     const ClientTls* tls = nullptr;
     const DestinationRule* rule_of_tls = nullptr;
+    const UpstreamProxyProtocol* proxy_protocol = nullptr;
   };
 
   void add(const DestinationRule& rule, HostRules& rules);

@@ -126,6 +126,12 @@ constexpr FieldSchema connection_pool_fields[] = {
     field<&ConnectionPool::http>("http", "settings of requests on connections"),
 };
 
+constexpr Choice proxy_protocol_versions[] = {{"V1"}, {"V2"}};
+
+constexpr FieldSchema proxy_protocol_fields[] = {
+    choice<&UpstreamProxyProtocol::version>("version", proxy_protocol_versions, "of the header; V1 by default"),
+};
+
 constexpr FieldSchema port_traffic_policy_fields[] = {
     field<&PortTrafficPolicy::port>("port", "the port of the service", required),
     field<&PortTrafficPolicy::load_balancer>("loadBalancer", "how an endpoint is chosen"),
@@ -141,7 +147,7 @@ constexpr FieldSchema traffic_policy_fields[] = {
     field<&TrafficPolicy::port_level_settings>("portLevelSettings", "what replaces all of this for single ports"),
     planned("outlierDetection", "leaving out endpoints that fail"),
     planned("tunnel", "connections through an HTTP proxy"),
-    planned("proxyProtocol", "a PROXY header to the service"),
+    field<&TrafficPolicy::proxy_protocol>("proxyProtocol", "a PROXY header to the service, which names the client"),
     planned("retryBudget", "the most retries at a time"),
 };
 
@@ -179,6 +185,7 @@ constinit const ObjectSchema LoadBalancer::schema{"LoadBalancerSettings", load_b
 constinit const ObjectSchema TcpConnectionPool::schema{"TCPSettings", tcp_connection_pool_fields};
 constinit const ObjectSchema HttpConnectionPool::schema{"HTTPSettings", http_connection_pool_fields};
 constinit const ObjectSchema ConnectionPool::schema{"ConnectionPoolSettings", connection_pool_fields};
+constinit const ObjectSchema UpstreamProxyProtocol::schema{"ProxyProtocol", proxy_protocol_fields};
 constinit const ObjectSchema PortTrafficPolicy::schema{"PortTrafficPolicy", port_traffic_policy_fields};
 constinit const ObjectSchema TrafficPolicy::schema{"TrafficPolicy", traffic_policy_fields};
 constinit const ObjectSchema Subset::schema{"Subset", subset_fields};

@@ -5,10 +5,17 @@
 
 namespace sluice::config {
 
+// Nothing can be said of it but that it is there.
+struct ProxyProtocolConfiguration {
+  const Node* node = nullptr;
+  static const ObjectSchema schema;
+};
+
 struct Topology {
   const Node* node = nullptr;
   Number num_trusted_proxies;
   Text forward_client_cert_details;
+  ProxyProtocolConfiguration proxy_protocol;
   static const ObjectSchema schema;
 };
 

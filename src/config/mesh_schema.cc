@@ -26,7 +26,8 @@ constexpr FieldSchema topology_fields[] = {
                                            "how many proxies in front are believed what they say of the client"),
     choice<&Topology::forward_client_cert_details>("forwardClientCertDetails", forward_client_cert_details,
                                                    "what becomes of x-forwarded-client-cert; SANITIZE_SET by default"),
-    planned("proxyProtocol", "a PROXY header from the load balancer"),
+    field<&Topology::proxy_protocol>("proxyProtocol",
+                                     "{}: every connection begins with a PROXY header, which names the client"),
 };
 
 // The address that older installers write whether anybody listens there or not.
@@ -197,6 +198,7 @@ constexpr FieldSchema proxy_config_document_fields[] = {
 
 }  // namespace
 
+constinit const ObjectSchema ProxyProtocolConfiguration::schema{"ProxyProtocolConfiguration", {}};
 constinit const ObjectSchema Topology::schema{"Topology", topology_fields};
 constinit const ObjectSchema ZipkinTracer::schema{"Zipkin", zipkin_fields};
 constinit const ObjectSchema Tracing::schema{"Tracing", tracing_fields};

@@ -101,7 +101,8 @@ Digest digest_of(const snapshot::Cluster& cluster) {
       .add(static_cast<unsigned>(cluster.http))
       .add(cluster.http2_streams_max)
       .add(cluster.bounds.requests)
-      .add(cluster.bounds.waiting);
+      .add(cluster.bounds.waiting)
+      .add(static_cast<unsigned>(cluster.proxy_protocol));
   hasher.add_set(digests_of(cluster.endpoints, [](const snapshot::Endpoint& endpoint) {
     return Hasher().add(endpoint.address.to_string()).add(endpoint.weight).digest();
   }));
@@ -301,6 +302,7 @@ std::string snapshot_hash(const snapshot::Snapshot& snapshot) {
   Hasher hasher;
   hasher.add_set(digests_of(snapshot.listeners, digest_of_listener)).add_set(referred.clusters);
   hasher.add(snapshot.topology.num_trusted_proxies).add(static_cast<unsigned>(snapshot.topology.forward_client_cert));
+  hasher.add(snapshot.topology.expects_proxy_header);
   hasher.add(static_cast<unsigned>(snapshot.path_normalization));
   add_process(hasher, snapshot.process);
   if (snapshot.access_log_format) {

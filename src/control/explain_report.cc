@@ -138,6 +138,7 @@ void add_destination(Lines& lines, const ExplainedDestination& destination) {
     if (!destination.server_name.empty()) transport += ", SNI " + destination.server_name;
     if (!cluster.tls->verifies) transport += ", not verified";
   }
+  if (cluster.proxy_protocol != snapshot::ProxyProtocol::none) transport += ", after a PROXY header";
   lines.add("to", fmt::format("{} {}", percent_text(destination.percent), cluster.name));
   lines.add(
       "", fmt::format("  {}{}, {}", transport,

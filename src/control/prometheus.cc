@@ -227,6 +227,9 @@ struct ShardMetric {
 constexpr ShardMetric kShardMetrics[] = {
     {"sluice_downstream_connections_total", "counter", "Connections accepted from clients.",
      &ShardCounters::connections_accepted},
+    {"sluice_proxy_header_failures_total", "counter",
+     "Connections that ended because they did not begin with the PROXY header that was expected.",
+     &ShardCounters::proxy_header_failures},
     {"sluice_admission_pauses_total", "counter", "Times that accepting paused because of a limit.",
      &ShardCounters::admission_pauses},
     {"sluice_tls_handshakes_total", "counter", "TLS handshakes completed with clients.",

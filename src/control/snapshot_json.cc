@@ -48,9 +48,19 @@ std::string_view text_of(snapshot::ForwardClientCert details) {
   return "unknown";
 }
 
+Json text_of(snapshot::ProxyProtocol version) {
+  switch (version) {
+    case snapshot::ProxyProtocol::none: return nullptr;
+    case snapshot::ProxyProtocol::v1: return "V1";
+    case snapshot::ProxyProtocol::v2: return "V2";
+  }
+  return nullptr;
+}
+
 Json topology_json(const snapshot::GatewayTopology& topology) {
   return {{"numTrustedProxies", topology.num_trusted_proxies},
-          {"forwardClientCertDetails", text_of(topology.forward_client_cert)}};
+          {"forwardClientCertDetails", text_of(topology.forward_client_cert)},
+          {"proxyProtocol", topology.expects_proxy_header}};
 }
 
 Json gateway_server_json(const snapshot::GatewayServer& server) {
@@ -319,6 +329,7 @@ Json cluster_json(const snapshot::Cluster& cluster) {
                {"http", http_text(cluster.http)},
                {"maxConcurrentStreams", cluster.http2_streams_max},
                {"connectTimeoutMs", to_milliseconds(cluster.connect_timeout)},
+               {"proxyProtocol", text_of(cluster.proxy_protocol)},
                {"endpoints", std::move(endpoints)},
                {"dnsNames", std::move(names)},
                {"tls", cluster.tls ? upstream_tls_json(*cluster.tls) : Json(nullptr)},

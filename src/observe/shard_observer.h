@@ -14,6 +14,7 @@ namespace sluice::observe {
 struct ShardCounters {
   Counter connections_accepted;    // downstream
   Counter connections_active;      // gauge
+  Counter proxy_header_failures;   // connections that did not begin with one
   Counter admission_pauses;        // accepting stopped because of a limit
   Counter tls_handshakes;          // completed
   Counter tls_handshakes_resumed;  // of them, those that resumed a session

@@ -2,7 +2,9 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "proxy/client_connection.h"
 #include "proxy/request_steps.h"
+#include "transport/proxy_header.h"
 
 #include <cerrno>
 #include <utility>
@@ -11,27 +13,33 @@ namespace sluice::proxy {
 
 BorrowedUpstream::~BorrowedUpstream() { CHECK(connection_ == nullptr && http2_ == nullptr); }
 
-BorrowedUpstream::Status BorrowedUpstream::borrow(AdoptedSnapshot& snapshot, uint32_t cluster, std::string_view host,
+BorrowedUpstream::Status BorrowedUpstream::borrow(AdoptedSnapshot& snapshot, uint32_t cluster,
+                                                  const ClientConnection& client, std::string_view host,
                                                   http::Version version, Wanted wanted) {
   CHECK(connection_ == nullptr && http2_ == nullptr);
   snapshot_ = &snapshot;
   cluster_ = cluster;
   host_ = host;
   version_ = version;
+  proxy_header_.reset();
+  if (const auto protocol = snapshot.tables.clusters[cluster].proxy_protocol; protocol != snapshot::ProxyProtocol::none)
+    proxy_header_ = std::make_unique<const std::string>(
+        transport::write_proxy_header(protocol, {client.peer_address(), client.local_address()}));
   return open(wanted);
 }
 
 BorrowedUpstream::Status BorrowedUpstream::open(Wanted wanted) {
   const snapshot::Cluster& cluster = snapshot_->tables.clusters[cluster_];
-  upstream::Connection::TlsWanted tls;
+  upstream::Connection::Opening opening;
+  if (proxy_header_ != nullptr) opening.proxy_header = *proxy_header_;
   if (cluster.tls) {
     // Never in plaintext.
     if (cluster.tls->context == nullptr) {
       failure_reason_ = "TLS_error: no usable certificate";
       return Status::unavailable;
     }
-    tls.context = cluster.tls->context;
-    tls.server_name = upstream_server_name(*cluster.tls, host_);
+    opening.context = cluster.tls->context;
+    opening.server_name = upstream_server_name(*cluster.tls, host_);
   }
   endpoint_ = snapshot_->clusters.choose(cluster_, services_.random, endpoint_);
   if (endpoint_ == nullptr) return Status::unavailable;
@@ -42,17 +50,19 @@ BorrowedUpstream::Status BorrowedUpstream::open(Wanted wanted) {
   const bool is_http2 = cluster.http == snapshot::UpstreamHttp::http2 ||
                         (cluster.http == snapshot::UpstreamHttp::as_client && version_ == http::Version::http_2);
   if (is_http2 && wanted != Wanted::bytes && !endpoint_->prefers_http1(services_.loop.now())) {
-    tls.offers_http2 = true;
-    http2_ = &services_.upstreams.join(*endpoint_, cluster.connect_timeout, tls, cluster.http2_streams_max, borrower_);
+    opening.offers_http2 = true;
+    http2_ =
+        &services_.upstreams.join(*endpoint_, cluster.connect_timeout, opening, cluster.http2_streams_max, borrower_);
     return look_at_shared(wanted);
   }
   const bool fresh = wanted != Wanted::any;
-  if (load_ != nullptr && (fresh || !endpoint_->has_idle(tls.server_name)) && !start_waiting()) {
+  if (load_ != nullptr && (fresh || proxy_header_ != nullptr || !endpoint_->has_idle(opening.server_name)) &&
+      !start_waiting()) {
     --endpoint_->active_requests;
     give_back_load();
     return Status::overflow;
   }
-  connection_ = &services_.upstreams.borrow(*endpoint_, cluster.connect_timeout, tls, fresh, borrower_);
+  connection_ = &services_.upstreams.borrow(*endpoint_, cluster.connect_timeout, opening, fresh, borrower_);
   return connection_->is_ready() ? Status::ready : Status::connecting;
 }
 

@@ -18,6 +18,8 @@
 
 namespace sluice::proxy {
 
+class ClientConnection;
+
 class BorrowedUpstream {
  public:
   // `borrower` is told of every change while a connection is borrowed.
@@ -52,9 +54,10 @@ class BorrowedUpstream {
   // Borrows a connection to the cluster (an index into Snapshot::clusters) of a snapshot that stays pinned until
   // the connection is released, or keep_endpoint(). `host` lives as long: where the cluster has TLS and names no server
   // itself, it is the one that is asked for, and that the certificate must be for. Requires that none is borrowed.
-  // `version`: the client's, which the cluster may ask for.
-  [[nodiscard]] Status borrow(AdoptedSnapshot& snapshot, uint32_t cluster, std::string_view host, http::Version version,
-                              Wanted wanted);
+  // `version`: the client's, which the cluster may ask for. `client` is whom a PROXY header names, where the cluster
+  // wants one; it is looked at only now.
+  [[nodiscard]] Status borrow(AdoptedSnapshot& snapshot, uint32_t cluster, const ClientConnection& client,
+                              std::string_view host, http::Version version, Wanted wanted);
   // While connecting. A connect that has failed is tried once more, elsewhere if possible.
   [[nodiscard]] Status look_at_connect(Wanted wanted);
   // `reusable`: nothing of the borrower's is left on it, so it goes into the pool; else it is ended. Idempotent.
@@ -101,6 +104,7 @@ class BorrowedUpstream {
   std::shared_ptr<upstream::Endpoint> kept_;    // from keep_endpoint() on
   SocketAddress address_;
   SocketAddress local_address_;
+  std::unique_ptr<const std::string> proxy_header_;  // null: the cluster wants none
   std::string_view host_;
   http::Version version_ = http::Version::http_1_1;
   std::string failure_reason_;

@@ -9,6 +9,7 @@
 #include "route/choose_route.h"
 #include "tls/client_hello.h"
 #include "tls/forwarded_certificate.h"
+#include "transport/proxy_header.h"
 
 #include <array>
 #include <utility>
@@ -22,8 +23,10 @@ using State = ClientConnection::State;
 constexpr unsigned bit(State state) { return 1U << static_cast<unsigned>(state); }
 
 // Which states may follow which.
-constexpr std::array<unsigned, 7> kNextStates = {
-    /* accepted      */ bit(State::tls_handshake) | bit(State::open) | bit(State::tunnelling) | bit(State::closing),
+constexpr std::array<unsigned, 8> kNextStates = {
+    /* proxy_header  */ bit(State::accepted) | bit(State::closing),
+    /* accepted      */ bit(State::proxy_header) | bit(State::tls_handshake) | bit(State::open) |
+        bit(State::tunnelling) | bit(State::closing),
     /* tls_handshake */ bit(State::open) | bit(State::tunnelling) | bit(State::finishing) | bit(State::closing),
     /* open          */ bit(State::finishing) | bit(State::closing),
     /* tunnelling    */ bit(State::finishing) | bit(State::closing),
@@ -57,6 +60,7 @@ void ClientConnection::set_state(State next) noexcept {
 }
 
 SocketAddress ClientConnection::local_address() const noexcept {
+  if (proxied_local_address_ != nullptr) return *proxied_local_address_;
   return listen_address_.is_any() && transport_.stream().is_open() ? io::local_address(transport_.stream().fd())
                                                                    : listen_address_;
 }
@@ -154,7 +158,17 @@ void ClientConnection::on_accepted(int fd) {
   }
   if (peer_address_.port == 0) {  // gone before it was accepted
     close_at_once(io::Stream::Ending::orderly);
-  } else if (kind_ == ListenerKind::http) {
+  } else if (services_.snapshots.current()->tables.topology.expects_proxy_header) {
+    set_state(State::proxy_header);
+    set_deadline(limits::handshake_timeout);
+  } else {
+    begin();
+  }
+}
+
+// Nothing of what the client says itself has been looked at.
+void ClientConnection::begin() {
+  if (kind_ == ListenerKind::http) {
     may_begin_http2_ = true;
     set_state(State::open);
     may_rest_for(limits::first_request_timeout);
@@ -167,6 +181,7 @@ void ClientConnection::on_stream_change(void* self) { static_cast<ClientConnecti
 
 void ClientConnection::on_change() {
   switch (state_) {
+    case State::proxy_header: on_proxy_header_bytes(); break;
     case State::accepted: on_hello_bytes(); break;
     case State::tls_handshake: on_handshake_bytes(); break;
     case State::open:
@@ -179,6 +194,41 @@ void ClientConnection::on_change() {
       if (transport_.stream().is_closed() && !retire_task_.is_linked()) services_.loop.retire(retire_task_);
       break;
   }
+}
+
+// --- who the client is, as a proxy in front says it -------------------------------------------------
+
+void ClientConnection::on_proxy_header_bytes() {
+  io::Stream& stream = transport_.stream();
+  const io::ReceiveQueue& queue = stream.receive_queue();
+  std::array<std::byte, transport::proxy_header_first_bytes> room;
+  const transport::ProxyHeader header = transport::read_proxy_header(ConstBytes(room).first(queue.peek(room)));
+  if (header.status == transport::ProxyHeader::Status::malformed) return on_bad_proxy_header(header.fault);
+  if (header.status == transport::ProxyHeader::Status::need_more || queue.size() < header.size) {
+    if (!stream.has_receive_ended()) return;
+    if (!queue.empty()) services_.observer.counters.proxy_header_failures.add();  // no probe of the port
+    return close_at_once(io::Stream::Ending::orderly);
+  }
+  stream.consume(header.size);
+  if (header.addresses) {
+    peer_address_ = header.addresses->source;
+    proxied_local_address_ = std::make_unique<const SocketAddress>(header.addresses->destination);
+  }
+  set_state(State::accepted);
+  begin();
+  // What the client says may have come with it.
+  if (state_ == State::accepted) on_hello_bytes();
+  if (state_ == State::open) serve();
+}
+
+void ClientConnection::on_bad_proxy_header(std::string_view fault) {
+  services_.observer.counters.proxy_header_failures.add();
+  observe::RequestRecord record = connection_record();
+  record.flags.set(observe::ResponseFlag::downstream_protocol_error);
+  record.details = "proxy_header_failed";
+  record.connection_termination_details = fault;
+  services_.observer.log(record);
+  close_at_once(io::Stream::Ending::orderly);
 }
 
 // --- 2. TLS ----------------------------------------------------------------------------------------
@@ -558,6 +608,10 @@ void ClientConnection::on_timer(void* self) {
 
 void ClientConnection::on_expired() {
   switch (state_) {
+    case State::proxy_header:
+      services_.observer.counters.proxy_header_failures.add();
+      close_at_once(io::Stream::Ending::orderly);
+      break;
     case State::accepted:
     case State::tls_handshake:
       services_.observer.counters.tls_handshake_failures.add();

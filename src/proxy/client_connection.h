@@ -1,6 +1,6 @@
-// A client's connection, from accept to close: the TLS handshake, then one exchange after the other, or a TCP
-// proxy. Steps 1 to 3 of the way of a request (docs/life_of_a_request.md). Owned by the shard's slab; frees
-// itself after its close. One thread.
+// A client's connection, from accept to close: the PROXY header of who is in front, the TLS handshake, then one
+// exchange after the other, or a TCP proxy. Steps 1 to 3 of the way of a request (docs/life_of_a_request.md). Owned by
+// the shard's slab; frees itself after its close. One thread.
 #pragma once
 
 #include "base/address.h"
@@ -27,7 +27,8 @@ class UpstreamSide;
 class ClientConnection : public ListNode<ClientConnection> {
  public:
   enum class State : uint8_t {
-    accepted,  // TLS: waiting for the ClientHello
+    proxy_header,  // waiting for what names the client, where MeshConfig says that it comes
+    accepted,      // TLS: waiting for the ClientHello
     tls_handshake,
     open,        // requests; exchange_ is set while one is under way, or http2_ all the time
     tunnelling,  // no requests but bytes: tcp_proxy_ is set
@@ -71,6 +72,7 @@ class ClientConnection : public ListNode<ClientConnection> {
   [[nodiscard]] std::string_view forwarded_certificate();
   // For formats; null without TLS that we terminate. As long as this.
   [[nodiscard]] const observe::ClientTls* client_tls();
+  // The client, and what it has connected to: the ends of this connection, unless a PROXY header says others.
   [[nodiscard]] const SocketAddress& peer_address() const noexcept { return peer_address_; }
   [[nodiscard]] SocketAddress local_address() const noexcept;
   // What is known of a connection without HTTP before it has a destination.
@@ -95,6 +97,9 @@ class ClientConnection : public ListNode<ClientConnection> {
   [[nodiscard]] Place place_in(const AdoptedSnapshot& snapshot) const;
 
   void on_change();
+  void on_proxy_header_bytes();
+  void on_bad_proxy_header(std::string_view fault);
+  void begin();
   void on_hello_bytes();
   void on_handshake_bytes();
   void on_unknown_server();
@@ -144,7 +149,8 @@ class ClientConnection : public ListNode<ClientConnection> {
   Instant accepted_at_;
   SocketAddress listen_address_;
   SocketAddress peer_address_;
-  std::string server_name_;  // SNI, lower case
+  std::unique_ptr<const SocketAddress> proxied_local_address_;  // exactly when a PROXY header has named it
+  std::string server_name_;                                     // SNI, lower case
   std::unique_ptr<const std::string>
       forwarded_certificate_;                             // from the first request of a client with a certificate on
   std::unique_ptr<const observe::ClientTls> client_tls_;  // from the first format on that needs it

@@ -102,8 +102,8 @@ bool Exchange::translate_grpc_web() {
 
 Exchange::Outcome Exchange::borrow_upstream(BorrowedUpstream::Wanted wanted) {
   state_ = State::connecting;
-  return on_borrowed(
-      borrowed_.borrow(*snapshot_, decision_.destination->cluster, request_.host, request_.version, wanted));
+  return on_borrowed(borrowed_.borrow(*snapshot_, decision_.destination->cluster, connection_, request_.host,
+                                      request_.version, wanted));
 }
 
 Exchange::Outcome Exchange::on_borrowed(BorrowedUpstream::Status status) {

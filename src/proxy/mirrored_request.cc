@@ -10,7 +10,8 @@ namespace sluice::proxy {
 using forward::CopyStatus;
 
 void MirroredRequest::send(Services& services, AdoptedSnapshot& snapshot, uint32_t cluster,
-                           const http::RequestHead& head, std::string_view target, std::string_view content) {
+                           const ClientConnection& client, const http::RequestHead& head, std::string_view target,
+                           std::string_view content) {
   // A mirror that never answers leaves room for others.
   if (services.mirrored_requests.count() >= limits::mirrored_requests_max ||
       snapshot.clusters.copies_under_way(cluster) >= limits::mirrored_requests_per_cluster_max) {
@@ -19,7 +20,7 @@ void MirroredRequest::send(Services& services, AdoptedSnapshot& snapshot, uint32
   }
   MirroredRequest& request = services.mirrored_requests.create(services, snapshot, cluster);
   if (request.copy(head, target, content)) {
-    request.start();
+    request.start(client);
   } else {
     request.give_up();
   }
@@ -84,9 +85,10 @@ bool MirroredRequest::name_shadow() {
 
 // --- The way ---------------------------------------------------------------------------------------
 
-void MirroredRequest::start() {
+void MirroredRequest::start(const ClientConnection& client) {
   services_.loop.timers().arm(timer_, services_.loop.now() + limits::mirrored_request_timeout);
-  on_borrowed(borrowed_.borrow(snapshot_, cluster_, request_.host, request_.version, BorrowedUpstream::Wanted::any));
+  on_borrowed(
+      borrowed_.borrow(snapshot_, cluster_, client, request_.host, request_.version, BorrowedUpstream::Wanted::any));
 }
 
 void MirroredRequest::on_upstream_change(void* self) { static_cast<MirroredRequest*>(self)->advance_later(); }

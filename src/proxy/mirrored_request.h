@@ -27,9 +27,9 @@ class MirroredRequest : public ListNode<MirroredRequest> {
   // Begins to send a copy of `head` and `target`, as their destination sees them, with all of the content, to a cluster
   // (an index into Snapshot::clusters) of a pinned snapshot, but without trailers. One that finds no place
   // (limits::mirrored_requests_max, limits::mirrored_requests_per_cluster_max, Services::kept_content) is not sent, and
-  // is counted as lost.
-  static void send(Services& services, AdoptedSnapshot& snapshot, uint32_t cluster, const http::RequestHead& head,
-                   std::string_view target, std::string_view content);
+  // is counted as lost. `client`, whom a PROXY header names, need not outlive the call.
+  static void send(Services& services, AdoptedSnapshot& snapshot, uint32_t cluster, const ClientConnection& client,
+                   const http::RequestHead& head, std::string_view target, std::string_view content);
 
   MirroredRequest(Services& services, AdoptedSnapshot& snapshot, uint32_t cluster) noexcept;
   MirroredRequest(const MirroredRequest&) = delete;
@@ -44,7 +44,7 @@ class MirroredRequest : public ListNode<MirroredRequest> {
 
   [[nodiscard]] bool copy(const http::RequestHead& head, std::string_view target, std::string_view content);
   [[nodiscard]] bool name_shadow();
-  void start();
+  void start(const ClientConnection& client);
   void advance();
   void on_borrowed(BorrowedUpstream::Status status);
   void begin_to_send();

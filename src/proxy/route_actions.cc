@@ -75,7 +75,8 @@ void Exchange::send_to_mirrors() {
   if (target.empty()) return lose_mirrors();  // the head has filled the arena: the client gets 431
   for (unsigned left = std::exchange(mirrors_, 0); left != 0; left &= left - 1) {
     const snapshot::Mirror& mirror = decision_.route->mirrors[static_cast<size_t>(std::countr_zero(left))];
-    MirroredRequest::send(services_, *snapshot_, mirror.cluster, request_, target, replay_ ? replay_->kept() : "");
+    MirroredRequest::send(services_, *snapshot_, mirror.cluster, connection_, request_, target,
+                          replay_ ? replay_->kept() : "");
   }
   if (replay_ && response_started_) replay_->forget();
 }

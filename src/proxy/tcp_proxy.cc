@@ -75,7 +75,7 @@ TcpProxy::Outcome TcpProxy::choose_destination() {
   cluster_ = &snapshot_->tables.clusters[*decision.cluster];
   set_state(State::connecting);
   // What the destination hears must all be this client's: no connection that somebody has used.
-  return on_borrowed(upstream_.borrow(*snapshot_, *decision.cluster, cluster_->host, http::Version::http_1_1,
+  return on_borrowed(upstream_.borrow(*snapshot_, *decision.cluster, client_, cluster_->host, http::Version::http_1_1,
                                       BorrowedUpstream::Wanted::bytes));
 }
 

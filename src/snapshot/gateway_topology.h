@@ -21,6 +21,8 @@ struct GatewayTopology {
   // Envoy's xff_num_trusted_hops. 0: the client is who connects.
   uint32_t num_trusted_proxies = 0;
   ForwardClientCert forward_client_cert = ForwardClientCert::sanitize_set;
+  // Every connection begins with a header of the PROXY protocol (transport/proxy_header.h), which names the client.
+  bool expects_proxy_header = false;
 
   [[nodiscard]] constexpr bool keeps_client_certs(bool is_mutual) const noexcept {
     switch (forward_client_cert) {

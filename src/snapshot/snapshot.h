@@ -15,6 +15,7 @@
 #include "snapshot/header_operations.h"
 #include "snapshot/host_map.h"
 #include "snapshot/process_settings.h"
+#include "snapshot/proxy_protocol.h"
 #include "snapshot/route_actions.h"
 #include "snapshot/route_list.h"
 
@@ -108,9 +109,10 @@ struct Cluster {
   Duration connect_timeout{};
   UpstreamHttp http = UpstreamHttp::http1;
   uint32_t http2_streams_max = limits::http2_streams_max;  // at a time on one connection; the upstream may allow fewer
-  std::vector<Endpoint> endpoints;                         // empty: 503 UH
-  DestinationBounds bounds;                                // 503 UO beyond them
-  std::shared_ptr<DestinationLoad> load;                   // exactly when `bounds` bound anything
+  ProxyProtocol proxy_protocol = ProxyProtocol::none;
+  std::vector<Endpoint> endpoints;        // empty: 503 UH
+  DestinationBounds bounds;               // 503 UO beyond them
+  std::shared_ptr<DestinationLoad> load;  // exactly when `bounds` bound anything
 
   // Names that control/ resolves and whose addresses it puts into `endpoints` before publishing.
   struct DnsName {
@@ -264,7 +266,7 @@ struct Listener {
   SocketAddress address;
   uint16_t service_port = 0;  // the Gateway's port number, which `targetPort` may map to address.port
   bool is_tls = false;
-  bool is_tcp = false;  // plain, and not HTTP: bytes to a destination
+  bool is_tcp = false;               // plain, and not HTTP: bytes to a destination
   bool translates_grpc_web = false;  // plain: to gRPC
 
   uint32_t route_table = 0;             // plain

@@ -34,9 +34,11 @@ ClusterTable::ClusterTable(const snapshot::Snapshot& snapshot, const ClusterTabl
 ClusterTable::Cluster::Cluster(const snapshot::Cluster& described, const Cluster* before)
     : name(described.name),
       tls_identity(described.tls ? described.tls->identity : ""),
+      proxy_protocol(described.proxy_protocol),
       load_balancing(described.load_balancing) {
   std::unordered_map<SocketAddress, std::shared_ptr<Endpoint>, SocketAddressHash> known;
-  if (before != nullptr && before->name == name && before->tls_identity == tls_identity) {
+  if (before != nullptr && before->name == name && before->tls_identity == tls_identity &&
+      before->proxy_protocol == proxy_protocol) {
     for (const auto& endpoint : before->endpoints) known.emplace(endpoint->address(), endpoint);
   }
   const bool is_weighted = std::ranges::any_of(

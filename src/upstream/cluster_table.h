@@ -35,6 +35,7 @@ class ClusterTable {
 
     std::string name;
     std::string tls_identity;  // empty: plaintext
+    snapshot::ProxyProtocol proxy_protocol;
     snapshot::LoadBalancing load_balancing;
     uint32_t next = 0;  // ROUND_ROBIN
     uint32_t copies_under_way = 0;

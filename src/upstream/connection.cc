@@ -20,18 +20,19 @@ Connection::Connection(ConnectionPool& pool, Endpoint& endpoint) noexcept
 
 Connection::~Connection() = default;
 
-void Connection::connect(Duration timeout, const TlsWanted& tls, Borrower borrower) {
+void Connection::connect(Duration timeout, const Opening& opening, Borrower borrower) {
   state_ = State::connecting;
-  tls_context_ = tls.context;
-  server_name_ = tls.server_name;
-  offers_http2_ = tls.offers_http2;
+  if (!opening.proxy_header.empty()) proxy_header_ = std::make_unique<const std::string>(opening.proxy_header);
+  tls_context_ = opening.context;
+  server_name_ = opening.server_name;
+  offers_http2_ = opening.offers_http2;
   borrower_ = borrower;
   pool_.loop().timers().arm(timer_, pool_.loop().now() + timeout);
   transport_.stream().connect(endpoint_->address());
 }
 
 void Connection::lend(Borrower borrower) noexcept {
-  CHECK(state_ == State::idle);
+  CHECK(state_ == State::idle && !names_client());
   state_ = State::lent;
   borrower_ = borrower;
   is_reused_ = true;
@@ -49,7 +50,7 @@ void Connection::give_back() noexcept {
   CHECK(state_ == State::lent);
   count_bytes();
   if (transport_.is_tls()) endpoint_->keep_resumable(transport_.session()->take_resumable());
-  if (!is_clean() || !endpoint_->keep_idle(*this)) {
+  if (names_client() || !is_clean() || !endpoint_->keep_idle(*this)) {
     discard();
     return;
   }
@@ -130,6 +131,11 @@ void Connection::on_change() {
 
 void Connection::on_connected() {
   const int error = transport_.stream().connect_error();
+  if (error == 0 && names_client()) {
+    // At once: the endpoint may be the one that speaks first.
+    transport_.stream().write(as_bytes(*proxy_header_));
+    transport_.stream().flush();
+  }
   if (error != 0 || tls_context_ == nullptr) return end_connecting(error);
   std::unique_ptr<tls::Session> session =
       tls::Session::connect(*tls_context_, server_name_, endpoint_->take_resumable(), &pool_.handshakes(),

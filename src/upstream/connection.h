@@ -30,8 +30,11 @@ class Connection : public ListNode<Connection> {
   Connection(ConnectionPool& pool, Endpoint& endpoint) noexcept;
   ~Connection();
 
-  // TLS towards the endpoint, as the cluster wants it.
-  struct TlsWanted {
+  // What comes before all that a borrower says, as the cluster wants it.
+  struct Opening {
+    // The very first bytes (transport/proxy_header.h); empty: none. They name the client, so that the connection is for
+    // one borrower and never for another.
+    std::string_view proxy_header;
     std::shared_ptr<tls::ClientContext> context;  // null: plaintext
     std::string_view server_name;                 // SNI, and what the certificate must be for
     bool offers_http2 = false;                    // by ALPN, beside HTTP/1.1; false: no ALPN
@@ -39,10 +42,11 @@ class Connection : public ListNode<Connection> {
 
   // Begins to connect, for `borrower`, who learns the outcome by on_change: is_ready() or connect_error(). `timeout` is
   // for the TLS handshake, too.
-  void connect(Duration timeout, const TlsWanted& tls, Borrower borrower);
+  void connect(Duration timeout, const Opening& opening, Borrower borrower);
   // Lends an idle connection.
   void lend(Borrower borrower) noexcept;
-  // The borrower is done, and the connection may serve another request: no bytes of this one are left.
+  // The borrower is done, and the connection may serve another request: no bytes of this one are left. One that names
+  // a client ends.
   void give_back() noexcept;
   // Ends the connection, idle or lent; the borrower hears nothing any more. In order, TLS is ended first.
   void discard(io::Stream::Ending ending = io::Stream::Ending::orderly) noexcept;
@@ -59,6 +63,8 @@ class Connection : public ListNode<Connection> {
   [[nodiscard]] bool is_clean();
   // For which it was opened; empty without TLS.
   [[nodiscard]] std::string_view server_name() const noexcept { return server_name_; }
+  // It has told the endpoint who the client is.
+  [[nodiscard]] bool names_client() const noexcept { return proxy_header_ != nullptr; }
   // It has served a request before, so it may have been closed by the upstream just now.
   [[nodiscard]] bool is_reused() const noexcept { return is_reused_; }
   // Since it was lent, not a byte can have reached the upstream; a send that the kernel has may have.
@@ -102,6 +108,7 @@ class Connection : public ListNode<Connection> {
   Endpoint* endpoint_;  // null once finishing or closing: the endpoint may be gone before the close is complete
   transport::Transport transport_;
   http::Http1Reader reader_;
+  std::unique_ptr<const std::string> proxy_header_;  // null: none
   std::shared_ptr<tls::ClientContext> tls_context_;  // until the handshake begins; null: plaintext
   std::string server_name_;
   Timer timer_;  // connecting: the time it may take; idle: the time it is kept

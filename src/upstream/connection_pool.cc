@@ -2,33 +2,35 @@
 
 namespace sluice::upstream {
 
-Connection& ConnectionPool::borrow(Endpoint& endpoint, Duration connect_timeout, const Connection::TlsWanted& tls,
+Connection& ConnectionPool::borrow(Endpoint& endpoint, Duration connect_timeout, const Connection::Opening& opening,
                                    bool fresh, Connection::Borrower borrower) {
-  Connection* idle = fresh ? nullptr : endpoint.take_idle(tls.server_name);
+  const bool may_be_idle = !fresh && opening.proxy_header.empty();
+  Connection* idle = may_be_idle ? endpoint.take_idle(opening.server_name) : nullptr;
   if (idle != nullptr) {
     ++reuse_count;
     idle->lend(borrower);
     return *idle;
   }
-  return open(endpoint, connect_timeout, tls, borrower);
+  return open(endpoint, connect_timeout, opening, borrower);
 }
 
-Connection& ConnectionPool::open(Endpoint& endpoint, Duration connect_timeout, const Connection::TlsWanted& tls,
+Connection& ConnectionPool::open(Endpoint& endpoint, Duration connect_timeout, const Connection::Opening& opening,
                                  Connection::Borrower borrower) {
   Connection& connection = connections_.create(*this, endpoint);
-  connection.connect(connect_timeout, tls, borrower);
+  connection.connect(connect_timeout, opening, borrower);
   return connection;
 }
 
-Http2Request& ConnectionPool::join(Endpoint& endpoint, Duration connect_timeout, const Connection::TlsWanted& tls,
+Http2Request& ConnectionPool::join(Endpoint& endpoint, Duration connect_timeout, const Connection::Opening& opening,
                                    uint32_t streams_max, Connection::Borrower borrower) {
-  Http2Connection* connection = endpoint.find_http2(tls.server_name, streams_max);
+  Http2Connection* connection =
+      opening.proxy_header.empty() ? endpoint.find_http2(opening.server_name, streams_max) : nullptr;
   if (connection != nullptr) {
     ++reuse_count;
   } else {
     connection = &http2_connections_.create(*this, endpoint);
     endpoint.keep_http2(*connection);
-    connection->connect(connect_timeout, tls);
+    connection->connect(connect_timeout, opening);
   }
   return http2_requests_.create(*connection, borrower);
 }

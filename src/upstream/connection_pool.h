@@ -17,13 +17,13 @@ class ConnectionPool {
   ConnectionPool(io::Loop& loop, tls::HandshakePool& handshakes) noexcept : loop_(loop), handshakes_(handshakes) {}
 
   // An idle connection of the endpoint to the same server name if there is one and `fresh` was not asked for, else a
-  // new one that is connecting. Ends with give_back() or discard().
-  [[nodiscard]] Connection& borrow(Endpoint& endpoint, Duration connect_timeout, const Connection::TlsWanted& tls,
+  // new one that is connecting: always, when it begins with a PROXY header. Ends with give_back() or discard().
+  [[nodiscard]] Connection& borrow(Endpoint& endpoint, Duration connect_timeout, const Connection::Opening& opening,
                                    bool fresh, Connection::Borrower borrower);
 
   // A place on a connection of HTTP/2 to the endpoint: on one that has room, with fewer than `streams_max` requests,
-  // else on a new one that is connecting. Ends with leave().
-  [[nodiscard]] Http2Request& join(Endpoint& endpoint, Duration connect_timeout, const Connection::TlsWanted& tls,
+  // else on a new one that is connecting, which with a PROXY header has no place for others. Ends with leave().
+  [[nodiscard]] Http2Request& join(Endpoint& endpoint, Duration connect_timeout, const Connection::Opening& opening,
                                    uint32_t streams_max, Connection::Borrower borrower);
   void leave(Http2Request& request) noexcept { http2_requests_.destroy(request); }
 
@@ -43,7 +43,7 @@ class ConnectionPool {
  private:
   friend class Connection;
   friend class Http2Connection;
-  [[nodiscard]] Connection& open(Endpoint& endpoint, Duration connect_timeout, const Connection::TlsWanted& tls,
+  [[nodiscard]] Connection& open(Endpoint& endpoint, Duration connect_timeout, const Connection::Opening& opening,
                                  Connection::Borrower borrower);
   void destroy(Connection& connection) noexcept { connections_.destroy(connection); }
   void destroy(Http2Connection& connection) noexcept { http2_connections_.destroy(connection); }

@@ -20,12 +20,13 @@ Http2Connection::Http2Connection(ConnectionPool& pool, Endpoint& endpoint) noexc
 
 Http2Connection::~Http2Connection() { CHECK(requests_.empty() && connection_ == nullptr); }
 
-void Http2Connection::connect(Duration timeout, const Connection::TlsWanted& tls) {
+void Http2Connection::connect(Duration timeout, const Connection::Opening& opening) {
   connect_timeout_ = timeout;
-  connection_ = &pool_.open(*endpoint_, timeout, tls, {.on_change = on_connection_change, .owner = this});
+  connection_ = &pool_.open(*endpoint_, timeout, opening, {.on_change = on_connection_change, .owner = this});
 }
 
 bool Http2Connection::has_room() const noexcept {
+  if (connection_ != nullptr && connection_->names_client()) return false;
   switch (state_) {
     case State::connecting:
     case State::greeting: return request_count_ < endpoint_->http2_capacity();
@@ -152,8 +153,9 @@ void Http2Connection::remove(Http2Request& request) noexcept {
 }
 
 void Http2Connection::rest_if_unused() {
-  if (request_count_ == 0 && state_ == State::open)
-    pool_.loop().timers().arm(timer_, pool_.loop().now() + limits::upstream_idle_timeout);
+  if (request_count_ > 0 || state_ != State::open) return;
+  if (connection_->names_client()) return close();
+  pool_.loop().timers().arm(timer_, pool_.loop().now() + limits::upstream_idle_timeout);
 }
 
 void Http2Connection::on_timeout(void* self) {

@@ -1,9 +1,10 @@
 // An HTTP/2 connection to an endpoint (RFC 9113), which the requests of many exchanges share, each on a stream of its
 // own. The first ones wait until the upstream's SETTINGS are there, and with them how many it takes. Its endpoint keeps
 // it while it can take requests; it ends when it has had none for limits::upstream_idle_timeout, or when it can take no
-// more (GOAWAY, no stream ids left, broken) and the last one is over. Where the upstream chooses HTTP/1.1 in the TLS
-// handshake (ALPN, RFC 7301), the connection becomes one of those and goes into the pool. Frames of all requests of a
-// turn go out with one send. One thread.
+// more (GOAWAY, no stream ids left, broken) and the last one is over. One that begins with a PROXY header, which names
+// a client, has a single request. Where the upstream chooses HTTP/1.1 in the TLS handshake (ALPN, RFC 7301), the
+// connection becomes one of those and goes into the pool. Frames of all requests of a turn go out with one send. One
+// thread.
 //
 // Its memory is ConnectionPool's, which it goes back to by itself.
 #pragma once
@@ -30,9 +31,9 @@ class Http2Connection : public ListNode<Http2Connection> {
   Http2Connection(ConnectionPool& pool, Endpoint& endpoint) noexcept;
   ~Http2Connection();
 
-  void connect(Duration timeout, const Connection::TlsWanted& tls);
+  void connect(Duration timeout, const Connection::Opening& opening);
 
-  // Whether one more request may have a place, now or once it is connected.
+  // Whether one more request, of any client, may have a place, now or once it is connected.
   [[nodiscard]] bool has_room() const noexcept;
   [[nodiscard]] uint32_t request_count() const noexcept { return request_count_; }
   // The endpoint is gone: no request is left.

@@ -127,4 +127,5 @@ def test_reload_changes_who_is_trusted(world, tmp_path):
         assert gateway.admin_json("/config_dump")["snapshot"]["gatewayTopology"] == {
             "numTrustedProxies": 1,
             "forwardClientCertDetails": "SANITIZE",
+            "proxyProtocol": False,
         }

@@ -23,9 +23,14 @@ def tls_context(*, minimum=ssl.TLSVersion.TLSv1_2, maximum=ssl.TLSVersion.TLSv1_
 
 
 class Client:
-    """One connection. `host` is the default of the Host field; with `tls` also the server name; "": none."""
+    """One connection. `host` is the default of the Host field; with `tls` also the server name; "": none.
 
-    def __init__(self, port, host, *, tls=None, server_name=None, receive_buffer=None, timeout=IO_SECONDS):
+    `prelude` goes out before anything else, also before TLS.
+    """
+
+    def __init__(
+        self, port, host, *, tls=None, server_name=None, receive_buffer=None, timeout=IO_SECONDS, prelude=b""
+    ):
         raw = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             if receive_buffer:
@@ -33,6 +38,8 @@ class Client:
             raw.settimeout(timeout)
             raw.connect((ports.LOOPBACK, port))
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if prelude:
+                raw.sendall(prelude)
             if tls:
                 name = host if server_name is None else server_name
                 context = tls if isinstance(tls, ssl.SSLContext) else tls_context()

@@ -82,10 +82,16 @@ class Http2Client:
         window=0,
         opens_windows=True,
         receive_buffer=None,
+        prelude=b"",
     ):
         context = tls if isinstance(tls, ssl.SSLContext) else tls_context(alpn=("h2", "http/1.1"))
         connected = Client(
-            port, host, tls=context if tls else None, server_name=server_name, receive_buffer=receive_buffer
+            port,
+            host,
+            tls=context if tls else None,
+            server_name=server_name,
+            receive_buffer=receive_buffer,
+            prelude=prelude,
         )
         self.socket = connected.socket
         if tls:

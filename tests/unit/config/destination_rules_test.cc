@@ -97,6 +97,25 @@ TEST(DestinationRules, BoundWhatADestinationHasToDo) {
   EXPECT_EQ(bounds("http2MaxRequests: 0, http1MaxPendingRequests: 0"), "none none");
 }
 
+TEST(DestinationRules, SayWhichVersionOfThePROXYHeaderIsSent) {
+  const auto versions = [](const std::string& documents) {
+    const Loaded loaded = load_rules(documents);
+    if (!loaded.snapshot) return loaded.diagnostics.at(0);
+    std::string result;
+    for (const snapshot::Cluster& cluster : loaded.snapshot->clusters)
+      result += std::to_string(static_cast<unsigned>(cluster.proxy_protocol));
+    return result;
+  };
+  EXPECT_EQ(versions(""), "000");
+  EXPECT_EQ(versions(rule("app", "proxyProtocol:")), "000");
+  EXPECT_EQ(versions(rule("app", "proxyProtocol: {}")), "110");
+  EXPECT_EQ(versions(rule("app", "proxyProtocol: {version: V1}")), "110");
+  EXPECT_EQ(versions(rule("app", "proxyProtocol: {version: V2}")), "220");
+  EXPECT_EQ(versions(rule("app", "proxyProtocol: {version: V2}, portLevelSettings: [{port: {number: 443}}]")), "220")
+      << "ports have none of their own, so that it is not replaced, as in Istio";
+  EXPECT_NE(versions(rule("app", "proxyProtocol: {version: V3}")).find("unknown value \"V3\""), std::string::npos);
+}
+
 TEST(DestinationRules, OfAPortReplaceTheOthersWhole) {
   EXPECT_EQ(how(load_rules(rule("app.default.svc.cluster.local",
                                 "loadBalancer: {simple: RANDOM}, connectionPool: {tcp: {connectTimeout: 1s}}, tls: "

@@ -39,6 +39,12 @@ TEST(MeshConfig, WithoutOneNobodyIsTrustedAndCertificatesAreOurOwn) {
   }
 }
 
+TEST(MeshConfig, SaysWhetherConnectionsBeginWithAPROXYHeader) {
+  for (const std::string_view fields : {"", "proxyProtocol: null", "numTrustedProxies: 1"})
+    EXPECT_FALSE(topology_of(topology(fields)).expects_proxy_header) << fields;
+  EXPECT_TRUE(topology_of(topology("proxyProtocol: {}")).expects_proxy_header);
+}
+
 TEST(MeshConfig, CompilesEveryMode) {
   struct {
     std::string_view name;

@@ -50,9 +50,12 @@ const std::vector<std::string>& documents() {
       "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: rule}\nspec: {host: app.example, "
       "trafficPolicy: {loadBalancer: {simple: RANDOM}, connectionPool: {tcp: {connectTimeout: 2s}}, tls: {mode: "
       "MUTUAL, "
-      "credentialName: upstream, sni: sni.example, subjectAltNames: [z.example]}}}\n---\n",
+      "credentialName: upstream, sni: sni.example, subjectAltNames: [z.example]}, proxyProtocol: {version: "
+      "V2}}}\n---\n",
       "apiVersion: v1\nkind: Secret\nmetadata: {name: upstream, namespace: istio-system}\nstringData: {tls.crt: "
       "upstream-chain, tls.key: upstream-key, ca.crt: upstream-ca}\n---\n",
+      "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata: {mesh: 'defaultConfig: "
+      "{gatewayTopology: {numTrustedProxies: 1}}'}\n---\n",
   };
   return all;
 }
@@ -140,6 +143,10 @@ TEST(SnapshotHash, ChangesWithEveryChangeOfMeaning) {
       {"[z.example]", "[zz.example]"},
       {"upstream-chain", "another-chain"},
       {"upstream-ca", "another-ca"},
+      {"version: V2", "version: V1"},
+      {", proxyProtocol: {version: V2}", ""},
+      {"numTrustedProxies: 1", "numTrustedProxies: 2"},
+      {"numTrustedProxies: 1", "numTrustedProxies: 1, proxyProtocol: {}"},
       {"mode: MUTUAL, credentialName: upstream, sni: sni.example, subjectAltNames: [z.example]", "mode: DISABLE"},
   };
   for (const auto& [from, to] : changes) {

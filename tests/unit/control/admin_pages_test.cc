@@ -19,7 +19,7 @@ TEST(AdminPages, ShowTheLiveConfiguration) {
   EXPECT_EQ(snapshot["hash"], "abc123");
   EXPECT_EQ(snapshot["version"], 1);
   EXPECT_EQ(snapshot["gatewayTopology"],
-            Json({{"numTrustedProxies", 0}, {"forwardClientCertDetails", "SANITIZE_SET"}}));
+            Json({{"numTrustedProxies", 0}, {"forwardClientCertDetails", "SANITIZE_SET"}, {"proxyProtocol", false}}));
   const Json& listener = snapshot["listeners"][0];
   EXPECT_EQ(listener["address"], "0.0.0.0:8443");
   EXPECT_EQ(listener["servicePort"], 443);

@@ -122,5 +122,132 @@ TEST(ClientConnection, IsResetWhenItTakesNothingForTooLong) {
   EXPECT_LE(dialogue.world().now() - begin, 2 * limits::client_write_timeout + 30s);
 }
 
+// --- behind a proxy that names the client ----------------------------------------------------------
+
+const std::string proxy_header = "PROXY TCP4 203.0.113.7 198.51.100.1 5555 443\r\n";
+const std::string get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+class ProxiedDialogue : public Dialogue {
+ public:
+  ProxiedDialogue() : Dialogue(1, sim::fine_weather(), {}, proxied_snapshot()) {
+    gateway().services().observer.access_log.set_enabled(true);
+  }
+
+  uint64_t failures() { return gateway().counters().proxy_header_failures.value(); }
+  std::string log() {
+    std::string lines;
+    gateway().services().observer.access_log.drain(lines);
+    return lines;
+  }
+
+ private:
+  static std::unique_ptr<snapshot::Snapshot> proxied_snapshot() {
+    auto made = sim::one_upstream_snapshot();
+    made->topology.expects_proxy_header = true;
+    return made;
+  }
+};
+
+TEST(ProxiedConnection, IsOfTheClientThatTheHeaderNames) {
+  const std::string all = proxy_header + get;
+  for (const size_t piece : {all.size(), proxy_header.size(), size_t{7}, size_t{1}}) {
+    SCOPED_TRACE(piece);
+    ProxiedDialogue dialogue;
+    Speaker& client = dialogue.connect();
+    for (size_t at = 0; at < all.size(); at += piece) {
+      client.say(std::string_view(all).substr(at, piece));
+      dialogue.settle(2ms);
+    }
+    ASSERT_TRUE(dialogue.until([&] { return dialogue.upstream_count() == 1; }));
+    dialogue.settle();
+    EXPECT_TRUE(dialogue.upstream().heard().starts_with("GET / HTTP/1.1\r\n")) << dialogue.upstream().heard();
+    EXPECT_NE(dialogue.upstream().heard().find("\r\nx-forwarded-for: 203.0.113.7\r\n"), std::string::npos);
+    dialogue.upstream().say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    dialogue.settle();
+    EXPECT_TRUE(client.heard().ends_with("ok"));
+    EXPECT_NE(dialogue.log().find(" 198.51.100.1:443 203.0.113.7:5555 "), std::string::npos);
+    client.say(get);  // the header is of the connection, not of a request
+    dialogue.settle();
+    EXPECT_EQ(dialogue.upstream().heard().find("GET", 1) != std::string::npos, true);
+    EXPECT_EQ(dialogue.failures(), 0U);
+  }
+}
+
+TEST(ProxiedConnection, EndsWithoutAnAnswerAsSoonAsItBeginsOtherwise) {
+  ProxiedDialogue dialogue;
+  Speaker& client = dialogue.connect();
+  client.say("G");
+  EXPECT_LE(time_until_the_end(dialogue, client), 1s);
+  EXPECT_TRUE(client.heard().empty());
+  EXPECT_EQ(dialogue.failures(), 1U);
+  const std::string line = dialogue.log();
+  EXPECT_NE(line.find("\"- - -\" 0 DPE proxy_header_failed there_is_no_PROXY_header "), std::string::npos) << line;
+}
+
+TEST(ProxiedConnection, EndsWhenTheHeaderTakesTooLong) {
+  for (const std::string& some : {std::string(), proxy_header.substr(0, 20)}) {
+    ProxiedDialogue dialogue;
+    Speaker& client = dialogue.connect();
+    client.say(some);
+    const Duration time = time_until_the_end(dialogue, client);
+    EXPECT_GE(time, limits::handshake_timeout - 1s);
+    EXPECT_LE(time, limits::handshake_timeout + 5s);
+    EXPECT_TRUE(client.heard().empty());
+    EXPECT_EQ(dialogue.failures(), 1U);
+  }
+}
+
+TEST(ProxiedConnection, MayRestAfterItsHeaderAsLongAsAnyOther) {
+  ProxiedDialogue dialogue;
+  Speaker& client = dialogue.connect();
+  client.say(proxy_header);
+  EXPECT_GE(time_until_the_end(dialogue, client), limits::first_request_timeout - 1s);
+  EXPECT_EQ(dialogue.failures(), 0U);
+}
+
+// Load balancers look whether somebody listens, all the time.
+TEST(ProxiedConnection, SaysNothingOfProbes) {
+  const std::string local{"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", 16};
+  for (const std::string& all : {std::string(), local, std::string("PROXY UNKNOWN\r\n"), proxy_header}) {
+    for (const bool is_reset : {false, true}) {
+      ProxiedDialogue dialogue;
+      Speaker& client = dialogue.connect();
+      client.say(all);
+      if (is_reset) dialogue.settle();
+      is_reset ? client.reset() : client.finish();
+      ASSERT_TRUE(dialogue.until([&] { return dialogue.gateway().services().client_connections.count() == 0; }));
+      EXPECT_EQ(dialogue.failures(), 0U);
+      EXPECT_EQ(dialogue.log(), "");
+    }
+  }
+}
+
+TEST(ProxiedConnection, CountsAHeaderThatIsCutShort) {
+  ProxiedDialogue dialogue;
+  Speaker& client = dialogue.connect();
+  client.say(proxy_header.substr(0, 20));
+  client.finish();
+  static_cast<void>(time_until_the_end(dialogue, client));
+  EXPECT_EQ(dialogue.failures(), 1U);
+  EXPECT_EQ(dialogue.log(), "");
+}
+
+TEST(ProxiedConnection, DropsTheTlvsWhichMayBeLong) {
+  ProxiedDialogue dialogue;
+  Speaker& client = dialogue.connect();
+  const size_t tlv_bytes = limits::proxy_header_bytes_max - 16 - 12;
+  std::string header{"\r\n\r\n\0\r\nQUIT\n\x21\x11", 14};
+  header += static_cast<char>((12 + tlv_bytes) >> 8);
+  header += static_cast<char>((12 + tlv_bytes) & 0xff);
+  header += std::string("\xcb\x00\x71\x07\xc6\x33\x64\x01\x15\xb3\x01\xbb", 12) + std::string(tlv_bytes, 'x');
+  client.say(header.substr(0, 1000));
+  dialogue.settle();
+  client.say(header.substr(1000) + get);
+  ASSERT_TRUE(dialogue.until([&] { return dialogue.upstream_count() == 1; }));
+  dialogue.settle();
+  EXPECT_TRUE(dialogue.upstream().heard().starts_with("GET / HTTP/1.1\r\n"));
+  EXPECT_NE(dialogue.upstream().heard().find("\r\nx-forwarded-for: 203.0.113.7\r\n"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace sluice::proxy

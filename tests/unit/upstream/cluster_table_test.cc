@@ -190,6 +190,18 @@ TEST_F(ClusterTableReload, DoesNotShareEndpointsThatAreSpokenToInAnotherWay) {
   with_tls.clusters[0].tls.emplace().identity = "x";
   adopt(std::move(with_tls));
   EXPECT_NE(endpoint(1), plain);
+
+  adopt(with_endpoints("c", {1}));
+  const Endpoint* without_header = endpoint(1);
+  snapshot::Snapshot with_header = with_endpoints("c", {1});
+  with_header.clusters[0].proxy_protocol = snapshot::ProxyProtocol::v1;
+  adopt(std::move(with_header));
+  const Endpoint* version1 = endpoint(1);
+  EXPECT_NE(version1, without_header);
+  snapshot::Snapshot with_other = with_endpoints("c", {1});
+  with_other.clusters[0].proxy_protocol = snapshot::ProxyProtocol::v2;
+  adopt(std::move(with_other));
+  EXPECT_NE(endpoint(1), version1);
 }
 
 // The slot of a cluster that went is another one's by then.
