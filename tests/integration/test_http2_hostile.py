@@ -13,6 +13,32 @@ import pytest
 
 from harness import documents
 from harness.documents import DOMAIN
+from harness.frames import (
+    ACK,
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    GOAWAY,
+    HEADERS,
+    PADDED,
+    PING,
+    PRIORITY,
+    PUSH_PROMISE,
+    RST_STREAM,
+    SETTINGS,
+    WHOLE,
+    WINDOW_UPDATE,
+    WITH_PRIORITY,
+    block,
+    data,
+    frame,
+    head,
+    literal,
+    setting,
+    settings,
+    word,
+)
 from harness.gateway import Gateway, is_sanitized
 from harness.http2_client import PREFACE, ErrorCodes
 from harness.limits import IO_SECONDS, MIB
@@ -20,9 +46,6 @@ from harness.upstream import Upstream
 
 HOST = f"hostile.{DOMAIN}".encode()
 AFTER = 2**20 + 1  # the stream of the request that comes after each row's frames
-DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
-END_STREAM, END_HEADERS, PADDED, WITH_PRIORITY, ACK = 0x1, 0x4, 0x8, 0x20, 0x1
-WHOLE = END_STREAM | END_HEADERS
 PROTOCOL_ERROR = ErrorCodes.PROTOCOL_ERROR
 FLOW_CONTROL_ERROR = ErrorCodes.FLOW_CONTROL_ERROR
 STREAM_CLOSED = ErrorCodes.STREAM_CLOSED
@@ -32,44 +55,9 @@ ENHANCE_YOUR_CALM = ErrorCodes.ENHANCE_YOUR_CALM
 REFUSED_STREAM = ErrorCodes.REFUSED_STREAM
 NO_ERROR = ErrorCodes.NO_ERROR
 
-
-# --- frames ---
-
-
-def frame(kind, flags=0, stream=0, payload=b"", *, size=None):
-    """`size`: what the head says instead of the payload's size."""
-    length = len(payload) if size is None else size
-    return struct.pack(">I", length)[1:] + struct.pack(">BBI", kind, flags, stream) + payload
-
-
-def integer(value, prefix=7, first=0):
-    """RFC 7541 5.1."""
-    most = 2**prefix - 1
-    if value < most:
-        return bytes([first | value])
-    out, value = [first | most], value - most
-    while value >= 128:
-        out.append(value % 128 | 128)
-        value //= 128
-    return bytes([*out, value])
-
-
-def literal(name, value, first=b"\0"):
-    """RFC 7541 6.2.2: neither indexed nor with Huffman codes, so that blocks do not depend on each other."""
-    return first + integer(len(name)) + name + integer(len(value)) + value
-
-
-def block(*fields):
-    return b"".join(field if isinstance(field, bytes) else literal(*field) for field in fields)
-
-
 METHOD, SCHEME, AUTHORITY, PATH = (b":method", b"GET"), (b":scheme", b"http"), (b":authority", HOST), (b":path", b"/")
 GET = (METHOD, SCHEME, AUTHORITY, PATH)
 POST = ((b":method", b"POST"), SCHEME, AUTHORITY, PATH)
-
-
-def head(*fields, stream=1, flags=WHOLE):
-    return frame(HEADERS, flags, stream, block(*fields))
 
 
 def get(*fields, **options):
@@ -79,22 +67,6 @@ def get(*fields, **options):
 def post(*fields, **options):
     """Content is to follow."""
     return head(*POST, *fields, flags=END_HEADERS, **options)
-
-
-def data(content=b"", *, stream=1, flags=END_STREAM):
-    return frame(DATA, flags, stream, content)
-
-
-def word(value):
-    return struct.pack(">I", value)
-
-
-def setting(number, value):
-    return struct.pack(">HI", number, value)
-
-
-def settings(*pairs):
-    return frame(SETTINGS, payload=b"".join(setting(*pair) for pair in pairs))
 
 
 # --- what is expected ---
