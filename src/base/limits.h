@@ -85,6 +85,7 @@ inline constexpr uint32_t http2_stream_window_bytes = 256 * 1024;  // received a
 inline constexpr uint32_t http2_client_window_bytes = 1024 * 1024;
 inline constexpr uint32_t http2_upstream_window_bytes = http2_streams_max * http2_stream_window_bytes;
 inline constexpr size_t http2_heads_bytes_max = 2 * 1024 * 1024;  // of a client's connection: then requests are refused
+inline constexpr size_t http2_input_piece_bytes = 4 * 1024;  // of a client, before requests are counted (per turn, too)
 inline constexpr size_t http2_unsent_bytes_max = 2 * write_high_bytes;  // beyond it, nothing is read from a client
 inline constexpr size_t http2_continuations_max = 8;   // CONTINUATION frames of one header block, 16 KiB each
 inline constexpr size_t http2_settings_max = 32;       // entries of one SETTINGS frame

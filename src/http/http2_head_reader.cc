@@ -87,8 +87,7 @@ void Http2HeadReader::add_pseudo_field(std::string_view name, std::string_view v
     if (value.size() > limits::target_bytes_max) return refuse(ReadError::target_too_long, "http2.target_too_long");
     request_->target = copy(value);
   } else if (request_ && name == ":protocol") {
-    // Becomes a field Upgrade of HTTP/1, where h2c would carry requests past us.
-    if (value.empty() || !consists_of(value, char_class::token) || equals_ignoring_case(value, "h2c"))
+    if (!is_token(value) || !may_upgrade_to(value))  // it may become a field Upgrade of HTTP/1
       return refuse(ReadError::malformed, "http2.invalid_protocol");
     protocol_ = copy(value);
   } else if (response_ && name == ":status") {

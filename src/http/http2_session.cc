@@ -61,6 +61,9 @@ struct Http2Session::Callbacks {
     if (session.block_stream_ == nullptr) return 0;
     session.head_reader_.add_field(text_of(name, name_size), text_of(value, value_size));
     if (!session.head_reader_.is_excessive()) return 0;
+    // A client has no good reason, and decoding the rest of such blocks is what it wants of us. An upstream's other
+    // requests are those of others.
+    if (session.role_ == Role::server) return NGHTTP2_ERR_CALLBACK_FAILURE;
     session.refuse_block(*session.block_stream_, NGHTTP2_ENHANCE_YOUR_CALM);
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
@@ -270,7 +273,7 @@ void Http2Session::refuse_input(int nghttp2_error) noexcept {
       error = NGHTTP2_PROTOCOL_ERROR;
       error_text_ = "http2.bad_preface";
       break;
-    case NGHTTP2_ERR_CALLBACK_FAILURE:  // pay_for_frame()
+    case NGHTTP2_ERR_CALLBACK_FAILURE:  // pay_for_frame(), on_header()
     case NGHTTP2_ERR_FLOODED:
     case NGHTTP2_ERR_TOO_MANY_CONTINUATIONS: error = NGHTTP2_ENHANCE_YOUR_CALM; break;
     default: break;

@@ -218,18 +218,12 @@ Refusal read_host(RequestHead& head, const FieldFacts& facts, bool is_connect) n
   return {};
 }
 
-bool has_element(std::string_view list, std::string_view lower) noexcept {
-  bool has = false;
-  for_each_element(list, [&](std::string_view element) { has = has || equals_ignoring_case(element, lower); });
-  return has;
-}
-
-// RFC 9110 7.8. Not for h2c, which RFC 9113 3.1 has made obsolete and which would carry requests past us.
+// RFC 9110 7.8.
 void read_upgrade(RequestHead& head, const FieldFacts& facts) noexcept {
   if (facts.upgrade_count != 1 || facts.upgrade.empty()) return;
   head.upgrade = facts.upgrade;
   head.wants_upgrade = facts.has_upgrade_option && head.version == Version::http_1_1 && !head.has_content() &&
-                       head.method != "CONNECT" && !has_element(facts.upgrade, "h2c");
+                       head.method != "CONNECT" && may_upgrade_to(facts.upgrade);
   if (head.wants_upgrade) head.framing = BodyFraming::none;
 }
 
@@ -293,6 +287,18 @@ Refusal understand_response(ResponseHead& head, bool is_head, bool is_connect) n
     head.keep_alive = false;
   }
   return {};
+}
+
+bool may_upgrade_to(std::string_view protocols) noexcept {
+  bool may = !protocols.empty();
+  for_each_element(protocols, [&may](std::string_view protocol) {
+    const size_t slash = protocol.find('/');
+    const std::string_view name = protocol.substr(0, slash);
+    const bool has_version = slash == std::string_view::npos || is_token(protocol.substr(slash + 1));
+    for (const std::string_view http : {"http", "h2", "h2c", "h3"}) may = may && !equals_ignoring_case(name, http);
+    may = may && is_token(name) && has_version;
+  });
+  return may;
 }
 
 bool may_tell_length(const ResponseHead& head, std::string_view method) noexcept {

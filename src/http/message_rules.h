@@ -28,6 +28,10 @@ struct Refusal {
 // request's method.
 [[nodiscard]] Refusal understand_response(ResponseHead& head, bool is_head, bool is_connect) noexcept;
 
+// Whether a value of Upgrade, or of HTTP/2's :protocol, names protocols as RFC 9110 7.8 does, and none that would carry
+// requests past us: h2c, which RFC 9113 3.1 has made obsolete, and whatever else is HTTP.
+[[nodiscard]] bool may_upgrade_to(std::string_view protocols) noexcept;
+
 // RFC 9110 8.6: a response without content tells the length that it would have, if `method` or the status allow that.
 [[nodiscard]] bool may_tell_length(const ResponseHead& head, std::string_view method) noexcept;
 

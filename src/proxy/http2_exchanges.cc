@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "proxy/client_connection.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice::proxy {
@@ -118,8 +119,9 @@ void Http2Exchanges::read() {
     const ConstBytes input = transport.readable();
     if (input.empty()) return;
     if (begun_count_ >= limits::requests_per_turn_max) return look_later();
-    is_alive = session_.receive(input);
-    transport.consume(input.size());
+    const ConstBytes piece = input.first(std::min(input.size(), limits::http2_input_piece_bytes));
+    is_alive = session_.receive(piece);
+    transport.consume(piece.size());
   }
 }
 

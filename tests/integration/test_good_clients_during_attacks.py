@@ -25,7 +25,8 @@ RETURN_SECONDS = 20 * FACTOR
 
 # name: how many connections at a time
 ATTACKS = {
-    "rapid_reset": 4,
+    "rapid_reset": 16,
+    "hpack_bombs": 4,
     "continuations": 4,
     "settings_frames": 4,
     "pings": 4,

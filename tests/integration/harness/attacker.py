@@ -24,6 +24,7 @@ from .frames import (
     data,
     frame,
     head,
+    literal,
     settings,
     word,
 )
@@ -33,7 +34,7 @@ from .tls_hello import client_hello
 IDLE_SECONDS = 5  # that an attacker waits for the gateway's next word
 STEP_SECONDS = 0.1  # between single bytes
 LARGE = "/bytes/20000000"
-FLOODS = ("rapid_reset", "continuations", "settings_frames", "pings", "empty_data")
+FLOODS = ("rapid_reset", "hpack_bombs", "continuations", "settings_frames", "pings", "empty_data")
 
 
 class Attacker:
@@ -96,6 +97,11 @@ class Attacker:
         return b"".join(
             head(*self.get, stream=2 * n + 1) + frame(RST_STREAM, 0, 2 * n + 1, word(8)) for n in range(3000)
         )
+
+    def hpack_bombs(self):
+        """One entry of the table, named again and again (RFC 7541 7.3)."""
+        first = head(*self.get, literal(b"x-a", b"b" * 3900, first=b"\x40"))
+        return first + b"".join(head(*self.get, b"\xbe" * 16_000, stream=2 * n + 3) for n in range(100))
 
     def continuations(self):
         unfinished = head(*self.get, flags=END_STREAM)
