@@ -217,8 +217,11 @@ void ClientConnection::on_proxy_header_bytes() {
   set_state(State::accepted);
   begin();
   // What the client says may have come with it.
-  if (state_ == State::accepted) on_hello_bytes();
-  if (state_ == State::open) serve();
+  if (state_ == State::accepted) {
+    on_hello_bytes();
+  } else if (state_ == State::open) {
+    serve();
+  }
 }
 
 void ClientConnection::on_bad_proxy_header(std::string_view fault) {
