@@ -6,7 +6,10 @@
 
 namespace sluice {
 
-int base64_digit(char c) noexcept {
+namespace {
+
+// 0 to 63; -1: it is no digit of it ("=" is none).
+int digit_of(char c) noexcept {
   if (c >= 'A' && c <= 'Z') return c - 'A';
   if (c >= 'a' && c <= 'z') return c - 'a' + 26;
   if (c >= '0' && c <= '9') return c - '0' + 52;
@@ -14,6 +17,8 @@ int base64_digit(char c) noexcept {
   if (c == '/') return 63;
   return -1;
 }
+
+}  // namespace
 
 void write_base64(ConstBytes bytes, std::span<char> text) noexcept {
   CHECK(text.size() == base64_size(bytes.size()));
@@ -28,7 +33,7 @@ void write_base64(ConstBytes bytes, std::span<char> text) noexcept {
 
 bool Base64Reader::read(std::span<const char> text, std::span<std::byte> bytes, size_t& size) noexcept {
   for (const char c : text) {
-    const int digit = base64_digit(c);
+    const int digit = digit_of(c);
     if (c == '=') {
       if (count_ < 2) return false;
       ++padding_;

@@ -1,17 +1,13 @@
-// Base64 (RFC 4648 4): the standard alphabet, padded. Pure functions.
+// Base64 (RFC 4648 4): the standard alphabet, padded.
 #pragma once
 
 #include "base/bytes.h"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
 namespace sluice {
-
-// 0 to 63; -1: it is no digit of it ("=" is none).
-[[nodiscard]] int base64_digit(char c) noexcept;
 
 // How many characters so many bytes become.
 [[nodiscard]] constexpr size_t base64_size(size_t bytes) noexcept { return (bytes + 2) / 3 * 4; }

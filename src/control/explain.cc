@@ -157,9 +157,8 @@ class Walk {
         .path_normalization = tables_.path_normalization};
     if (const auto answer = proxy::prepare(head_, facts)) return to_explained(*answer);
     decision_ = route::choose_route(tables_, *connection_.listener, connection_.tls_server, head_, /*random=*/0);
-    http::GrpcWeb web;
-    if (connection_.listener->translates_grpc_web &&
-        http::translate_grpc_web(head_, web) == http::GrpcWebTranslation::too_large)
+    const auto web = http::read_grpc_web(head_);
+    if (web && connection_.listener->translates_grpc_web && !http::translate_grpc_web(head_, *web))
       return to_explained({.status = 431, .details = "request_headers_too_large"});
     cors_ = proxy::cors_request(decision_, head_);
     return std::nullopt;

@@ -17,19 +17,21 @@ bool is_text(std::string_view value) noexcept { return is_type(value, "applicati
 
 }  // namespace
 
-GrpcWebTranslation translate_grpc_web(RequestHead& head, GrpcWeb& web) noexcept {
-  HeaderList& headers = head.headers;
-  const std::string_view type = headers.find("content-type").value_or("");
-  web.is_text_request = is_text(type);
-  if (head.method != "POST" || (!web.is_text_request && !is_type(type, "application/grpc-web")))
-    return GrpcWebTranslation::none;
-  web.is_text_response = is_text(headers.find("accept").value_or(""));
+std::optional<GrpcWeb> read_grpc_web(const RequestHead& head) noexcept {
+  if (head.method != "POST") return std::nullopt;
+  const std::string_view type = head.headers.find("content-type").value_or("");
+  const bool is_text_request = is_text(type);
+  if (!is_text_request && !is_type(type, "application/grpc-web")) return std::nullopt;
+  return GrpcWeb{.is_text_request = is_text_request,
+                 .is_text_response = is_text(head.headers.find("accept").value_or(""))};
+}
+
+bool translate_grpc_web(RequestHead& head, const GrpcWeb& web) noexcept {
   // The content's length will be another one.
   if (web.is_text_request && head.framing == BodyFraming::content_length) head.framing = BodyFraming::chunked;
-  const bool fits =
-      headers.set("content-type", "application/grpc") && headers.set("te", "trailers") &&
-      (headers.find("grpc-accept-encoding") || headers.add("grpc-accept-encoding", "identity,deflate,gzip"));
-  return fits ? GrpcWebTranslation::done : GrpcWebTranslation::too_large;
+  HeaderList& headers = head.headers;
+  return headers.set("content-type", "application/grpc") && headers.set("te", "trailers") &&
+         (headers.find("grpc-accept-encoding") || headers.add("grpc-accept-encoding", "identity,deflate,gzip"));
 }
 
 std::string grpc_web_trailers(const HeaderList& trailers) {

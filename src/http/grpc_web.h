@@ -18,13 +18,10 @@ struct GrpcWeb {
   }
 };
 
-enum class GrpcWebTranslation : uint8_t {
-  none,  // it is no request of gRPC-Web, and stays as it is
-  done,
-  too_large,  // the head is full
-};
-// Makes a request of gRPC of one of gRPC-Web, but for its content.
-[[nodiscard]] GrpcWebTranslation translate_grpc_web(RequestHead& head, GrpcWeb& web) noexcept;
+// Nothing: it is no request of gRPC-Web.
+[[nodiscard]] std::optional<GrpcWeb> read_grpc_web(const RequestHead& head) noexcept;
+// Makes it one of gRPC, but for its content. False: the head is full.
+[[nodiscard]] bool translate_grpc_web(RequestHead& head, const GrpcWeb& web) noexcept;
 
 // Trailers as the last frame of the content.
 [[nodiscard]] std::string grpc_web_trailers(const HeaderList& trailers);

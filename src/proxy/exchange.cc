@@ -84,18 +84,12 @@ Exchange::Outcome Exchange::on_request_head() {
       .path_normalization = snapshot_->tables.path_normalization};
   if (const auto answer = prepare(request_, facts)) return reply_locally(*answer);
   decision_ = connection_.choose_route(*snapshot_, request_, random);
-  if (connection_.translates_grpc_web_in(*snapshot_) && !translate_grpc_web())
-    return reply_locally(431, "request_headers_too_large");
+  if (const auto web = http::read_grpc_web(request_); web && connection_.translates_grpc_web_in(*snapshot_)) {
+    if (!http::translate_grpc_web(request_, *web)) return reply_locally(431, "request_headers_too_large");
+    grpc_web_ = std::make_unique<GrpcWebClientSide>(*client_, *web);
+    client_ = grpc_web_.get();
+  }
   return inject_delay();
-}
-
-// False: the head has filled the arena.
-bool Exchange::translate_grpc_web() {
-  http::GrpcWeb web;
-  const http::GrpcWebTranslation translation = http::translate_grpc_web(request_, web);
-  if (translation == http::GrpcWebTranslation::done)
-    client_ = (grpc_web_ = std::make_unique<GrpcWebClientSide>(*client_, web)).get();
-  return translation != http::GrpcWebTranslation::too_large;
 }
 
 // --- 5. An upstream connection ---------------------------------------------------------------------

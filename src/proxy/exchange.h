@@ -101,7 +101,6 @@ class Exchange {
   // proxy/route_actions.cc, repeated requests in proxy/retries.cc, answers of our own in proxy/local_reply.cc.
   Outcome read_request_head();
   Outcome on_request_head();
-  [[nodiscard]] bool translate_grpc_web();
   Outcome inject_delay();
   Outcome inject_abort();
   Outcome follow_route();
