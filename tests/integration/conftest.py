@@ -169,6 +169,14 @@ def upstream_pair(upstream_authority):  # pylint: disable=redefined-outer-name
     return upstream_authority.issue("upstream", f"DNS:*.{documents.DOMAIN}")
 
 
+@pytest.fixture(scope="module")
+def shared_gateway(tmp_path_factory, places, certificate):  # pylint: disable=redefined-outer-name
+    """To the endpoints of a module: its fixture `places` has Slots by their names."""
+    texts = documents.kyma_texts(certificate) | {f"{name}.yaml": slots.document() for name, slots in places.items()}
+    with Gateway(tmp_path_factory.mktemp("places"), texts) as running:
+        yield running
+
+
 @pytest.fixture(scope="session")
 def http2_slots():
     tls = {"mode": "SIMPLE", "credentialName": "upstream-tls"}

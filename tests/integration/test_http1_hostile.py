@@ -23,9 +23,8 @@ from harness.hostile import (
     NO_TOKEN,
     UNKNOWN_CODINGS,
     VALID_CONTENTS,
+    cases,
     changed_lines,
-    in_bytes,
-    in_one,
     named,
 )
 from harness.http2_client import PREFACE
@@ -758,15 +757,7 @@ def check_others(gateway):
         assert client.request("GET", "/after").status == 200
 
 
-def cases():
-    """Long rows only in one: in single bytes they take long."""
-    for name, (sent, _) in ROWS.items():
-        yield pytest.param(name, in_one, id=name)
-        if len(sent) < 2000:
-            yield pytest.param(name, in_bytes, id=f"{name}-in_bytes")
-
-
-@pytest.mark.parametrize("name, cut", cases())
+@pytest.mark.parametrize("name, cut", cases(ROWS))
 def test_request(guarded, name, cut):
     gateway, upstream = guarded
     sent, expected = ROWS[name]

@@ -21,9 +21,8 @@ from harness.hostile import (
     NO_TOKEN,
     UNKNOWN_CODINGS,
     VALID_CONTENTS,
+    cases,
     changed_lines,
-    in_bytes,
-    in_one,
     named,
 )
 from harness.http2_client import PREFACE
@@ -344,15 +343,7 @@ def check_next(gateway, upstream):
     gateway.check_health()
 
 
-def cases():
-    """Long rows only in one: in single bytes they take long."""
-    for name, (sent, _) in ROWS.items():
-        yield pytest.param(name, in_one, id=name)
-        if len(sent) < 2000:
-            yield pytest.param(name, in_bytes, id=f"{name}-in_bytes")
-
-
-@pytest.mark.parametrize("name, cut", cases())
+@pytest.mark.parametrize("name, cut", cases(ROWS))
 def test_response(guarded, name, cut):
     gateway, upstream = guarded
     sent, expected = ROWS[name]

@@ -14,7 +14,7 @@ from harness import documents, message, pattern, ports, scripted
 from harness.client import tls_context
 from harness.commands import curl
 from harness.documents import DOMAIN
-from harness.gateway import Gateway, is_listening, is_sanitized, wait_until
+from harness.gateway import is_listening, is_sanitized, wait_until
 from harness.http2_client import PREFACE, ErrorCodes, SettingCodes, StreamReset
 from harness.http2_upstream import Http2Upstream
 from harness.limits import IO_SECONDS, MIB
@@ -35,13 +35,6 @@ PLAIN_ONLY = pytest.mark.parametrize("tls", [False], ids=["plain"], indirect=Tru
 def make_places():
     """Endpoints by the version that they are to speak."""
     return {name: Slots(400, prefix=f"{name}-", protocol=protocol) for name, (protocol, _, _) in VERSIONS.items()}
-
-
-@pytest.fixture(name="shared_gateway", scope="module")
-def start_shared_gateway(tmp_path_factory, places, certificate):
-    texts = documents.kyma_texts(certificate) | {f"{name}.yaml": slots.document() for name, slots in places.items()}
-    with Gateway(tmp_path_factory.mktemp("http2-clients"), texts) as running:
-        yield running
 
 
 @pytest.fixture(name="gateway")

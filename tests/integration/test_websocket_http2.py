@@ -15,7 +15,7 @@ from conftest import Slots
 
 from harness import chromium, documents, haproxy, message, ports, websocket
 from harness.documents import DOMAIN
-from harness.gateway import Gateway, wait_until
+from harness.gateway import wait_until
 from harness.http2_client import ErrorCodes, SettingCodes, StreamReset
 from harness.http2_upstream import Http2Upstream
 from harness.limits import FULL, IO_SECONDS, MIB
@@ -183,13 +183,6 @@ UPSTREAMS = {"http1": "HTTP", "http2": "HTTP2"}
 @pytest.fixture(name="places", scope="module")
 def make_places():
     return {name: Slots(200, prefix=f"ws-{name}-", protocol=protocol) for name, protocol in UPSTREAMS.items()}
-
-
-@pytest.fixture(name="shared_gateway", scope="module")
-def start_gateway(tmp_path_factory, places, certificate):
-    texts = documents.kyma_texts(certificate) | {f"{name}.yaml": slots.document() for name, slots in places.items()}
-    with Gateway(tmp_path_factory.mktemp("websockets"), texts) as running:
-        yield running
 
 
 @pytest.fixture(name="gateway")

@@ -1,5 +1,7 @@
 """Bytes that are no HTTP/1, of requests and responses alike: the tables of the hostile suites are made of them."""
 
+import pytest
+
 CONTROLS = [*range(0x20), 0x7F]
 CONTROLS_BUT_TAB = [byte for byte in CONTROLS if byte != 0x09]
 CONTROLS_BUT_LINE_FEED = [byte for byte in CONTROLS if byte != 0x0A]  # behind a target it makes a line of HTTP/0.9
@@ -134,6 +136,15 @@ VALID_CONTENTS = {  # of "hello"
 
 def in_one(sent):
     yield sent
+
+
+def cases(rows):
+    """Parameters of a test: the name of each row of (bytes, outcome), and how its bytes are cut. Long ones only in one:
+    in single bytes they take long."""
+    for name, (sent, _) in rows.items():
+        yield pytest.param(name, in_one, id=name)
+        if len(sent) < 2000:
+            yield pytest.param(name, in_bytes, id=f"{name}-in_bytes")
 
 
 def in_bytes(sent):
