@@ -225,6 +225,10 @@ void add_explain(CLI::App& app, int& exit_code) {
         return SocketAddress::from_ip(text, 0) ? "" : "'" + text + "' is no IP address";
       })
       ->capture_default_str();
+  command
+      ->add_option("--unix-socket", arguments->request.unix_socket,
+                   "Path, or '@name', of a Unix socket that a Gateway binds, and that the request comes to")
+      ->type_name("PATH");
   command->add_flag("--json", arguments->as_json, "For programs");
   command->callback([arguments, &exit_code] {
     arguments->request.client = *SocketAddress::from_ip(arguments->client, 0);

@@ -1,11 +1,57 @@
 #include "base/address.h"
 
-#include <arpa/inet.h>
+#include "base/limits.h"
 
+#include <arpa/inet.h>
+#include <sys/un.h>
+
+#include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <deque>
+#include <mutex>
+#include <unordered_map>
 
 namespace sluice {
+
+namespace {
+
+constexpr std::string_view kUnixScheme = "unix://";
+
+// Numbers are never given anew, so an address stays what it was for whoever still has it.
+class UnixSocketNames {
+ public:
+  // 0: there is no room.
+  uint32_t number_of(std::string_view name) {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = numbers_.find(name); found != numbers_.end()) return found->second;
+    if (names_.size() == limits::unix_socket_names_max) return 0;
+    names_.emplace_back(name);
+    const auto number = static_cast<uint32_t>(names_.size());
+    numbers_.emplace(names_.back(), number);
+    return number;
+  }
+
+  std::string_view name_of(uint32_t number) {
+    const std::lock_guard lock(mutex_);
+    return number == 0 ? std::string_view() : names_.at(number - 1);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::deque<std::string> names_;  // never moved
+  std::unordered_map<std::string_view, uint32_t> numbers_;
+};
+
+// What logs, reports and shells take as it is.
+bool is_plain(char c) { return c > ' ' && c < '\x7f' && c != '"' && c != '\\'; }
+
+UnixSocketNames& unix_socket_names() {
+  static UnixSocketNames names;
+  return names;
+}
+
+}  // namespace
 
 std::optional<SocketAddress> SocketAddress::from_ip(std::string_view ip, uint16_t port) {
   char text[INET6_ADDRSTRLEN];
@@ -39,6 +85,27 @@ std::optional<SocketAddress> SocketAddress::parse(std::string_view text) {
   return address;
 }
 
+std::optional<SocketAddress> SocketAddress::from_unix(std::string_view text) {
+  if (!text.starts_with(kUnixScheme)) return std::nullopt;
+  const std::string_view name = text.substr(kUnixScheme.size());
+  const bool is_name = name.size() > 1 && (name.front() == '/' || name.front() == '@');
+  // A path ends with a NUL in the kernel's form, an abstract name begins with one.
+  if (!is_name || name.size() >= sizeof sockaddr_un::sun_path || !std::ranges::all_of(name, is_plain))
+    return std::nullopt;
+  const uint32_t number = unix_socket_names().number_of(name);
+  if (number == 0) return std::nullopt;
+  SocketAddress address;
+  address.family = Family::unix_socket;
+  std::memcpy(address.ip.data(), &number, sizeof number);
+  return address;
+}
+
+std::string_view SocketAddress::unix_name() const {
+  uint32_t number = 0;
+  if (!is_ip()) std::memcpy(&number, ip.data(), sizeof number);
+  return unix_socket_names().name_of(number);
+}
+
 std::string SocketAddress::ip_text() const {
   char text[INET6_ADDRSTRLEN];
   inet_ntop(family == Family::ipv4 ? AF_INET : AF_INET6, ip.data(), text, sizeof text);
@@ -46,6 +113,7 @@ std::string SocketAddress::ip_text() const {
 }
 
 std::string SocketAddress::to_string() const {
+  if (!is_ip()) return std::string(kUnixScheme).append(unix_name());
   const std::string host = ip_text();
   return (family == Family::ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }

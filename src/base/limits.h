@@ -165,6 +165,7 @@ inline constexpr size_t match_conditions_max = 64;                // of one matc
 inline constexpr size_t format_bytes_max = 16 * 1024;             // of a format string
 inline constexpr size_t format_operators_max = 256;               // in one
 inline constexpr size_t config_endpoints_max = 1'000'000;         // over all clusters
+inline constexpr size_t unix_socket_names_max = 16 * 1024;        // that one process has ever read in documents
 inline constexpr size_t config_endpoints_seen_max = 10'000'000;   // that the clusters' endpoints are chosen from
 inline constexpr size_t credential_file_bytes_max = 1024 * 1024;  // certificates and keys that documents name by path
 inline constexpr size_t revocation_list_bytes_max = 16 * 1024 * 1024;

@@ -321,12 +321,14 @@ void ClusterBuilder::add_endpoints(snapshot::Cluster& cluster, const ServiceEntr
 
 // --- Both ------------------------------------------------------------------------------------------
 
-// An address is an endpoint; a name is resolved before the snapshot is published.
+// An address or a Unix socket is an endpoint; a name is resolved before the snapshot is published.
 void ClusterBuilder::add_endpoint(snapshot::Cluster& cluster, std::string_view address, uint32_t port,
                                   uint32_t weight) {
   const uint16_t port_number = static_cast<uint16_t>(port);
   if (const std::optional<SocketAddress> ip = SocketAddress::from_ip(address, port_number)) {
     add_address(cluster, *ip, weight);
+  } else if (const std::optional<SocketAddress> unix_socket = SocketAddress::from_unix(address)) {
+    add_address(cluster, *unix_socket, weight);
   } else if (take_endpoint(cluster.place)) {
     cluster.dns_names.push_back({normalised_host(address), port_number, weight});
   }

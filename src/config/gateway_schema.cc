@@ -26,7 +26,7 @@ constexpr Choice curves[] = {
     {"X25519"}, {"P-256"}, {"P-384"}, {"P-521", Support::planned}, {"X25519MLKEM768", Support::planned}};
 
 constexpr FieldSchema port_fields[] = {
-    number<&Port::number>("number", 1, port_max, "the port that clients use", required),
+    number<&Port::number>("number", 0, port_max, "the port that clients use; 0 with a Unix socket", required),
     protocol<&Port::protocol>(
         "protocol", server_protocols,
         "HTTP, HTTPS, TLS or TCP; HTTP2, GRPC and GRPC-WEB are HTTP, and the last one also translates gRPC-Web",
@@ -68,7 +68,8 @@ constexpr FieldSchema server_tls_fields[] = {
 
 constexpr FieldSchema server_fields[] = {
     field<&Server::port>("port", "the port", required),
-    field<&Server::bind>("bind", "the IP address to listen on; all IPv4 addresses by default"),
+    field<&Server::bind>("bind",
+                         "the IP address to listen on, or unix:///path or unix://@name; all IPv4 addresses by default"),
     field<&Server::hosts>("hosts", "the hosts that are served: [namespace/]name, *.name or *", required),
     field<&Server::tls>("tls", "TLS settings, or the redirect to https"),
     no_effect("defaultEndpoint", "not used by gateways"),

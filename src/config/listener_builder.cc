@@ -75,8 +75,7 @@ std::vector<BoundServer> ListenerBuilder::build() {
 }
 
 void ListenerBuilder::add_server(const Gateway& gateway, const Server& server) {
-  const std::string_view ip = server.bind.value.empty() ? std::string_view("0.0.0.0") : server.bind.value;
-  const SocketAddress address = SocketAddress::from_ip(ip, listening_port(gateway, server)).value();
+  const SocketAddress address = listening_address(gateway, server);
   const ServerRole role(server);
   const bool redirects = server.tls.https_redirect.value && family(role) == "HTTP";
   BoundServer bound{&gateway, &server, 0, role, redirects, 0, {}};
@@ -160,6 +159,13 @@ bool ListenerBuilder::is_in_front_of(const Service& service, const Gateway& gate
 }
 
 // The Gateway names the port that clients use; the Service in front of the gateway maps it.
+// What validation has accepted.
+SocketAddress ListenerBuilder::listening_address(const Gateway& gateway, const Server& server) {
+  const std::string_view bind = server.bind.value.empty() ? std::string_view("0.0.0.0") : server.bind.value;
+  if (const auto unix_socket = SocketAddress::from_unix(bind)) return *unix_socket;
+  return SocketAddress::from_ip(bind, listening_port(gateway, server)).value();
+}
+
 uint16_t ListenerBuilder::listening_port(const Gateway& gateway, const Server& server) {
   const uint32_t number = server.port.number.value;
   const Service* first_service = nullptr;

@@ -49,6 +49,7 @@ class ListenerBuilder {
   void add_plain(snapshot::Listener& listener, BoundServer server);
   void add_tls(snapshot::Listener& listener, uint32_t listener_index, BoundServer server);
   [[nodiscard]] bool is_in_front_of(const Service& service, const Gateway& gateway) const;
+  [[nodiscard]] SocketAddress listening_address(const Gateway& gateway, const Server& server);
   [[nodiscard]] uint16_t listening_port(const Gateway& gateway, const Server& server);
   void warn_of_loser(const BoundServer& loser, const Owner& winner, std::string_view reason);
   [[nodiscard]] uint32_t add_table(std::string name);

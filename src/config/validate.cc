@@ -30,6 +30,16 @@ constexpr size_t service_entry_hosts_max = 256;
 
 bool is_ip(std::string_view text) { return SocketAddress::from_ip(text, 0).has_value(); }
 
+bool names_unix_socket(std::string_view text) { return text.starts_with("unix:"); }
+
+// Of what SocketAddress::from_unix() refuses.
+std::string wrong_unix_name(const Text& name) {
+  return fmt::format(
+      "{} is no Unix socket: write unix:///path or unix://@name, of at most 107 bytes without spaces, "
+      "quotes and backslashes",
+      in_quotes(name.value));
+}
+
 // A required list that is there, and is a list, but has nothing in it.
 bool is_empty_list(const Node* object, std::string_view field) {
   return object != nullptr && object->has_empty_list(field);
@@ -57,12 +67,19 @@ void check_server_host(const Text& host, Diagnostics& diagnostics) {
   check_host(host, host.value.substr(slash + 1), diagnostics);
 }
 
-void check_bind(const Text& bind, Diagnostics& diagnostics) {
-  if (!bind || is_ip(bind.value)) return;
-  const bool is_unix = bind.value.starts_with("unix:");
-  diagnostics.error(bind.node->place(),
-                    is_unix ? "bind: a Unix domain socket is not supported yet by this version of sluice"
-                            : fmt::format("bind: {} is not an IP address", in_quotes(bind.value)));
+void check_bind(const Text& bind, const Number& port, Diagnostics& diagnostics) {
+  const bool is_unix = names_unix_socket(bind.value);
+  if (is_unix) {
+    if (!SocketAddress::from_unix(bind.value)) diagnostics.error(bind.node->place(), "bind: " + wrong_unix_name(bind));
+  } else if (bind && !is_ip(bind.value)) {
+    diagnostics.error(
+        bind.node->place(),
+        fmt::format("bind: {} is neither an IP address nor unix:///path or unix://@name", in_quotes(bind.value)));
+  }
+  if (port && is_unix != (port.value == 0)) {
+    diagnostics.error(port.node->place(), is_unix ? "number: it is 0 where bind names a Unix socket, which has no ports"
+                                                  : "number: 0 is no port; it is for servers that bind a Unix socket");
+  }
 }
 
 void check_plain_tls(const ServerTls& tls, Diagnostics& diagnostics) {
@@ -86,7 +103,7 @@ void check_gateway(const Gateway& gateway, Diagnostics& diagnostics) {
       diagnostics.error(name.node->place(),
                         fmt::format("port names in servers must be unique: duplicate name {}", in_quotes(name.value)));
     }
-    check_bind(server.bind, diagnostics);
+    check_bind(server.bind, server.port.number, diagnostics);
     if (is_empty_list(server.node, "hosts"))
       diagnostics.error(server.node->place(), "server config must contain at least one host");
     for (const Text& host : server.hosts) check_server_host(host, diagnostics);
@@ -211,6 +228,14 @@ void check_virtual_service(VirtualService& service, RegexCompiler& regexes, Diag
 
 // --- ServiceEntry ----------------------------------------------------------------------------------
 
+void check_unix_endpoint(const WorkloadEndpoint& endpoint, const ServiceEntrySpec& spec, Diagnostics& diagnostics) {
+  const SourcePlace place = endpoint.address.node->place();
+  if (!SocketAddress::from_unix(endpoint.address.value)) diagnostics.error(place, wrong_unix_name(endpoint.address));
+  if (spec.resolution.value != "STATIC")
+    diagnostics.error(place, "a Unix socket is an endpoint of resolution STATIC only");
+  if (!endpoint.ports.empty()) diagnostics.error(place, "a Unix socket has no ports: leave `ports` out");
+}
+
 void check_endpoint(const WorkloadEndpoint& endpoint, const ServiceEntrySpec& spec, Diagnostics& diagnostics) {
   const Text& address = endpoint.address;
   for (const auto& [name, number] : endpoint.ports) {
@@ -221,10 +246,7 @@ void check_endpoint(const WorkloadEndpoint& endpoint, const ServiceEntrySpec& sp
                       fmt::format("endpoint port {} is not defined by the service entry", in_quotes(name)));
   }
   if (!address || is_ip(address.value)) return;
-  if (address.value.starts_with("unix:")) {
-    return diagnostics.error(address.node->place(),
-                             "a Unix domain socket is not supported yet by this version of sluice");
-  }
+  if (names_unix_socket(address.value)) return check_unix_endpoint(endpoint, spec, diagnostics);
   if (spec.resolution.value == "STATIC") {
     return diagnostics.error(address.node->place(),
                              fmt::format("{} is not an IP address, which resolution STATIC needs; "

@@ -48,7 +48,8 @@ constexpr std::string_view kAdminPages =
     "/stats/prometheus  metrics\n"
     "/config_dump       the live configuration, its hash, the last failed reload (JSON)\n"
     "/routes            every listener, server, host and route (JSON; ?format=text)\n"
-    "/explain?url=URL   the way that a request would take; also method, header, client (JSON; &format=text)\n"
+    "/explain?url=URL   the way that a request would take; also method, header, client, unix_socket (JSON; "
+    "&format=text)\n"
     "/certs             the certificates that serve (JSON)\n";
 
 Page bad_page(const Error& error) { return {400, kPlain, error.message + "\n"}; }
@@ -81,7 +82,8 @@ Page routes_page(const ProcessState& state, const http::RequestHead& request) {
 
 Result<ExplainRequest> request_to_explain(const PageParameters& parameters) {
   ExplainRequest asked;
-  for (const auto& [name, to] : {std::pair{"url", &asked.url}, std::pair{"method", &asked.method}}) {
+  for (const auto& [name, to] : {std::pair{"url", &asked.url}, std::pair{"method", &asked.method},
+                                 std::pair{"unix_socket", &asked.unix_socket}}) {
     Result<std::string> value = parameters.only(name);
     if (!value) return std::unexpected(value.error());
     if (!value->empty()) *to = std::move(*value);
@@ -98,7 +100,7 @@ Result<ExplainRequest> request_to_explain(const PageParameters& parameters) {
 }
 
 Page explain_page(const ProcessState& state, const http::RequestHead& request) {
-  constexpr std::string_view known[] = {"url", "method", "header", "client", "format"};
+  constexpr std::string_view known[] = {"url", "method", "header", "client", "unix_socket", "format"};
   const Result<PageParameters> parameters = PageParameters::parse(request.query, known);
   if (!parameters) return bad_page(parameters.error());
   const Result<bool> as_text = wants_text(*parameters, request);

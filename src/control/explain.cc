@@ -148,7 +148,7 @@ class Walk {
     if (step.progress != http::Progress::done)
       return to_explained(proxy::refusal_answer(reader_.error(), reader_.error_text()));
     const http::ForwardingFacts facts{
-        .peer = request_.client,
+        .peer = peer(),
         .is_tls = connection_.tls_server != nullptr,
         .request_id = {},
         .client_certificate = {},
@@ -198,6 +198,12 @@ class Walk {
   }
 
  private:
+  // Behind a Unix socket clients have no address.
+  [[nodiscard]] SocketAddress peer() const noexcept {
+    return connection_.listener->address.is_ip() ? request_.client
+                                                 : SocketAddress{.family = SocketAddress::Family::unix_socket};
+  }
+
   ExplainedAnswer to_explained(const proxy::Answer& any) {
     const proxy::Answer answer = proxy::in_terms_of(head_, any);
     ExplainedAnswer result{.status = answer.status,
@@ -231,7 +237,7 @@ class Walk {
     record.route_name = decision_.route_name();
     if (decision_.destination != nullptr) record.cluster = &tables_.clusters[decision_.destination->cluster];
     record.downstream_local = connection_.listener->address;
-    record.downstream_remote = head_.client.value_or(request_.client);
+    record.downstream_remote = head_.client.value_or(peer());
     record.requested_server_name = connection_.server_name;
     record.is_https = head_.is_https;
     return record;
@@ -326,10 +332,12 @@ void explain_connection(const snapshot::Snapshot& tables, Explanation& result) {
   }
 }
 
-// The listener of a port, one that speaks what the URL says if there is such.
-void find_listener(const snapshot::Snapshot& tables, bool is_https, Explanation& result) {
+// The listener of a Unix socket, or of a port: one that speaks what the URL says if there is such.
+void find_listener(const snapshot::Snapshot& tables, std::string_view unix_socket, bool is_https, Explanation& result) {
   for (const snapshot::Listener& listener : tables.listeners) {
-    if (listener.service_port != result.port) continue;
+    const bool is_asked_for = unix_socket.empty() ? listener.address.is_ip() && listener.service_port == result.port
+                                                  : listener.address.unix_name() == unix_socket;
+    if (!is_asked_for) continue;
     if (result.listener != nullptr) ++result.other_listeners;
     if (result.listener == nullptr || (result.listener->is_tls != is_https && listener.is_tls == is_https))
       result.listener = &listener;
@@ -346,7 +354,8 @@ Result<Explanation> explain(const snapshot::Snapshot& snapshot, const ExplainReq
 
   Explanation result;
   result.port = url->port;
-  find_listener(snapshot, url->is_https, result);
+  result.unix_socket = request.unix_socket;
+  find_listener(snapshot, request.unix_socket, url->is_https, result);
   if (result.listener == nullptr) return result;
   const snapshot::Listener& listener = *result.listener;
   if (url->is_https) result.server_name = server_name_of(*url);

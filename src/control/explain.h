@@ -26,7 +26,8 @@ struct ExplainRequest {
   std::string method = "GET";
   std::vector<std::string> fields;  // "Name: value"; one of Host takes the place of the URL's
   SocketAddress client;             // the peer of the connection; its port does not matter
-  WallTime time{};                  // for formats that say it
+  std::string unix_socket;  // "/path" or "@name" that the client connects to, whatever the URL's port is; empty: none
+  WallTime time{};          // for formats that say it
 };
 
 using ExplainedFields = std::vector<std::pair<std::string, std::string>>;
@@ -74,6 +75,7 @@ struct Explanation {
 
   Outcome outcome = Outcome::no_listener;
   uint16_t port = 0;                             // of the URL
+  std::string unix_socket;                       // that was asked for instead; empty: none
   const snapshot::Listener* listener = nullptr;  // null: none
   size_t other_listeners = 0;                    // that have the same port on other addresses, and were not looked at
   const snapshot::TlsServer* tls_server = nullptr;          // null: plain, or none fits

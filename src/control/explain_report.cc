@@ -26,6 +26,8 @@ constexpr size_t shown_endpoints_max = 8;
 std::string outcome_text(const Explanation& explanation) {
   switch (explanation.outcome) {
     case Outcome::no_listener:
+      if (!explanation.unix_socket.empty())
+        return fmt::format("no Gateway binds unix://{}: nobody listens there", explanation.unix_socket);
       return fmt::format("no Gateway has port {}: nobody listens, the connection is refused", explanation.port);
     case Outcome::wrong_protocol:
       return explanation.listener->is_tls
@@ -228,7 +230,9 @@ Json listener_of(const Explanation& explanation) {
 
 std::string to_text(const Explanation& explanation, const ExplainRequest& request, const snapshot::Snapshot& snapshot) {
   Lines lines;
-  lines.add("request", fmt::format("{} {} from {}", request.method, request.url, request.client.ip_text()));
+  const std::string from =
+      request.unix_socket.empty() ? request.client.ip_text() : "the Unix socket " + request.unix_socket;
+  lines.add("request", fmt::format("{} {} from {}", request.method, request.url, from));
   if (explanation.listener != nullptr) lines.add("listener", listener_text(*explanation.listener));
   if (explanation.gateway_server != nullptr) lines.add("server", server_line(explanation));
   if (const snapshot::VirtualHost* host = explanation.virtual_host)
@@ -271,7 +275,13 @@ Json to_json(const Explanation& explanation, const ExplainRequest& request, cons
   Json route = nullptr;
   if (explanation.match != nullptr) route = route_json(*explanation.match, snapshot);
   if (explanation.tcp_route != nullptr) route = tcp_route_json(*explanation.tcp_route, snapshot);
-  return {{"request", {{"method", request.method}, {"url", request.url}, {"client", request.client.ip_text()}}},
+  Json asked = {{"method", request.method}, {"url", request.url}};
+  if (request.unix_socket.empty()) {
+    asked["client"] = request.client.ip_text();
+  } else {
+    asked["unixSocket"] = request.unix_socket;
+  }
+  return {{"request", std::move(asked)},
           {"hash", snapshot.hash},
           {"listener", listener_of(explanation)},
           {"serverName", explanation.server_name},

@@ -194,6 +194,7 @@ std::string listener_text(const snapshot::Listener& listener) {
   std::string_view protocol = "HTTP";
   if (listener.is_tcp) protocol = "TCP";
   if (listener.is_tls) protocol = "TLS";
+  if (!listener.address.is_ip()) return fmt::format("{}, {}", listener.address.to_string(), protocol);
   return fmt::format("{}, Gateway port {}, {}", listener.address.to_string(), listener.service_port, protocol);
 }
 

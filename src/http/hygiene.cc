@@ -126,10 +126,10 @@ std::optional<SocketAddress> entry_from_right(std::string_view forwarded_for, ui
   return SocketAddress::from_ip(trim(forwarded_for.substr(forwarded_for.rfind(',') + 1)), 0);  // npos + 1 is 0
 }
 
-// `forwarded_for` ends with the peer, which is the entry that nobody has to be trusted for.
+// `forwarded_for` ends with the peer, if that has an IP: the entry that nobody has to be trusted for.
 SocketAddress trusted_client(std::string_view forwarded_for, const ForwardingFacts& facts) noexcept {
   if (facts.trusted_proxies == 0) return facts.peer;
-  return entry_from_right(forwarded_for, facts.trusted_proxies).value_or(facts.peer);
+  return entry_from_right(forwarded_for, facts.trusted_proxies - (facts.peer.is_ip() ? 0 : 1)).value_or(facts.peer);
 }
 
 // What trusted proxies say of the scheme, if it is one; else whether the client's connection to us is TLS.
@@ -139,9 +139,11 @@ bool is_https(const HeaderList& headers, const ForwardingFacts& facts) noexcept 
   return scheme == "https" || (scheme != "http" && facts.is_tls);
 }
 
-// The peer stands at the end of `forwarded_for` already. .data() is nullptr when the arena is full.
+// Empty: it has no IP. The peer stands at the end of `forwarded_for` already. .data() is nullptr when the arena is
+// full.
 std::string_view write_client(const SocketAddress& client, const SocketAddress& peer, std::string_view forwarded_for,
                               std::string_view peer_text, Arena& arena) noexcept {
+  if (!client.is_ip()) return "";
   if (client == peer) return forwarded_for.substr(forwarded_for.size() - peer_text.size());
   char text[INET6_ADDRSTRLEN];
   return arena.copy(write_ip(client, text));
@@ -190,7 +192,7 @@ Prepared prepare_request(RequestHead& head, const ForwardingFacts& facts) noexce
   }
 
   char peer_text[INET6_ADDRSTRLEN];
-  const std::string_view peer = write_ip(facts.peer, peer_text);
+  const std::string_view peer = facts.peer.is_ip() ? write_ip(facts.peer, peer_text) : std::string_view();
   const Joined forwarded_for = join_fields(headers, KnownField::x_forwarded_for, peer);
   if (!forwarded_for.is_complete) return Prepared::too_large;
   head.client = trusted_client(forwarded_for.text, facts);
@@ -207,9 +209,10 @@ Prepared prepare_request(RequestHead& head, const ForwardingFacts& facts) noexce
   remove_request_fields(headers);
   const bool is_complete =
       (headers.find("host") || headers.add("host", head.authority)) &&
-      headers.add("x-forwarded-for", forwarded_for.text) &&
+      (forwarded_for.text.empty() || headers.add("x-forwarded-for", forwarded_for.text)) &&
       headers.add("x-forwarded-proto", head.is_https ? "https" : "http") && headers.add("x-request-id", id) &&
-      headers.add("x-envoy-external-address", client_address) && headers.add("x-envoy-attempt-count", "1") &&
+      (client_address.empty() || headers.add("x-envoy-external-address", client_address)) &&
+      headers.add("x-envoy-attempt-count", "1") &&
       (client_certificates.text.empty() || headers.add("x-forwarded-client-cert", client_certificates.text)) &&
       add_websocket_key(head, facts.request_id);
   if (!is_complete) return Prepared::too_large;

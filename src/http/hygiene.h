@@ -15,7 +15,7 @@
 namespace sluice::http {
 
 struct ForwardingFacts {
-  SocketAddress peer;   // of the client's connection
+  SocketAddress peer;   // of the client's connection; with a Unix socket nothing is said of it
   bool is_tls = false;  // of the client's connection
   // 128 random bits, shaped into a version 4 UUID (RFC 9562 5.4); also the key of a WebSocket that has none.
   uint64_t request_id[2]{};

@@ -1,5 +1,6 @@
 #include "io/blocking_socket.h"
 
+#include "base/check.h"
 #include "base/limits.h"
 #include "io/socket.h"
 
@@ -38,6 +39,7 @@ bool wait_for(int fd, short events, Deadline deadline) {
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
 int new_socket(SocketAddress::Family family) {
+  CHECK(family != SocketAddress::Family::unix_socket);  // nobody names one where these are used
   const int fd =
       socket(family == SocketAddress::Family::ipv4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   const int on = 1;  // what a listener accepts inherits it

@@ -1,5 +1,6 @@
 #include "io/socket.h"
 
+#include "base/check.h"
 #include "base/limits.h"
 
 #include <fcntl.h>
@@ -8,15 +9,33 @@
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
+#include <string>
 
 namespace sluice::io {
 
+namespace {
+
+// unix(7): an abstract name begins with a NUL and ends where the length says.
+unsigned to_sockaddr_un(std::string_view name, sockaddr_un& address) noexcept {
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, name.data(), name.size());
+  const bool is_abstract = name.starts_with('@');
+  if (is_abstract) address.sun_path[0] = '\0';
+  return static_cast<unsigned>(offsetof(sockaddr_un, sun_path) + name.size() + (is_abstract ? 0 : 1));
+}
+
+}  // namespace
+
 unsigned to_sockaddr(const SocketAddress& address, sockaddr_storage& storage) noexcept {
   std::memset(&storage, 0, sizeof storage);
+  if (!address.is_ip()) return to_sockaddr_un(address.unix_name(), reinterpret_cast<sockaddr_un&>(storage));
   if (address.family == SocketAddress::Family::ipv4) {
     auto& in = reinterpret_cast<sockaddr_in&>(storage);
     in.sin_family = AF_INET;
@@ -46,6 +65,8 @@ SocketAddress from_sockaddr(const sockaddr_storage& storage) noexcept {
       address.family = SocketAddress::Family::ipv6;
       std::memcpy(address.ip.data(), &in6.sin6_addr, 16);
     }
+  } else if (storage.ss_family == AF_UNIX) {
+    address.family = SocketAddress::Family::unix_socket;
   }
   return address;
 }
@@ -53,7 +74,12 @@ SocketAddress from_sockaddr(const sockaddr_storage& storage) noexcept {
 namespace {
 
 int family_of(SocketAddress::Family family) noexcept {
-  return family == SocketAddress::Family::ipv4 ? AF_INET : AF_INET6;
+  switch (family) {
+    case SocketAddress::Family::ipv4: return AF_INET;
+    case SocketAddress::Family::ipv6: return AF_INET6;
+    case SocketAddress::Family::unix_socket: return AF_UNIX;
+  }
+  UNREACHABLE();
 }
 
 void set_option(int fd, int level, int option, int value) noexcept {
@@ -62,6 +88,17 @@ void set_option(int fd, int level, int option, int value) noexcept {
 
 std::string listen_failure(const SocketAddress& address, int error) {
   std::string message = "cannot listen on " + address.to_string() + ": " + errno_text(error);
+  if (!address.is_ip()) {
+    switch (error) {
+      case EADDRINUSE:
+        return message +
+               "; another process listens there (ss -lxp shows which), or the file is no socket: stop it, remove the "
+               "file, or choose another name in the Gateway's bind";
+      case EACCES: return message + "; sluice's user may not create files in that folder: grant it";
+      case ENOENT: return message + "; its folder does not exist: create it (RuntimeDirectory= of the service does)";
+      default: return message;
+    }
+  }
   switch (error) {
     case EADDRINUSE:
       return message +
@@ -79,30 +116,68 @@ std::string listen_failure(const SocketAddress& address, int error) {
 
 }  // namespace
 
-int open_tcp_socket(SocketAddress::Family family) noexcept {
+int open_stream_socket(SocketAddress::Family family) noexcept {
   const int fd = socket(family_of(family), SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
-  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (family != SocketAddress::Family::unix_socket) set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   return fd;
 }
 
-Result<int> open_listener(const SocketAddress& address) {
-  const int fd = socket(family_of(address.family), SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return failure(listen_failure(address, errno));
+namespace {
+
+void set_listener_options(int fd, const SocketAddress& address) noexcept {
+  if (!address.is_ip()) return;
   set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   if (address.family == SocketAddress::Family::ipv6)
     set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, address.is_any() ? 0 : 1);
+}
 
+// Empty: it has no file.
+std::string socket_file(const SocketAddress& address) {
+  return address.unix_name().starts_with('/') ? std::string(address.unix_name()) : std::string();
+}
+
+// The file of a process that was killed stays, and bind(2) would refuse its name for ever.
+void remove_abandoned_file(const SocketAddress& address, const sockaddr_storage& storage, unsigned length) {
+  const std::string file = socket_file(address);
+  struct stat found{};
+  if (file.empty() || lstat(file.c_str(), &found) != 0 || !S_ISSOCK(found.st_mode)) return;
+  const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (probe < 0) return;
+  const bool is_abandoned =
+      connect(probe, reinterpret_cast<const sockaddr*>(&storage), length) != 0 && errno == ECONNREFUSED;
+  close(probe);
+  if (is_abandoned) unlink(file.c_str());
+}
+
+}  // namespace
+
+Result<int> open_listener(const SocketAddress& address) {
+  const int fd = socket(family_of(address.family), SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return failure(listen_failure(address, errno));
+  set_listener_options(fd, address);
   sockaddr_storage storage;
   const unsigned length = to_sockaddr(address, storage);
+  remove_abandoned_file(address, storage, length);
   if (bind(fd, reinterpret_cast<const sockaddr*>(&storage), length) != 0 || listen(fd, limits::listen_backlog) != 0) {
     const int error = errno;
     close(fd);
     return failure(listen_failure(address, error));
   }
+  if (const std::string file = socket_file(address); !file.empty()) chmod(file.c_str(), 0666);
   return fd;
+}
+
+Result<int> share_listener(int fd) {
+  const int shared = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (shared < 0) return failure("cannot share a listening socket: " + errno_text(errno));
+  return shared;
+}
+
+void forget_listener(const SocketAddress& address) noexcept {
+  if (const std::string file = socket_file(address); !file.empty()) unlink(file.c_str());
 }
 
 SocketAddress local_address(int fd) noexcept {

@@ -17,16 +17,23 @@ namespace sluice::io {
 unsigned to_sockaddr(const SocketAddress& address, sockaddr_storage& storage) noexcept;
 [[nodiscard]] SocketAddress from_sockaddr(const sockaddr_storage& storage) noexcept;
 
-// A TCP socket for an outgoing connection, TCP_NODELAY, close-on-exec, blocking (the ring waits, not
-// the thread). Negative errno on failure.
-[[nodiscard]] int open_tcp_socket(SocketAddress::Family family) noexcept;
+// A socket for an outgoing connection, TCP_NODELAY, close-on-exec, blocking (the ring waits, not the thread).
+// Negative errno on failure.
+[[nodiscard]] int open_stream_socket(SocketAddress::Family family) noexcept;
 
-// A bound and listening SO_REUSEPORT socket, whose connections inherit TCP_NODELAY. Fails with the address, the
-// cause and the remedy.
+// A bound and listening socket, whose connections inherit TCP_NODELAY. Of an IP address with SO_REUSEPORT: each shard
+// opens its own. Of a Unix socket there can be one, which shards share by share_listener(); its file, which everybody
+// may connect to who can enter its folder, takes the place of one that a process left which has ended.
+// Fails with the address, the cause and the remedy.
 [[nodiscard]] Result<int> open_listener(const SocketAddress& address);
+// Another descriptor of the same socket.
+[[nodiscard]] Result<int> share_listener(int fd);
+// Removes the file of a Unix socket that nobody listens on any more; nothing with any other address.
+void forget_listener(const SocketAddress& address) noexcept;
 
 [[nodiscard]] SocketAddress local_address(int fd) noexcept;
-[[nodiscard]] SocketAddress peer_address(int fd) noexcept;  // port 0: the peer is gone
+// Not known: the peer is gone. The names of Unix sockets' peers are not read.
+[[nodiscard]] SocketAddress peer_address(int fd) noexcept;
 
 enum class ShutdownHow { write, both };
 void shutdown_socket(int fd, ShutdownHow how) noexcept;

@@ -39,7 +39,7 @@ void Stream::adopt(int fd) {
 void Stream::connect(const SocketAddress& address) {
   CHECK(state_ == State::unopened);
   state_ = State::connecting;
-  fd_ = open_tcp_socket(address.family);
+  fd_ = open_stream_socket(address.family);
   if (fd_ < 0) {
     connect_error_ = -fd_;
     fd_ = -1;

@@ -16,7 +16,7 @@ namespace sluice::observe {
 namespace {
 
 // Everything of the default line but the texts: numbers, addresses, quotes, spaces.
-constexpr size_t kFixedBytesMax = 600;
+constexpr size_t kFixedBytesMax = 4 * address_text_max + 400;
 
 // --- The default -----------------------------------------------------------------------------------
 

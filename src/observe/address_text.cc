@@ -1,5 +1,6 @@
 #include "observe/address_text.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
@@ -79,11 +80,22 @@ char* write_ipv6(const std::array<uint8_t, 16>& ip, char* at) noexcept {
 
 }  // namespace
 
+namespace {
+
+char* write_unix(const SocketAddress& address, char* at) noexcept {
+  at = std::ranges::copy(std::string_view("unix://"), at).out;
+  return std::ranges::copy(address.unix_name(), at).out;
+}
+
+}  // namespace
+
 char* write_ip(const SocketAddress& address, char* at) noexcept {
+  if (!address.is_ip()) return write_unix(address, at);
   return address.family == SocketAddress::Family::ipv4 ? write_ipv4(address.ip.data(), at) : write_ipv6(address.ip, at);
 }
 
 char* write_address(const SocketAddress& address, char* at) noexcept {
+  if (!address.is_ip()) return write_unix(address, at);
   const bool is_ipv6 = address.family == SocketAddress::Family::ipv6;
   if (is_ipv6) *at++ = '[';
   at = write_ip(address, at);

@@ -143,7 +143,7 @@ void BorrowedUpstream::release(bool reusable, io::Stream::Ending ending) {
   give_back_load();
   const bool is_ready =
       http2_ == nullptr ? connection_->is_ready() : http2_->status() == upstream::Http2Request::Status::ready;
-  if (is_ready && local_address_.port == 0 && services_.observer.access_log.is_enabled())
+  if (is_ready && !local_address_.is_known() && services_.observer.access_log.is_enabled())
     local_address_ = connection().local_address();
   if (http2_ != nullptr) {
     services_.upstreams.leave(*std::exchange(http2_, nullptr));

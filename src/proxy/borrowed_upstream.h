@@ -78,10 +78,10 @@ class BorrowedUpstream {
 
   // --- for the record ---
   // Of the last endpoint that was tried; null: none was.
-  [[nodiscard]] const SocketAddress* address() const noexcept { return address_.port != 0 ? &address_ : nullptr; }
+  [[nodiscard]] const SocketAddress* address() const noexcept { return address_.is_known() ? &address_ : nullptr; }
   // Known once a connection that was open is released, while requests are logged.
   [[nodiscard]] const SocketAddress* local_address() const noexcept {
-    return local_address_.port != 0 ? &local_address_ : nullptr;
+    return local_address_.is_known() ? &local_address_ : nullptr;
   }
   // %UPSTREAM_TRANSPORT_FAILURE_REASON% of the last failure; empty: none.
   [[nodiscard]] std::string_view failure_reason() const noexcept { return failure_reason_; }

@@ -156,7 +156,7 @@ void ClientConnection::on_accepted(int fd) {
     services_.observer.counters.tls_handshakes_active.add();
     set_deadline(limits::handshake_timeout);
   }
-  if (peer_address_.port == 0) {  // gone before it was accepted
+  if (!peer_address_.is_known()) {  // gone before it was accepted
     close_at_once(io::Stream::Ending::orderly);
   } else if (services_.snapshots.current()->tables.topology.expects_proxy_header) {
     set_state(State::proxy_header);

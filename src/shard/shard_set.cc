@@ -50,8 +50,10 @@ Status ShardSet::bind_listeners(const snapshot::Snapshot& snapshot) {
   for (const SocketAddress& address : wanted) {
     if (bound_.contains(address)) continue;
     for (std::vector<BoundSocket>& of_shard : sockets) {
-      Result<int> fd = io::open_listener(address);
+      const bool is_shared = !address.is_ip() && &of_shard != &sockets.front();
+      Result<int> fd = is_shared ? io::share_listener(sockets.front().back().fd) : io::open_listener(address);
       if (!fd) {
+        for (const BoundSocket& socket : sockets.front()) io::forget_listener(socket.address);
         for (const auto& opened : sockets) {
           for (const BoundSocket& socket : opened) io::close_descriptor(socket.fd);
         }
@@ -61,6 +63,9 @@ Status ShardSet::bind_listeners(const snapshot::Snapshot& snapshot) {
     }
   }
   for (size_t i = 0; i < shards_.size(); ++i) shards_[i]->give_listeners(std::move(sockets[i]));
+  for (const SocketAddress& address : bound_) {
+    if (!wanted.contains(address)) io::forget_listener(address);
+  }
   bound_ = std::move(wanted);
   return {};
 }
@@ -84,6 +89,8 @@ void ShardSet::stop() noexcept {
     if (shard->is_running()) shard->begin_stop();
   }
   for (const auto& shard : shards_) shard->join();
+  for (const SocketAddress& address : bound_) io::forget_listener(address);
+  bound_.clear();
 }
 
 observe::ShardObserver& ShardSet::observer(unsigned index) noexcept { return shards_[index]->observer(); }

@@ -30,10 +30,10 @@ class ShardSet {
   ShardSet& operator=(const ShardSet&) = delete;
   ~ShardSet();  // stops
 
-  // Binds what `snapshot` listens on and is not bound yet, one SO_REUSEPORT socket per shard and
-  // address: all of it or nothing (port in use, no permission: the reload is refused with the reason).
-  // Call before publishing `snapshot`. Sockets that no longer belong to a snapshot are closed by the
-  // shards when they adopt it.
+  // Binds what `snapshot` listens on and is not bound yet, one SO_REUSEPORT socket per shard and address, of a Unix
+  // socket one for all: all of it or nothing (port in use, no permission: the reload is refused with the reason).
+  // Call before publishing `snapshot`. Sockets that no longer belong to a snapshot are closed by the shards when they
+  // adopt it; the files of Unix sockets are gone at once.
   [[nodiscard]] Status bind_listeners(const snapshot::Snapshot& snapshot);
 
   // After Cell::publish(): the shards adopt at once instead of at their next event.

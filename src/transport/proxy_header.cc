@@ -97,9 +97,14 @@ ProxyHeader read_v1(std::string_view text) noexcept {
   return with_addresses(size, {*source, *destination});
 }
 
+// Only then can both be written.
+bool have_common_family(const ProxiedAddresses& addresses) noexcept {
+  return addresses.source.is_ip() && addresses.source.family == addresses.destination.family;
+}
+
 std::string write_v1(const ProxiedAddresses& addresses) {
   const auto& [source, destination] = addresses;
-  if (source.family != destination.family) return "PROXY UNKNOWN\r\n";
+  if (!have_common_family(addresses)) return "PROXY UNKNOWN\r\n";
   std::string text(v1_start);
   text += source.family == Family::ipv4 ? "TCP4" : "TCP6";
   for (const std::string& word :
@@ -161,7 +166,7 @@ void append_number(std::string& text, size_t number) {
 
 std::string write_v2(const ProxiedAddresses& addresses) {
   const Family family = addresses.source.family;
-  const bool is_known = family == addresses.destination.family;
+  const bool is_known = have_common_family(addresses);
   std::string text(v2_start);
   text += static_cast<char>(is_known ? v2_proxy : v2_local);
   text += static_cast<char>(is_known ? (family == Family::ipv4 ? v2_ipv4 : v2_ipv6) << 4 | v2_stream : 0);

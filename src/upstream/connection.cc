@@ -105,7 +105,7 @@ void Connection::close(io::Stream::Ending ending) noexcept {
 }
 
 const SocketAddress& Connection::local_address() noexcept {
-  if (local_address_.port == 0) local_address_ = io::local_address(transport_.stream().fd());
+  if (!local_address_.is_known()) local_address_ = io::local_address(transport_.stream().fd());
   return local_address_;
 }
 

@@ -4,6 +4,7 @@ import json
 import queue
 import re
 import threading
+import time
 
 import grpc
 import pytest
@@ -281,27 +282,36 @@ def test_server_that_goes_away(grpc_gateway, certificate):
 
 def test_streams_that_last(grpc_gateway, connect):
     """Bidirectional streams, all busy at once: nothing is lost. A minute and 1000 of them in the long form."""
-    streams, rounds = (1000, 600) if FULL else (40, 50)
+    streams, seconds = (1000, 60) if FULL else (40, 2)
     big = GrpcService(workers=streams)
-    texts = {"app.yaml": documents.routes("soak", big.port, protocol="GRPC")}
-    for name, text in texts.items():
-        grpc_gateway.write(name.replace("app", "soak"), text)
+    grpc_gateway.write("soak.yaml", documents.routes("soak", big.port, protocol="GRPC"))
     grpc_gateway.reload()
     failures = []
+    turns = [0] * streams
+    begun = threading.Barrier(streams)  # all streams are open before the time runs
 
     def talk(client, number):
         questions = queue.Queue()
-        answers = client.chat(iter(questions.get, None), timeout=20 * IO_SECONDS)
+        answers = client.chat(iter(questions.get, None), timeout=seconds + 20 * IO_SECONDS)
+
+        def turn():
+            text = b"%d %d" % (number, turns[number])
+            questions.put(text)
+            if next(answers) != text:
+                failures.append(f"stream {number}, turn {turns[number]}")
+            turns[number] += 1
+
         try:
-            for turn in range(rounds):
-                questions.put(b"%d %d" % (number, turn))
-                if next(answers) != b"%d %d" % (number, turn):
-                    failures.append(f"stream {number}, turn {turn}")
+            turn()
+            begun.wait(20 * IO_SECONDS)
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                turn()
             questions.put(None)
             if list(answers) or answers.code() != StatusCode.OK:
                 failures.append(f"stream {number}: {answers.code()}")
-        except grpc.RpcError as failure:
-            failures.append(f"stream {number}: {failure}")
+        except (grpc.RpcError, StopIteration, threading.BrokenBarrierError) as failure:
+            failures.append(f"stream {number}: {failure!r}")
 
     # 100 streams a connection are what sluice takes.
     clients = [connect(f"soak.{DOMAIN}") for _ in range((streams + 49) // 50)]
@@ -309,6 +319,8 @@ def test_streams_that_last(grpc_gateway, connect):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20 * IO_SECONDS)
+        thread.join(seconds + 40 * IO_SECONDS)
     big.stop()
+    print(f"{sum(turns)} turns, {min(turns)} to {max(turns)} a stream")
     assert not failures, failures[:5]
+    assert min(turns) > 1

@@ -35,9 +35,14 @@ SocketAddress from_sockaddr(const sockaddr_storage& storage) noexcept {
   return address;
 }
 
-int open_tcp_socket(SocketAddress::Family) noexcept { return kernel().open_socket(); }
+int open_stream_socket(SocketAddress::Family) noexcept { return kernel().open_socket(); }
 
 Result<int> open_listener(const SocketAddress& address) { return kernel().open_listener(address); }
+
+// The world has no Unix sockets, which are the only ones that are shared.
+Result<int> share_listener(int) { return failure("not in the simulated kernel"); }
+
+void forget_listener(const SocketAddress&) noexcept {}
 
 SocketAddress local_address(int fd) noexcept { return kernel().socket(fd, "getsockname").local(); }
 

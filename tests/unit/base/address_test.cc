@@ -33,6 +33,37 @@ TEST(SocketAddress, ReadsAndWritesAnIpv6AddressInBrackets) {
   EXPECT_EQ(address->to_string(), "[2001:db8::1]:443");
 }
 
+TEST(SocketAddress, ReadsAndWritesTheNameOfAUnixSocket) {
+  for (const std::string& text :
+       {std::string("unix:///run/sluice/http.sock"), std::string("unix://@name"), "unix:///" + std::string(106, 'x')}) {
+    const auto address = SocketAddress::from_unix(text);
+    ASSERT_TRUE(address) << text;
+    EXPECT_FALSE(address->is_ip());
+    EXPECT_FALSE(address->is_any());
+    EXPECT_TRUE(address->is_known());
+    EXPECT_EQ(address->unix_name(), text.substr(7));
+    EXPECT_EQ(address->to_string(), text);
+    EXPECT_EQ(SocketAddress::from_unix(text), address);
+    EXPECT_EQ(SocketAddressHash()(*SocketAddress::from_unix(text)), SocketAddressHash()(*address));
+  }
+  EXPECT_NE(SocketAddress::from_unix("unix:///a"), SocketAddress::from_unix("unix://@a"));
+  const SocketAddress without_name{.family = SocketAddress::Family::unix_socket};
+  EXPECT_EQ(without_name.unix_name(), "");
+  EXPECT_EQ(without_name.to_string(), "unix://");
+  EXPECT_TRUE(without_name.is_known());
+  EXPECT_FALSE(SocketAddress{}.is_known());
+}
+
+TEST(SocketAddress, RefusesWhatIsNoNameOfAUnixSocket) {
+  using namespace std::string_view_literals;
+  for (const std::string_view text :
+       {"", "unix:", "unix://", "unix:///", "unix://@", "unix:/run/x", "unix://run/x", "/run/x", "http:///x",
+        "unix:///a b", "unix:///a\nb", "unix:///a\"b", "unix:///a\\b", "unix:///\xc3\xa4"})
+    EXPECT_FALSE(SocketAddress::from_unix(text)) << text;
+  EXPECT_FALSE(SocketAddress::from_unix("unix:///a\0b"sv));
+  EXPECT_FALSE(SocketAddress::from_unix("unix:///" + std::string(107, 'x')));
+}
+
 TEST(SocketAddress, WritesTheCanonicalFormOfAnIpv6Address) {
   EXPECT_EQ(round_trip("[2001:DB8:0:0:0:0:0:1]:1"), "[2001:db8::1]:1");
   EXPECT_EQ(round_trip("[::ffff:192.0.2.1]:1"), "[::ffff:192.0.2.1]:1");

@@ -21,8 +21,9 @@ TEST(Compatibility, DocumentInDocsIsOfTheseTables) {
 TEST(Compatibility, SaysWhatBecomesOfFieldsAndValues) {
   const std::string text = compatibility_document();
   for (const std::string_view line : {
-           "| `spec.servers[].port.number` | **supported**, required | integer, 1 to 65535 | the port that clients use "
-           "|",
+           "| `spec.servers[].port.number` | **supported**, required | integer, 0 to 65535 | the port that clients "
+           "use; "
+           "0 with a Unix socket |",
            "| `spec.selector{}` | **supported** | string |",
            "| `spec.servers[].port.targetPort` | no effect |  |",
            "| `enableTracing` | **refused** | only `false`, which is done anyway |",

@@ -27,7 +27,7 @@ std::vector<std::string> fields_of(std::string_view text, std::string_view part)
 using Fields = std::vector<std::string>;
 
 TEST(FieldPath, IsKnownWhereADocumentIsRead) {
-  const std::string text = gateway("gw", R"([{port: {number: 0, name: a, protocol: HTPT}, hosts: ["*"], bnid: x}])");
+  const std::string text = gateway("gw", R"([{port: {number: -1, name: a, protocol: HTPT}, hosts: ["*"], bnid: x}])");
   EXPECT_EQ(fields_of(text, "whole number"), Fields{"spec.servers[0].port.number"});
   EXPECT_EQ(fields_of(text, "unknown value"), Fields{"spec.servers[0].port.protocol"});
   EXPECT_EQ(fields_of(text, "unknown field"), Fields{"spec.servers[0].bnid"}) << "of the key itself";

@@ -71,6 +71,37 @@ TEST(RequestHygiene, TellsOnlyOfACertificateThatWasShownToUs) {
             "host: a\n" + std::string(added) + "x-forwarded-client-cert: Hash=01;Subject=\"CN=client\";URI=\n");
 }
 
+// Its peer stands in no list of addresses; who is trusted is the proxy at the other end of the socket.
+TEST(RequestHygiene, NamesNobodyWhoComesThroughAUnixSocket) {
+  struct {
+    uint32_t trusted_proxies;
+    std::string_view forwarded_for;
+    std::string_view client;  // "": nobody
+  } cases[] = {
+      {0, "", ""},
+      {0, "1.1.1.1", ""},
+      {1, "", ""},
+      {1, "1.1.1.1", "1.1.1.1"},
+      {2, "1.1.1.1", ""},
+      {1, "2.2.2.2, 1.1.1.1", "1.1.1.1"},
+      {2, "2.2.2.2, 1.1.1.1", "2.2.2.2"},
+      {1, "unknown", ""},
+  };
+  for (const auto& each : cases) {
+    ForwardingFacts facts = facts_of();
+    facts.peer = {.family = SocketAddress::Family::unix_socket};
+    facts.trusted_proxies = each.trusted_proxies;
+    Request request(
+        with_lines(each.forwarded_for.empty() ? "" : fmt::format("X-Forwarded-For: {}\r\n", each.forwarded_for)));
+    EXPECT_EQ(prepare_request(request.head, facts), Prepared::ok);
+    SCOPED_TRACE(fmt::format("{} trusted, \"{}\"", each.trusted_proxies, each.forwarded_for));
+    EXPECT_EQ(request.head.headers.find("x-forwarded-for").value_or(""), each.forwarded_for);
+    EXPECT_EQ(request.head.headers.find("x-envoy-external-address").value_or(""), each.client);
+    EXPECT_EQ(request.head.headers.count("x-forwarded-for"), each.forwarded_for.empty() ? 0u : 1u);
+    EXPECT_EQ(request.head.client->is_ip(), !each.client.empty());
+  }
+}
+
 // The mode of MeshConfig, whether the client has shown a certificate, and what came: what the upstream is told.
 TEST(RequestHygiene, ForwardsClientCertificatesAsTheModeSays) {
   using snapshot::ForwardClientCert;

@@ -448,7 +448,7 @@ TEST(Loop, ConnectsAndTellsOfARefusal) {
   test::OwnedFd listener = test::loopback_listener(address);
   for (const int expected : {0, -ECONNREFUSED}) {
     RecordedOp connect;
-    const test::OwnedFd fd(open_tcp_socket(SocketAddress::Family::ipv4));
+    const test::OwnedFd fd(open_stream_socket(SocketAddress::Family::ipv4));
     sockaddr_storage storage;
     const unsigned length = to_sockaddr(address, storage);
     loop->connect(connect.op, fd.get(), storage, length);

@@ -82,7 +82,7 @@ inline OwnedFd loopback_listener(SocketAddress& address) {
 }
 
 inline OwnedFd connect_to(const SocketAddress& address) {
-  OwnedFd fd(io::open_tcp_socket(SocketAddress::Family::ipv4));
+  OwnedFd fd(io::open_stream_socket(SocketAddress::Family::ipv4));
   sockaddr_storage storage;
   const unsigned length = io::to_sockaddr(address, storage);
   EXPECT_EQ(connect(fd.get(), reinterpret_cast<const sockaddr*>(&storage), length), 0) << errno;

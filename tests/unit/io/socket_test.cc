@@ -5,8 +5,10 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/un.h>
 
 #include <array>
+#include <cstddef>
 
 namespace sluice::io {
 namespace {
@@ -22,6 +24,20 @@ TEST(Socket, ConvertsAddressesToTheKernelsFormAndBack) {
   static_cast<void>(to_sockaddr(*SocketAddress::parse("[::ffff:1.2.3.4]:80"), storage));
   EXPECT_EQ(from_sockaddr(storage).to_string(), "1.2.3.4:80")
       << "a client of a dual-stack listener is known by its IPv4 address";
+}
+
+TEST(Socket, ConvertsTheNamesOfUnixSocketsAndReadsNone) {
+  sockaddr_storage storage;
+  const auto& un = reinterpret_cast<const sockaddr_un&>(storage);
+  EXPECT_EQ(to_sockaddr(*SocketAddress::from_unix("unix:///run/x"), storage), offsetof(sockaddr_un, sun_path) + 7);
+  EXPECT_EQ(un.sun_family, AF_UNIX);
+  EXPECT_STREQ(un.sun_path, "/run/x");
+  EXPECT_EQ(from_sockaddr(storage), SocketAddress{.family = SocketAddress::Family::unix_socket});
+  EXPECT_EQ(to_sockaddr(*SocketAddress::from_unix("unix://@abc"), storage), offsetof(sockaddr_un, sun_path) + 4);
+  EXPECT_EQ(un.sun_path[0], '\0');
+  EXPECT_STREQ(un.sun_path + 1, "abc");
+  const std::string longest = "unix:///" + std::string(106, 'x');
+  EXPECT_EQ(to_sockaddr(*SocketAddress::from_unix(longest), storage), sizeof(sockaddr_un));
 }
 
 TEST(Socket, ListenersShareAPort) {

@@ -28,6 +28,15 @@ TEST(AddressText, HasBracketsOnlyAroundIpv6WithAPort) {
 TEST(AddressText, IsTheLongestTextThatFits) {
   const auto address = *SocketAddress::parse("[1111:2222:3333:4444:5555:6666:7777:8888]:65535");
   EXPECT_EQ(address_text(address), "[1111:2222:3333:4444:5555:6666:7777:8888]:65535");
+  const std::string longest = "unix:///" + std::string(106, 'x');
+  EXPECT_EQ(longest.size(), address_text_max);
+  EXPECT_EQ(address_text(*SocketAddress::from_unix(longest)), longest);
+}
+
+TEST(AddressText, IsTheNameOfAUnixSocket) {
+  EXPECT_EQ(address_text(*SocketAddress::from_unix("unix://@name")), "unix://@name");
+  EXPECT_EQ(ip_text(*SocketAddress::from_unix("unix:///run/x")), "unix:///run/x");
+  EXPECT_EQ(address_text({.family = SocketAddress::Family::unix_socket}), "unix://");
 }
 
 TEST(AddressText, ShortensZerosAsRfc5952Says) {

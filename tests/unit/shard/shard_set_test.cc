@@ -20,7 +20,7 @@ constexpr unsigned kShards = 2;
 // A port that is free for the sockets of the shards and for nobody else: bound, and never listened on.
 class ReservedPort {
  public:
-  ReservedPort() : fd_(io::open_tcp_socket(SocketAddress::Family::ipv4)) {
+  ReservedPort() : fd_(io::open_stream_socket(SocketAddress::Family::ipv4)) {
     const int yes = 1;
     setsockopt(fd_, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes);
     sockaddr_storage storage;

@@ -197,10 +197,15 @@ TEST(ProxyHeader, IsWrittenAsItIsRead) {
   }
 }
 
-TEST(ProxyHeader, SaysNothingOfAddressesOfTwoFamilies) {
-  const ProxiedAddresses mixed{ipv4_addresses.source, ipv6_addresses.destination};
-  EXPECT_EQ(write_proxy_header(ProxyProtocol::v1, mixed), "PROXY UNKNOWN\r\n");
-  EXPECT_EQ(write_proxy_header(ProxyProtocol::v2, mixed), v2(local, 0x00, ""));
+TEST(ProxyHeader, SaysNothingOfAddressesOfTwoFamiliesAndOfUnixSockets) {
+  const SocketAddress unix_socket = *SocketAddress::from_unix("unix:///run/x");
+  for (const ProxiedAddresses& addresses :
+       {ProxiedAddresses{ipv4_addresses.source, ipv6_addresses.destination},
+        ProxiedAddresses{{.family = SocketAddress::Family::unix_socket}, unix_socket},
+        ProxiedAddresses{ipv4_addresses.source, unix_socket}}) {
+    EXPECT_EQ(write_proxy_header(ProxyProtocol::v1, addresses), "PROXY UNKNOWN\r\n");
+    EXPECT_EQ(write_proxy_header(ProxyProtocol::v2, addresses), v2(local, 0x00, ""));
+  }
 }
 
 }  // namespace
