@@ -1,5 +1,6 @@
 #include "control/commands.h"
 
+#include "base/write_file.h"
 #include "config/compatibility.h"
 #include "config/json_schema.h"
 #include "config/wording.h"
@@ -7,7 +8,6 @@
 #include "control/explain_report.h"
 #include "control/snapshot_json.h"
 #include "control/snapshot_text.h"
-#include "control/write_file.h"
 #include "tls/libraries.h"
 #include "tls/server_context.h"
 

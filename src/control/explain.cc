@@ -266,6 +266,7 @@ Outcome outcome_of(const Walk& walk) {
     case route::Outcome::forward: return Outcome::forward;
     case route::Outcome::redirect: return Outcome::redirect;
     case route::Outcome::direct_response: return Outcome::direct_response;
+    case route::Outcome::acme_challenge: return Outcome::acme_challenge;
     case route::Outcome::https_redirect: return Outcome::https_redirect;
     case route::Outcome::not_found: return Outcome::not_found;
     case route::Outcome::no_cluster: return Outcome::no_cluster;
@@ -400,6 +401,7 @@ std::string_view text_of(Outcome outcome) {
     case Outcome::refused: return "refused";
     case Outcome::not_found: return "not_found";
     case Outcome::misdirected: return "misdirected";
+    case Outcome::acme_challenge: return "acme_challenge";
     case Outcome::https_redirect: return "https_redirect";
     case Outcome::redirect: return "redirect";
     case Outcome::direct_response: return "direct_response";

@@ -61,6 +61,7 @@ struct Explanation {
     refused,          // `answer`: before a route was looked for, or when its path could not be rewritten
     not_found,        // `answer`: no virtual host, or no route of it
     misdirected,      // `answer`: the Host is another TLS server's
+    acme_challenge,   // `answer`: an order of a certificate is under way
     https_redirect,   // `answer`
     redirect,         // `answer`
     direct_response,  // `answer`

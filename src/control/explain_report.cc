@@ -40,6 +40,7 @@ std::string outcome_text(const Explanation& explanation) {
       return explanation.virtual_host == nullptr ? "no virtual host has this Host: 404 NR"
                                                  : "no route of the virtual host fits: 404 NR";
     case Outcome::misdirected: return "the Host is another server's than the SNI: 421";
+    case Outcome::acme_challenge: return "an ACME server's question, for an order of a certificate";
     case Outcome::https_redirect: return "redirected to https (httpsRedirect of the server)";
     case Outcome::redirect: return "redirected by the route";
     case Outcome::direct_response: return "answered by the route";

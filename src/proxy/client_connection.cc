@@ -258,6 +258,7 @@ void ClientConnection::on_hello_bytes() {
   }
 
   server_name_ = hello.server_name;
+  if (tls::ServerContext* challenge = challenge_for(hello)) return start_handshake(challenge, hello);
   const snapshot::Listener* listener = listener_in(*services_.snapshots.current());
   const snapshot::TlsServer* server = listener == nullptr ? nullptr : tls_server_of(*listener);
   if (server == nullptr) {
@@ -269,9 +270,22 @@ void ClientConnection::on_hello_bytes() {
     start_tunnelling();  // the destination gets the ClientHello, too: nothing of it was consumed
     return;
   }
-  std::unique_ptr<tls::Session> session = server->context == nullptr
+  start_handshake(server->context.get(), hello);
+}
+
+// TLS-ALPN-01: asked for by an ACME server alone, of a name that an order is under way for. Null: no challenge of ours.
+tls::ServerContext* ClientConnection::challenge_for(const tls::ClientHello& hello) const noexcept {
+  const snapshot::AcmeChallenges* challenges = services_.snapshots.current()->tables.challenges.get();
+  if (challenges == nullptr || !hello.offers_acme_tls) return nullptr;
+  const auto found = challenges->certificates.find(hello.server_name);
+  return found == challenges->certificates.end() ? nullptr : found->second.get();
+}
+
+// Null: there is no certificate.
+void ClientConnection::start_handshake(tls::ServerContext* context, const tls::ClientHello& hello) {
+  std::unique_ptr<tls::Session> session = context == nullptr
                                               ? nullptr
-                                              : tls::Session::accept(*server->context, hello, &services_.handshakes,
+                                              : tls::Session::accept(*context, hello, &services_.handshakes,
                                                                      {.on_ready = on_handshake_ready, .owner = this});
   if (session == nullptr) {
     services_.observer.counters.tls_handshake_failures.add();
@@ -325,6 +339,8 @@ void ClientConnection::on_handshake_bytes() {
       }
       set_state(State::open);
       may_rest_for(limits::first_request_timeout);
+      if (transport_.session()->alpn_protocol() == tls::acme_tls_alpn)
+        return finish();  // the certificate was the answer
       if (transport_.session()->alpn_protocol() == "h2") start_http2();
       serve();
       return;

@@ -17,6 +17,10 @@
 #include <string>
 #include <string_view>
 
+namespace sluice::tls {
+struct ClientHello;
+}
+
 namespace sluice::proxy {
 
 class Http1Exchange;
@@ -101,6 +105,8 @@ class ClientConnection : public ListNode<ClientConnection> {
   void on_bad_proxy_header(std::string_view fault);
   void begin();
   void on_hello_bytes();
+  [[nodiscard]] tls::ServerContext* challenge_for(const tls::ClientHello& hello) const noexcept;
+  void start_handshake(tls::ServerContext* context, const tls::ClientHello& hello);
   void on_handshake_bytes();
   void on_unknown_server();
   void on_handshake_failed();

@@ -88,6 +88,8 @@ std::optional<Answer> answer_of(const route::Decision& decision, route::CorsRequ
   if (cors == route::CorsRequest::preflight || cors == route::CorsRequest::other_preflight)
     return Answer{.status = 200, .details = "cors_response"};
   switch (decision.outcome) {
+    case route::Outcome::acme_challenge:
+      return Answer{.status = 200, .details = "acme_challenge", .body = decision.key_authorization};
     case route::Outcome::https_redirect: return redirect_answer(301, http::https_location(head));
     case route::Outcome::redirect: {
       const snapshot::Redirect& redirect = *decision.route->redirect;

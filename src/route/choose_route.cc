@@ -6,8 +6,25 @@
 
 namespace sluice::route {
 
+namespace {
+
+// HTTP-01. Empty: no challenge, or one that somebody else may have set.
+std::string_view key_authorization(const snapshot::Snapshot& tables, const http::RequestHead& head) noexcept {
+  if (tables.challenges == nullptr || !head.path.starts_with(snapshot::acme_challenge_path)) return {};
+  if (head.method != "GET" && head.method != "HEAD") return {};
+  const auto& known = tables.challenges->key_authorizations;
+  const auto found = known.find(head.path.substr(snapshot::acme_challenge_path.size()));
+  return found == known.end() ? std::string_view() : found->second;
+}
+
+}  // namespace
+
 Decision choose_route(const snapshot::Snapshot& tables, const snapshot::Listener& listener,
                       const snapshot::TlsServer* connected, const http::RequestHead& head, uint64_t random) noexcept {
+  if (connected == nullptr) {
+    if (const std::string_view answer = key_authorization(tables, head); !answer.empty())
+      return {.outcome = Outcome::acme_challenge, .key_authorization = answer};
+  }
   uint32_t table = listener.route_table;
   if (connected != nullptr) {
     const snapshot::TlsServer* server = serving_server(listener, *connected, head.host);

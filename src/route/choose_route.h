@@ -11,6 +11,7 @@
 namespace sluice::route {
 
 enum class Outcome : uint8_t {
+  acme_challenge,   // 200 with `key_authorization`
   forward,          // to `destination`
   redirect,         // route->redirect
   direct_response,  // route->direct_response
@@ -26,6 +27,7 @@ struct Decision {
   const snapshot::Route* route = nullptr;                      // null: https_redirect, not_found
   const snapshot::RequestMatch* match = nullptr;               // the same: which of the route's
   const snapshot::VirtualHost* virtual_host = nullptr;         // null: the host is not known
+  std::string_view key_authorization;                          // exactly when acme_challenge; the snapshot's
 
   // %ROUTE_NAME%; empty: there is no route, or it has none.
   [[nodiscard]] std::string_view route_name() const noexcept {
@@ -34,7 +36,8 @@ struct Decision {
   }
 };
 
-// For a request on a connection to a listener of `tables`: among its routes, or, where the connection's SNI has chosen
+// For a request on a connection to a listener of `tables`: without TLS what an ACME server asks for comes before every
+// route and redirect, when it is known; then among its routes, or, where the connection's SNI has chosen
 // a TLS server, among those of the server that serves the request's host on such a connection (route/serving_server.h).
 [[nodiscard]] Decision choose_route(const snapshot::Snapshot& tables, const snapshot::Listener& listener,
                                     const snapshot::TlsServer* connected, const http::RequestHead& head,

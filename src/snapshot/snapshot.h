@@ -9,6 +9,7 @@
 #include "base/path_normalization.h"
 #include "base/source_place.h"
 #include "snapshot/access_log_format.h"
+#include "snapshot/acme_challenges.h"
 #include "snapshot/cluster_keys.h"
 #include "snapshot/destination_load.h"
 #include "snapshot/gateway_topology.h"
@@ -292,6 +293,7 @@ struct Snapshot {
   GatewayTopology topology;
   PathNormalization path_normalization = PathNormalization::base;
   ProcessSettings process;
+  std::shared_ptr<const AcmeChallenges> challenges;  // null: none are under way. Not part of the hash
 };
 
 }  // namespace sluice::snapshot

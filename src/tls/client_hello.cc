@@ -173,7 +173,7 @@ bool read_alpn(ConstBytes extension, ClientHello& hello) noexcept {
     const std::string_view name = as_text(names.vector(1));
     if (!names.ok() || name.empty()) return false;
     if (name == "h2") hello.offers_http2 = true;
-    if (name == "acme-tls/1") lists_acme_tls = true;
+    if (name == acme_tls_alpn) lists_acme_tls = true;
   }
   hello.offers_acme_tls = lists_acme_tls && count == 1;
   return true;

@@ -10,6 +10,9 @@
 
 namespace sluice::tls {
 
+// The protocol of TLS-ALPN-01 (RFC 8737 6.2).
+inline constexpr std::string_view acme_tls_alpn = "acme-tls/1";
+
 enum class HelloStatus : uint8_t {
   complete,
   need_more,  // a prefix of a ClientHello; at most limits::client_hello_bytes_max are waited for

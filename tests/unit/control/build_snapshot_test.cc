@@ -1,7 +1,7 @@
 #include "control/build_snapshot.h"
 
 #include "certs/self_signed.h"
-#include "control/write_file.h"
+#include "base/write_file.h"
 #include "tls/server_context.h"
 
 #include <gtest/gtest.h>

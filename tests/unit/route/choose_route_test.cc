@@ -56,6 +56,39 @@ TEST(ChooseRoute, RedirectsOnlyWhatIsNotHttpsAlready) {
   EXPECT_EQ(choose_route(tables.snapshot, tables.snapshot.route_tables[0], head, 0).outcome, Outcome::not_found);
 }
 
+// Before every route and redirect, on connections without TLS; what is not known is somebody else's.
+TEST(ChooseRoute, AnswersAnAcmeServer) {
+  Tables tables;
+  tables.add_host("a", {route_of("route", {any}, {{0}})}, /*https_redirect=*/true);
+  snapshot::Listener listener;
+  snapshot::TlsServer tls_server;
+  const auto outcome = [&](std::string_view method, std::string_view host, std::string_view path, bool is_tls) {
+    Arena arena(1024);
+    http::RequestHead head(arena);
+    head.method = method;
+    head.host = host;
+    head.path = path;
+    return choose_route(tables.snapshot, listener, is_tls ? &tls_server : nullptr, head, 0);
+  };
+  constexpr std::string_view path = "/.well-known/acme-challenge/token-1";
+  EXPECT_EQ(outcome("GET", "a", path, false).outcome, Outcome::https_redirect);
+  snapshot::AcmeChallenges challenges;
+  challenges.key_authorizations = {{"token-1", "token-1.thumbprint"}, {"token-2", "token-2.thumbprint"}};
+  tables.snapshot.challenges = std::make_shared<const snapshot::AcmeChallenges>(challenges);
+  for (const std::string_view host : {"a", "unknown"}) {
+    const Decision decision = outcome("GET", host, path, false);
+    EXPECT_EQ(decision.outcome, Outcome::acme_challenge);
+    EXPECT_EQ(decision.key_authorization, "token-1.thumbprint");
+    EXPECT_EQ(decision.route, nullptr);
+  }
+  EXPECT_EQ(outcome("HEAD", "a", path, false).outcome, Outcome::acme_challenge);
+  EXPECT_EQ(outcome("POST", "a", path, false).outcome, Outcome::https_redirect);
+  for (const std::string_view other : {"/.well-known/acme-challenge/token-3", "/.well-known/acme-challenge/token-1/",
+                                       "/.well-known/acme-challenge/", "/.well-known/acme-challenge", "/token-1"})
+    EXPECT_EQ(outcome("GET", "a", other, false).outcome, Outcome::https_redirect) << other;
+  EXPECT_NE(outcome("GET", "a", path, true).outcome, Outcome::acme_challenge);
+}
+
 TEST(ChooseRoute, TakesTheMostSpecificHost) {
   Tables tables;
   tables.add_host("*", {route_of("any", {any}, {{0}})});

@@ -1,4 +1,4 @@
-#include "control/write_file.h"
+#include "base/write_file.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include <iterator>
 #include <string>
 
-namespace sluice::control {
+namespace sluice {
 namespace {
 
 class WriteFile : public testing::Test {
@@ -57,4 +57,4 @@ TEST_F(WriteFile, SaysWhyItCannotAndLeavesNothing) {
 }
 
 }  // namespace
-}  // namespace sluice::control
+}  // namespace sluice

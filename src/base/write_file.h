@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-namespace sluice::control {
+namespace sluice {
 
 // With exactly this mode, synchronised to the disk. A failure leaves nothing behind.
 [[nodiscard]] Status write_file_atomically(const std::string& path, std::string_view content, mode_t mode);
 
-}  // namespace sluice::control
+}  // namespace sluice

@@ -1,4 +1,4 @@
-#include "control/write_file.h"
+#include "base/write_file.h"
 
 #include <fmt/format.h>
 
@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-namespace sluice::control {
+namespace sluice {
 
 namespace {
 
@@ -60,4 +60,4 @@ Status write_file_atomically(const std::string& path, std::string_view content, 
   return {};
 }
 
-}  // namespace sluice::control
+}  // namespace sluice
