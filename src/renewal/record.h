@@ -1,0 +1,72 @@
+// What is known of one managed certificate beside the certificate itself: how far it is, when it is looked at next, and
+// what an order needs to go on after the process has ended. Saved as JSON between any two steps.
+#pragma once
+
+#include "base/durations.h"
+#include "base/result.h"
+#include "renewal/schedule.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::renewal {
+
+// The controller's words.
+enum class State : uint8_t { pending, ready, error, revoked };
+[[nodiscard]] std::string_view text_of(State state) noexcept;  // "Pending"
+
+// An ACME order that is under way. The key is saved before the order exists: a certificate that the server has made is
+// never without it.
+struct PendingOrder {
+  std::string url;  // empty: the key is there, the order is not
+  std::string account_url;
+  std::string key_pem;   // empty: the user wrote the CSR. Wiped at the end
+  std::string digest;    // of what is asked for; the request is made of that and the key
+  std::string replaces;  // RFC 9773 5: the certificate that it takes the place of; empty: none
+  WallTime begun{};
+
+  PendingOrder() = default;
+  PendingOrder(const PendingOrder&) = default;
+  PendingOrder(PendingOrder&&) noexcept = default;
+  PendingOrder& operator=(const PendingOrder&) = default;
+  PendingOrder& operator=(PendingOrder&&) noexcept = default;
+  ~PendingOrder();
+  friend bool operator==(const PendingOrder&, const PendingOrder&) = default;
+};
+
+// The certificate that is in the Secret.
+struct Issued {
+  std::string digest;          // of what was asked for (certs/request_digest.h)
+  std::string serial;          // hexadecimal
+  std::string issuer;          // "namespace/name" of the Issuer
+  std::string certificate_id;  // RFC 9773 4.1; empty: it has none
+  WallTime issued{};
+  WallTime not_before{};
+  WallTime not_after{};
+  friend bool operator==(const Issued&, const Issued&) = default;
+};
+
+struct Record {
+  State state = State::pending;
+  std::string message;  // of the last thing that happened, for people
+  std::optional<Issued> issued;
+  WallTime renewal{};  // when `issued` is to be renewed
+  Backoff backoff;
+  std::string wish;  // a digest of the documents that `backoff` is about
+  std::optional<PendingOrder> order;
+
+  std::optional<SuggestedWindow> suggested;  // what the authority said last
+  WallTime ask_for_window{};                 // when to ask again
+  bool is_renew_done = false;                // spec.renew has been followed; false again once it is taken back
+  friend bool operator==(const Record&, const Record&) = default;
+};
+
+// The caller wipes it: it has the key of an order.
+[[nodiscard]] std::string to_json(const Record& record);
+// Of a text that to_json() wrote, or of anything. "has no state": the caller names the text.
+[[nodiscard]] Result<Record> read_record(std::string_view json);
+
+}  // namespace sluice::renewal
