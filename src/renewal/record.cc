@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstring>
 
 namespace sluice::renewal {
@@ -25,6 +26,12 @@ class Members {
     const Json* value = find(name);
     if (value == nullptr || !value->is_string()) return complain(name), std::string();
     return value->get<std::string>();
+  }
+  std::vector<std::string> texts(const char* name) {
+    const Json* value = find(name);
+    if (value == nullptr || !value->is_array() || !std::ranges::all_of(*value, &Json::is_string))
+      return complain(name), std::vector<std::string>();
+    return value->get<std::vector<std::string>>();
   }
   bool flag(const char* name) {
     const Json* value = find(name);
@@ -160,7 +167,11 @@ PendingOrder::~PendingOrder() { explicit_bzero(key_pem.data(), key_pem.size()); 
 std::string_view text_of(State state) noexcept { return kStates[static_cast<size_t>(state)]; }
 
 std::string to_json(const Record& record) {
-  Json json = {{"state", text_of(record.state)},
+  Json json = {{"secret", record.secret},
+               {"issuer", record.issuer},
+               {"commonName", record.common_name},
+               {"dnsNames", record.dns_names},
+               {"state", text_of(record.state)},
                {"message", record.message},
                {"renewal", to_seconds(record.renewal)},
                {"backoff", to_object(record.backoff)},
@@ -182,6 +193,10 @@ Result<Record> read_record(std::string_view text) {
   const std::optional<State> state = read_state(members.text("state"));
   if (!state) return failure("has no usable state");
   record.state = *state;
+  record.secret = members.text("secret");
+  record.issuer = members.text("issuer");
+  record.common_name = members.text("commonName");
+  record.dns_names = members.texts("dnsNames");
   record.message = members.text("message");
   record.renewal = members.time("renewal");
   record.wish = members.text("wish");

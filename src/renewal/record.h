@@ -50,6 +50,12 @@ struct Issued {
 };
 
 struct Record {
+  // What it is about, for who reads the files without the documents.
+  std::string secret;  // "namespace/name", what it writes
+  std::string issuer;  // "namespace/name"
+  std::string common_name;
+  std::vector<std::string> dns_names;
+
   State state = State::pending;
   std::string message;  // of the last thing that happened, for people
   std::optional<Issued> issued;

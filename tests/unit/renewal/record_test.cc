@@ -14,6 +14,10 @@ constexpr WallTime now{1'800'000'000s};
 
 Record whole_record() {
   Record record;
+  record.secret = "istio-system/kyma-gateway-certs";
+  record.issuer = "default/letsencrypt";
+  record.common_name = "*.example.com";
+  record.dns_names = {"example.com", "*.example.com"};
   record.state = State::error;
   record.message = "what the server said: \"no\"\n\xc3\xa4";
   record.issued = Issued{.digest = "abc",
@@ -78,6 +82,7 @@ TEST(Record, OfAnythingElseIsRefused) {
       {"\"interval\": 360", "\"interval\": 1e3"},
       {"\"end\": 1", "\"end\": 0, \"x\": 1"},
       {"\"digest\": \"abc\"", "\"digest\": null"},
+      {"\"dnsNames\": [", "\"dnsNames\": [1, "},
   };
   for (const auto& each : cases) {
     std::string text = whole;
