@@ -158,7 +158,6 @@ bool ListenerBuilder::is_in_front_of(const Service& service, const Gateway& gate
                                        : select_same_pods(service.spec.selector, gateway.spec.selector);
 }
 
-// The Gateway names the port that clients use; the Service in front of the gateway maps it.
 // What validation has accepted.
 SocketAddress ListenerBuilder::listening_address(const Gateway& gateway, const Server& server) {
   const std::string_view bind = server.bind.value.empty() ? std::string_view("0.0.0.0") : server.bind.value;
@@ -166,6 +165,7 @@ SocketAddress ListenerBuilder::listening_address(const Gateway& gateway, const S
   return SocketAddress::from_ip(bind, listening_port(gateway, server)).value();
 }
 
+// The Gateway names the port that clients use; the Service in front of the gateway maps it.
 uint16_t ListenerBuilder::listening_port(const Gateway& gateway, const Server& server) {
   const uint32_t number = server.port.number.value;
   const Service* first_service = nullptr;

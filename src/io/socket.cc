@@ -152,6 +152,15 @@ void remove_abandoned_file(const SocketAddress& address, const sockaddr_storage&
   if (is_abandoned) unlink(file.c_str());
 }
 
+// 0, or errno.
+int bind_to(int fd, const sockaddr_storage& address, unsigned length) noexcept {
+  return bind(fd, reinterpret_cast<const sockaddr*>(&address), length) == 0 ? 0 : errno;
+}
+
+// A second in all.
+constexpr int kAbandonedSocketLooks = 20;
+constexpr unsigned kAbandonedSocketPauseMicroseconds = 50'000;
+
 }  // namespace
 
 Result<int> open_listener(const SocketAddress& address) {
@@ -160,9 +169,15 @@ Result<int> open_listener(const SocketAddress& address) {
   set_listener_options(fd, address);
   sockaddr_storage storage;
   const unsigned length = to_sockaddr(address, storage);
-  remove_abandoned_file(address, storage, length);
-  if (bind(fd, reinterpret_cast<const sockaddr*>(&storage), length) != 0 || listen(fd, limits::listen_backlog) != 0) {
-    const int error = errno;
+  int error = bind_to(fd, storage, length);
+  // The kernel takes a moment to end the rings, and with them the sockets, of a process that was killed.
+  for (int i = 0; error == EADDRINUSE && !address.is_ip() && i < kAbandonedSocketLooks; ++i) {
+    remove_abandoned_file(address, storage, length);
+    error = bind_to(fd, storage, length);
+    if (error == EADDRINUSE) usleep(kAbandonedSocketPauseMicroseconds);
+  }
+  if (error == 0 && listen(fd, limits::listen_backlog) != 0) error = errno;
+  if (error != 0) {
     close(fd);
     return failure(listen_failure(address, error));
   }
@@ -176,8 +191,15 @@ Result<int> share_listener(int fd) {
   return shared;
 }
 
-void forget_listener(const SocketAddress& address) noexcept {
-  if (const std::string file = socket_file(address); !file.empty()) unlink(file.c_str());
+SocketFile file_of_listener(const SocketAddress& address) noexcept {
+  const std::string path = socket_file(address);
+  struct stat found{};
+  if (path.empty() || lstat(path.c_str(), &found) != 0) return {};
+  return {.device = found.st_dev, .inode = found.st_ino};
+}
+
+void remove_listener_file(const SocketAddress& address, const SocketFile& file) noexcept {
+  if (file != SocketFile() && file_of_listener(address) == file) unlink(socket_file(address).c_str());
 }
 
 SocketAddress local_address(int fd) noexcept {

@@ -8,6 +8,7 @@
 #include "base/result.h"
 
 #include <cstddef>
+#include <cstdint>
 
 struct sockaddr_storage;
 
@@ -28,8 +29,16 @@ unsigned to_sockaddr(const SocketAddress& address, sockaddr_storage& storage) no
 [[nodiscard]] Result<int> open_listener(const SocketAddress& address);
 // Another descriptor of the same socket.
 [[nodiscard]] Result<int> share_listener(int fd);
-// Removes the file of a Unix socket that nobody listens on any more; nothing with any other address.
-void forget_listener(const SocketAddress& address) noexcept;
+// The file of a Unix socket: which one it is, whatever it is called. Zero: it has none.
+struct SocketFile {
+  uint64_t device = 0;
+  uint64_t inode = 0;
+  friend bool operator==(const SocketFile&, const SocketFile&) = default;
+};
+// Of what open_listener() has just bound.
+[[nodiscard]] SocketFile file_of_listener(const SocketAddress& address) noexcept;
+// Removes it, unless another process has put its own in its place meanwhile.
+void remove_listener_file(const SocketAddress& address, const SocketFile& file) noexcept;
 
 [[nodiscard]] SocketAddress local_address(int fd) noexcept;
 // Not known: the peer is gone. The names of Unix sockets' peers are not read.

@@ -226,7 +226,7 @@ void Shard::follow_listeners(const snapshot::Snapshot& snapshot) {
     const auto described = wanted.find(entry->first);
     if (described != wanted.end()) {
       entry->second.kind = proxy::kind_of(*described->second);
-      if (admission_ != Admission::none && !draining_) entry->second.listener->start(accept_count());
+      if (admission_ != Admission::none && !draining_) entry->second.listener->start(accept_count(entry->first));
       ++entry;
     } else {
       accept::Listener& closing = *closing_listeners_.emplace_back(std::move(entry->second.listener));
@@ -266,13 +266,15 @@ void Shard::admit() {
     if (admission == Admission::none) {
       listening.listener->pause();
     } else {
-      listening.listener->start(accept_count());
+      listening.listener->start(accept_count(address));
     }
   }
 }
 
-io::AcceptCount Shard::accept_count() const noexcept {
-  return admission_ == Admission::bursts ? io::AcceptCount::many : io::AcceptCount::one;
+// A Unix socket is shared: a shard that goes on accepting would be the only one that is woken, one that asks anew after
+// each connection stands behind the others.
+io::AcceptCount Shard::accept_count(const SocketAddress& address) const noexcept {
+  return admission_ == Admission::bursts && address.is_ip() ? io::AcceptCount::many : io::AcceptCount::one;
 }
 
 void Shard::on_listener_closed(void* self, accept::Listener& listener) {

@@ -69,7 +69,7 @@ class Shard {
   void follow_listeners(const snapshot::Snapshot& snapshot);
   void take_given_listeners();
   void admit();
-  [[nodiscard]] io::AcceptCount accept_count() const noexcept;
+  [[nodiscard]] io::AcceptCount accept_count(const SocketAddress& address) const noexcept;
   void drain();
   void stop_everything();
   void tidy() noexcept;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace sluice::shard {
 
@@ -53,7 +54,8 @@ Status ShardSet::bind_listeners(const snapshot::Snapshot& snapshot) {
       const bool is_shared = !address.is_ip() && &of_shard != &sockets.front();
       Result<int> fd = is_shared ? io::share_listener(sockets.front().back().fd) : io::open_listener(address);
       if (!fd) {
-        for (const BoundSocket& socket : sockets.front()) io::forget_listener(socket.address);
+        for (const BoundSocket& socket : sockets.front())
+          io::remove_listener_file(socket.address, io::file_of_listener(socket.address));
         for (const auto& opened : sockets) {
           for (const BoundSocket& socket : opened) io::close_descriptor(socket.fd);
         }
@@ -63,10 +65,14 @@ Status ShardSet::bind_listeners(const snapshot::Snapshot& snapshot) {
     }
   }
   for (size_t i = 0; i < shards_.size(); ++i) shards_[i]->give_listeners(std::move(sockets[i]));
-  for (const SocketAddress& address : bound_) {
-    if (!wanted.contains(address)) io::forget_listener(address);
+  std::erase_if(bound_, [&wanted](const auto& each) {
+    if (wanted.contains(each.first)) return false;
+    io::remove_listener_file(each.first, each.second);
+    return true;
+  });
+  for (const SocketAddress& address : wanted) {
+    if (!bound_.contains(address)) bound_.emplace(address, io::file_of_listener(address));
   }
-  bound_ = std::move(wanted);
   return {};
 }
 
@@ -74,7 +80,13 @@ void ShardSet::wake_all() noexcept {
   for (const auto& shard : shards_) shard->wake();
 }
 
+// With the listeners, so that the process that comes next finds the names free.
+void ShardSet::remove_files() noexcept {
+  for (const auto& [address, file] : std::exchange(bound_, {})) io::remove_listener_file(address, file);
+}
+
 void ShardSet::begin_drain() noexcept {
+  remove_files();
   for (const auto& shard : shards_) shard->begin_drain();
 }
 
@@ -89,8 +101,7 @@ void ShardSet::stop() noexcept {
     if (shard->is_running()) shard->begin_stop();
   }
   for (const auto& shard : shards_) shard->join();
-  for (const SocketAddress& address : bound_) io::forget_listener(address);
-  bound_.clear();
+  remove_files();
 }
 
 observe::ShardObserver& ShardSet::observer(unsigned index) noexcept { return shards_[index]->observer(); }

@@ -4,13 +4,14 @@
 
 #include "base/address.h"
 #include "base/result.h"
+#include "io/socket.h"
 #include "observe/shard_observer.h"
 #include "snapshot/cell.h"
 #include "tls/private_key.h"
 
 #include <cstdint>
+#include <map>
 #include <memory>
-#include <set>
 #include <vector>
 
 namespace sluice::shard {
@@ -55,7 +56,9 @@ class ShardSet {
   ShardSet();
 
   std::vector<std::unique_ptr<Shard>> shards_;
-  std::set<SocketAddress> bound_;  // what the shards listen on, or will with the next snapshot
+  void remove_files() noexcept;
+
+  std::map<SocketAddress, io::SocketFile> bound_;  // what the shards listen on, or will with the next snapshot
 };
 
 }  // namespace sluice::shard

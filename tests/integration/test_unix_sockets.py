@@ -3,7 +3,9 @@
 import contextlib
 import json
 import pathlib
+import re
 import shutil
+import signal
 import socket
 import stat
 import tempfile
@@ -14,7 +16,7 @@ import pytest
 from harness import documents, proxy_header
 from harness.certificates import self_signed
 from harness.commands import curl
-from harness.gateway import Gateway, StartFailed, run_sluice
+from harness.gateway import Gateway, StartFailed, run_sluice, wait_until
 from harness.limits import IO_SECONDS, MIB
 from harness.raw import RawServer, echo
 from harness.upstream import Upstream
@@ -269,6 +271,47 @@ def test_reloads_open_and_close_them(folder, upstream):
         gateway.reload()
         assert status_of(get(folder / "first")) == 200
     assert not (folder / "first").exists() and not (folder / "second").exists()
+
+
+def turns_of_shards(gateway):
+    """How often each shard's thread has slept: what it does between any two things that happen to it."""
+    counts = {}
+    for task in pathlib.Path(f"/proc/{gateway.process.pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a thread that has ended since
+            if (task / "comm").read_text().startswith("shard"):
+                switches = re.search(r"^voluntary_ctxt_switches:\s+(\d+)", (task / "status").read_text(), re.M)
+                counts[task.name] = int(switches[1])
+    return counts
+
+
+def test_every_shard_gets_connections(folder, upstream):
+    """They share one socket, of which the kernel wakes one at a time."""
+    text = texts(unix_server(f"unix://{folder}/plain"), more=[documents.service_entry("app", upstream.port)])
+    with running(folder, text, concurrency=3) as gateway:
+        before = turns_of_shards(gateway)
+        assert len(before) == 3
+        for _ in range(60):
+            assert status_of(get(folder / "plain")) == 200
+        after = turns_of_shards(gateway)
+        # Of a shard without connections: its one turn a second.
+        assert all(after[shard] - before[shard] > 40 for shard in before), (before, after)
+
+
+def test_the_next_process_begins_while_the_last_one_drains(folder, upstream):
+    text = texts(unix_server(f"unix://{folder}/plain"), more=[documents.service_entry("app", upstream.port)])
+    first = Gateway(folder / "first", {"all.yaml": text}, drain_seconds=30).start()
+    with connection_to(folder / "plain") as busy:
+        busy.sendall(f"GET / HTTP/1.1\r\nhost: {HOST}\r\n".encode())  # and no end of the head
+        assert wait_until(lambda: first.metric("sluice_downstream_connections_active") == 1)
+        first.signal(signal.SIGTERM)
+        first.wait_for_log("draining: 1 connection")
+        assert wait_until(lambda: not (folder / "plain").exists())
+        with Gateway(folder / "second", {"all.yaml": text}) as second:
+            busy.close()
+            assert first.wait_for_exit() == 0
+            first.release()
+            assert status_of(get(folder / "plain")) == 200
+            second.check_health()
 
 
 def test_after_a_kill_the_name_is_taken_over(folder, upstream):

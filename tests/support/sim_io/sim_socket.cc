@@ -42,7 +42,9 @@ Result<int> open_listener(const SocketAddress& address) { return kernel().open_l
 // The world has no Unix sockets, which are the only ones that are shared.
 Result<int> share_listener(int) { return failure("not in the simulated kernel"); }
 
-void forget_listener(const SocketAddress&) noexcept {}
+SocketFile file_of_listener(const SocketAddress&) noexcept { return {}; }
+
+void remove_listener_file(const SocketAddress&, const SocketFile&) noexcept {}
 
 SocketAddress local_address(int fd) noexcept { return kernel().socket(fd, "getsockname").local(); }
 
