@@ -219,8 +219,8 @@ void add_explain(CLI::App& app, int& exit_code) {
       ->expected(1)
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  command->add_option("--client", arguments->client, "Address that the request comes from")
-      ->type_name("IP")
+  CLI::Option* client = command->add_option("--client", arguments->client, "Address that the request comes from");
+  client->type_name("IP")
       ->check([](const std::string& text) {
         return SocketAddress::from_ip(text, 0) ? "" : "'" + text + "' is no IP address";
       })
@@ -228,7 +228,8 @@ void add_explain(CLI::App& app, int& exit_code) {
   command
       ->add_option("--unix-socket", arguments->request.unix_socket,
                    "Path, or '@name', of a Unix socket that a Gateway binds, and that the request comes to")
-      ->type_name("PATH");
+      ->type_name("PATH")
+      ->excludes(client);  // behind it clients have no address
   command->add_flag("--json", arguments->as_json, "For programs");
   command->callback([arguments, &exit_code] {
     arguments->request.client = *SocketAddress::from_ip(arguments->client, 0);

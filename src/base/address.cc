@@ -32,9 +32,10 @@ class UnixSocketNames {
     return number;
   }
 
+  // `number` is one that number_of() gave.
   std::string_view name_of(uint32_t number) {
     const std::lock_guard lock(mutex_);
-    return number == 0 ? std::string_view() : names_.at(number - 1);
+    return names_[number - 1];
   }
 
  private:
@@ -101,9 +102,10 @@ std::optional<SocketAddress> SocketAddress::from_unix(std::string_view text) {
 }
 
 std::string_view SocketAddress::unix_name() const {
+  if (is_ip()) return {};
   uint32_t number = 0;
-  if (!is_ip()) std::memcpy(&number, ip.data(), sizeof number);
-  return unix_socket_names().name_of(number);
+  std::memcpy(&number, ip.data(), sizeof number);
+  return number == 0 ? std::string_view() : unix_socket_names().name_of(number);
 }
 
 std::string SocketAddress::ip_text() const {

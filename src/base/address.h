@@ -38,7 +38,7 @@ struct SocketAddress {
   [[nodiscard]] bool is_known() const noexcept { return port != 0 || !is_ip(); }  // false: never filled in
 
   [[nodiscard]] std::string ip_text() const;         // "1.2.3.4", "::1"; of IP addresses only
-  [[nodiscard]] std::string_view unix_name() const;  // "/a/path", "@name"; empty: a client's socket without a name
+  [[nodiscard]] std::string_view unix_name() const;  // "/a/path", "@name"; empty: a client's, or no Unix socket
   [[nodiscard]] std::string to_string() const;       // "1.2.3.4:80", "[::1]:80", "unix:///a/path"
 
   friend auto operator<=>(const SocketAddress&, const SocketAddress&) = default;

@@ -176,13 +176,8 @@ inline constexpr unsigned admin_connections_max = 64;
 // --- managed certificates ---
 inline constexpr Duration renewal_retry_step = 120s;  // for each failure one more
 inline constexpr Duration renewal_retry_max = 8h;
-inline constexpr Duration renewal_retry_lasting = 24h;      // of what only a change of the configuration mends
-inline constexpr Duration failed_order_pause = 1h;          // certificate authorities count failures by the hour
-inline constexpr Duration renewal_look_pause = 30s;         // the clock may be set, the machine may sleep
-inline constexpr Duration renewal_window_pause = 6h;        // between two questions when a server wants a renewal
-inline constexpr Duration acme_order_patience = 15min;      // from its begin to its certificate
-inline constexpr Duration challenge_look_pause = 250ms;     // between two looks whether the server would see the answer
-inline constexpr Duration dns_propagation_patience = 2min;  // that a TXT record is waited for
+inline constexpr Duration renewal_retry_lasting = 24h;       // of what only a change of the configuration mends
+inline constexpr Duration failed_order_pause = 1h;           // certificate authorities count failures by the hour
 inline constexpr size_t state_file_bytes_max = 1024 * 1024;  // of --state-dir
 
 static_assert(receive_buffers_min <= receive_buffers_max && receive_buffers_max <= 32'768,

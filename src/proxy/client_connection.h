@@ -1,6 +1,7 @@
 // A client's connection, from accept to close: the PROXY header of who is in front, the TLS handshake, then one
 // exchange after the other, or a TCP proxy. Steps 1 to 3 of the way of a request (docs/life_of_a_request.md). Owned by
-// the shard's slab; frees itself after its close. One thread.
+// the shard's slab; frees itself after its close. One thread. What comes before the first request stands in
+// client_opening.cc, deadlines in client_deadlines.cc.
 #pragma once
 
 #include "base/address.h"

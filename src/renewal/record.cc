@@ -3,7 +3,10 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <limits>
+#include <utility>
 
 namespace sluice::renewal {
 
@@ -17,10 +20,12 @@ int64_t to_seconds(WallTime time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
 }
 
-// Members of one object; the first one that is wrong is kept.
+// Reads the members of an object and of those inside of it. The first that is wrong is kept in `status`; what is
+// returned from then on is of no use.
 class Members {
  public:
-  explicit Members(const Json& object) : object_(object) {}
+  Members(const Json& object, Status& status, std::string prefix = {})
+      : object_(object), status_(status), prefix_(std::move(prefix)) {}
 
   std::string text(const char* name) {
     const Json* value = find(name);
@@ -38,41 +43,36 @@ class Members {
     if (value == nullptr || !value->is_boolean()) return complain(name), false;
     return value->get<bool>();
   }
-  int64_t number(const char* name) {
+  int64_t number(const char* name, int64_t max) {
     const Json* value = find(name);
     if (value == nullptr || !value->is_number_integer()) return complain(name), 0;
-    return value->get<int64_t>();
+    const auto number = value->get<int64_t>();
+    if (number < 0 || number > max) return complain(name), 0;
+    return number;
   }
   // Seconds that fit into nanoseconds: years 1970 to 2261.
-  std::chrono::seconds seconds(const char* name) {
-    const int64_t value = number(name);
-    if (value < 0 || value > 9'200'000'000) return complain(name), std::chrono::seconds();
-    return std::chrono::seconds(value);
-  }
+  std::chrono::seconds seconds(const char* name) { return std::chrono::seconds(number(name, 9'200'000'000)); }
   WallTime time(const char* name) { return WallTime(seconds(name)); }
-  // Null: it is not there.
-  const Json* object(const char* name) {
+  // Nothing: it is not there.
+  std::optional<Members> object(const char* name) {
     const Json* value = find(name);
-    if (value == nullptr) return nullptr;
-    if (!value->is_object()) complain(name);
-    return value->is_object() ? value : nullptr;
+    if (value == nullptr) return std::nullopt;
+    if (!value->is_object()) return complain(name), std::nullopt;
+    return Members(*value, status_, prefix_ + name + ".");
   }
-  void adopt(const Status& status) {
-    if (status_.has_value() && !status) status_ = status;
+  void complain(const char* name) {
+    if (status_) status_ = failure("has no usable " + prefix_ + name);
   }
-  [[nodiscard]] const Status& status() const { return status_; }
 
  private:
   const Json* find(const char* name) const {
     const auto found = object_.find(name);
     return found == object_.end() ? nullptr : &*found;
   }
-  void complain(const char* name) {
-    if (status_) status_ = failure(std::string("has no usable ") + name);
-  }
 
   const Json& object_;
-  Status status_;
+  Status& status_;
+  std::string prefix_;  // "order."
 };
 
 Json to_object(const PendingOrder& order) {
@@ -80,8 +80,7 @@ Json to_object(const PendingOrder& order) {
           {"digest", order.digest}, {"replaces", order.replaces},      {"begun", to_seconds(order.begun)}};
 }
 
-Result<PendingOrder> read_order(const Json& object) {
-  Members members(object);
+PendingOrder read_order(Members members) {
   PendingOrder order;
   order.url = members.text("url");
   order.account_url = members.text("accountUrl");
@@ -89,7 +88,6 @@ Result<PendingOrder> read_order(const Json& object) {
   order.digest = members.text("digest");
   order.replaces = members.text("replaces");
   order.begun = members.time("begun");
-  if (!members.status()) return std::unexpected(members.status().error());
   return order;
 }
 
@@ -103,8 +101,7 @@ Json to_object(const Issued& issued) {
           {"notAfter", to_seconds(issued.not_after)}};
 }
 
-Result<Issued> read_issued(const Json& object) {
-  Members members(object);
+Issued read_issued(Members members) {
   Issued issued{.digest = members.text("digest"),
                 .serial = members.text("serial"),
                 .issuer = members.text("issuer"),
@@ -112,8 +109,7 @@ Result<Issued> read_issued(const Json& object) {
                 .issued = members.time("issued"),
                 .not_before = members.time("notBefore"),
                 .not_after = members.time("notAfter")};
-  if (!members.status()) return std::unexpected(members.status().error());
-  if (issued.not_after <= issued.not_before) return failure("has no usable notAfter");
+  if (issued.not_after <= issued.not_before) members.complain("notAfter");
   return issued;
 }
 
@@ -123,12 +119,12 @@ Json to_object(const Backoff& backoff) {
           {"interval", std::chrono::duration_cast<std::chrono::seconds>(backoff.interval).count()}};
 }
 
-Result<Backoff> read_backoff(const Json& object) {
-  Members members(object);
-  Backoff backoff{.failures = static_cast<uint32_t>(members.seconds("failures").count() & 0xffff'ffff),
-                  .failed_at = members.time("failedAt"),
-                  .interval = members.seconds("interval")};
-  if (!members.status()) return std::unexpected(members.status().error());
+Backoff read_backoff(Members members) {
+  const Backoff backoff{
+      .failures = static_cast<uint32_t>(members.number("failures", std::numeric_limits<uint32_t>::max())),
+      .failed_at = members.time("failedAt"),
+      .interval = members.seconds("interval")};
+  if (backoff.interval > WallTime::max() - backoff.failed_at) members.complain("interval");
   return backoff;
 }
 
@@ -139,24 +135,9 @@ std::optional<State> read_state(std::string_view text) {
   return std::nullopt;
 }
 
-// Reads an object that may be missing into `to`.
-template <typename Value, typename To>
-void read_optional(Members& members, const char* name, Result<Value> (*read)(const Json&), To& to) {
-  const Json* object = members.object(name);
-  if (object == nullptr) return;
-  Result<Value> value = read(*object);
-  if (value) {
-    to = std::move(*value);
-  } else {
-    members.adopt(failure(std::string(name) + " " + value.error().message));
-  }
-}
-
-Result<SuggestedWindow> read_window(const Json& object) {
-  Members members(object);
+SuggestedWindow read_window(Members members) {
   const SuggestedWindow window{.start = members.time("start"), .end = members.time("end")};
-  if (!members.status()) return std::unexpected(members.status().error());
-  if (window.end < window.start) return failure("ends before it starts");
+  if (window.end < window.start) members.complain("end");
   return window;
 }
 
@@ -188,11 +169,14 @@ std::string to_json(const Record& record) {
 Result<Record> read_record(std::string_view text) {
   const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return failure("is no JSON object");
-  Members members(json);
+  Status status;
+  Members members(json, status);
   Record record;
-  const std::optional<State> state = read_state(members.text("state"));
-  if (!state) return failure("has no usable state");
-  record.state = *state;
+  if (const std::optional<State> state = read_state(members.text("state"))) {
+    record.state = *state;
+  } else {
+    members.complain("state");
+  }
   record.secret = members.text("secret");
   record.issuer = members.text("issuer");
   record.common_name = members.text("commonName");
@@ -202,11 +186,11 @@ Result<Record> read_record(std::string_view text) {
   record.wish = members.text("wish");
   record.ask_for_window = members.time("askForWindow");
   record.is_renew_done = members.flag("isRenewDone");
-  read_optional(members, "backoff", read_backoff, record.backoff);
-  read_optional(members, "issued", read_issued, record.issued);
-  read_optional(members, "order", read_order, record.order);
-  read_optional(members, "suggested", read_window, record.suggested);
-  if (!members.status()) return std::unexpected(members.status().error());
+  if (const auto backoff = members.object("backoff")) record.backoff = read_backoff(*backoff);
+  if (const auto issued = members.object("issued")) record.issued = read_issued(*issued);
+  if (const auto order = members.object("order")) record.order = read_order(*order);
+  if (const auto suggested = members.object("suggested")) record.suggested = read_window(*suggested);
+  if (!status) return std::unexpected(status.error());
   return record;
 }
 

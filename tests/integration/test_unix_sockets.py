@@ -364,6 +364,8 @@ def test_what_explain_says(folder, upstream):
         assert explained["request"]["unixSocket"] == str(folder / "plain")
         fields = [field["name"] for field in explained["destinations"][0]["request"]["fields"]]
         assert "host" in fields and "x-forwarded-for" not in fields
+        both = run_sluice("explain", "--config", gateway.config, "--unix-socket", "/x", "--client", "1.2.3.4", "http://a/")
+        assert both.returncode != 0 and "--client" in both.stderr
         live = gateway.admin_json(f"/explain?url=http://{HOST}/&unix_socket={folder}/plain")
         assert live["outcome"] == "forward"
         assert gateway.admin_json(f"/explain?url=http://{HOST}/&unix_socket=/none")["outcome"] == "no_listener"

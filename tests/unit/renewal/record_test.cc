@@ -80,6 +80,8 @@ TEST(Record, OfAnythingElseIsRefused) {
       {"\"isRenewDone\": true", "\"isRenewDone\": \"y\""},
       {"\"order\": {", "\"order\": [], \"x\": {"},
       {"\"interval\": 360", "\"interval\": 1e3"},
+      {"\"interval\": 360", "\"interval\": 9199999999"},  // with the time of the failure beyond all times
+      {"\"failures\": 3", "\"failures\": 4294967296"},
       {"\"end\": 1", "\"end\": 0, \"x\": 1"},
       {"\"digest\": \"abc\"", "\"digest\": null"},
       {"\"dnsNames\": [", "\"dnsNames\": [1, "},
