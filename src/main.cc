@@ -2,6 +2,7 @@
 
 #include "config/json_schema.h"
 #include "config/wording.h"
+#include "control/certificate_commands.h"
 #include "control/commands.h"
 #include "control/run.h"
 #include "sample/upstream.h"
@@ -126,6 +127,11 @@ void add_run(CLI::App& app, int& exit_code) {
       ->check(CLI::IsMember({"automatic", "batched", "single"}))
       ->capture_default_str();
   command
+      ->add_option("--state-dir", arguments->options.state_directory,
+                   "Where certificates that documents ask for are kept, with their keys; made if it is not there")
+      ->type_name("DIR")
+      ->capture_default_str();
+  command
       ->add_option("--dns-servers", arguments->options.dns_servers,
                    "Name servers to ask; default: those of /etc/resolv.conf")
       ->type_name("ADDR[:PORT],...")
@@ -248,7 +254,7 @@ void add_routes(CLI::App& app, int& exit_code) {
   command->callback([paths, as_json, &exit_code] { exit_code = control::show_routes(*paths, *as_json); });
 }
 
-void add_cert(CLI::App& app, int& exit_code) {
+void add_self_signed(CLI::App& cert, int& exit_code) {
   struct Arguments {
     certs::SelfSignedOptions options;
     std::string out;
@@ -258,9 +264,7 @@ void add_cert(CLI::App& app, int& exit_code) {
     int days = 90;
   };
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* cert = app.add_subcommand("cert", "Make certificates");
-  cert->require_subcommand(1);
-  CLI::App* command = cert->add_subcommand(
+  CLI::App* command = cert.add_subcommand(
       "self-signed", "Make a key and a self-signed certificate, for a first start and for tests; written as a Secret");
   command
       ->add_option("--host", arguments->options.hosts, "DNS name ('*.example.com' too) or IP address. May be repeated")
@@ -290,6 +294,94 @@ void add_cert(CLI::App& app, int& exit_code) {
     }
     exit_code = control::write_self_signed(arguments->options, arguments->name, arguments->name_space, arguments->out);
   });
+}
+
+CLI::Option* add_state_option(CLI::App& command, std::string& directory) {
+  return command
+      .add_option("--state-dir", directory, "Where sluice keeps the certificates that it has obtained, and their keys")
+      ->type_name("DIR")
+      ->capture_default_str();
+}
+
+// What looks at certificates, and what changes them.
+void add_certificate_commands(CLI::App& cert, int& exit_code) {
+  struct Arguments {
+    std::string state_directory = control::default_state_directory;
+    std::string admin;
+    std::string name;
+    bool as_json = false;
+  };
+  const auto add = [&](const char* verb, const char* description, bool has_name, bool is_command, auto run) {
+    const auto arguments = std::make_shared<Arguments>();
+    if (is_command) arguments->admin = "127.0.0.1:15000";
+    CLI::App* command = cert.add_subcommand(verb, description);
+    CLI::Option* admin = command
+                             ->add_option("--admin", arguments->admin,
+                                          is_command ? "The --admin of the running sluice"
+                                                     : "Ask the running sluice with this --admin, which knows most")
+                             ->type_name("ADDR:PORT")
+                             ->check(check_address);
+    if (is_command) {
+      admin->capture_default_str();
+    } else {
+      add_state_option(*command, arguments->state_directory)->excludes(admin);
+    }
+    command->add_flag("--json", arguments->as_json, "For programs");
+    if (has_name) {
+      command->add_option("name", arguments->name, "Of the Certificate; without namespace: of istio-system")
+          ->type_name("[NAMESPACE/]NAME")
+          ->required();
+    }
+    command->callback([arguments, run, &exit_code] { exit_code = run(*arguments); });
+  };
+  const auto source_of = [](const Arguments& arguments) {
+    control::CertificateSource source{.state_directory = arguments.state_directory, .admin = {}};
+    if (!arguments.admin.empty()) source.admin = *SocketAddress::parse(arguments.admin);
+    return source;
+  };
+  add("list", "Show the certificates that sluice obtains and renews", false, false,
+      [source_of](const Arguments& arguments) {
+        return control::list_certificates(source_of(arguments), arguments.as_json);
+      });
+  add("show", "Show one of them", true, false, [source_of](const Arguments& arguments) {
+    return control::show_certificate(source_of(arguments), arguments.name, arguments.as_json);
+  });
+  const auto add_command = [&](const char* verb, const char* description, renewal::Command order) {
+    add(verb, description, true, true, [order](const Arguments& arguments) {
+      return control::command_certificate(*SocketAddress::parse(arguments.admin), order, arguments.name,
+                                          arguments.as_json);
+    });
+  };
+  add_command("issue", "Obtain one that is not there or has failed, now", renewal::Command::issue);
+  add_command("renew", "Obtain one anew, now", renewal::Command::renew);
+  add_command("revoke", "Revoke one at the server that has issued it", renewal::Command::revoke);
+}
+
+void add_import(CLI::App& cert, int& exit_code) {
+  const auto options = std::make_shared<control::ImportOptions>();
+  options->state_directory = control::default_state_directory;
+  CLI::App* command = cert.add_subcommand(
+      "import", "Take a certificate of your own: checked, and put into the state directory as a Secret");
+  command
+      ->add_option("name", options->name,
+                   "Of the Secret, the Gateway's credentialName; without namespace: of istio-system")
+      ->type_name("[NAMESPACE/]NAME")
+      ->required();
+  command->add_option("--cert", options->chain_path, "The certificate, and behind it who has issued it (PEM)")
+      ->type_name("FILE")
+      ->required();
+  command->add_option("--key", options->key_path, "Its key (PEM, not encrypted)")->type_name("FILE")->required();
+  command->add_option("--ca", options->ca_path, "Becomes ca.crt (PEM)")->type_name("FILE");
+  add_state_option(*command, options->state_directory);
+  command->callback([options, &exit_code] { exit_code = control::import_certificate(*options); });
+}
+
+void add_cert(CLI::App& app, int& exit_code) {
+  CLI::App* cert = app.add_subcommand("cert", "Make certificates; look after those that sluice obtains");
+  cert->require_subcommand(1);
+  add_certificate_commands(*cert, exit_code);
+  add_import(*cert, exit_code);
+  add_self_signed(*cert, exit_code);
 }
 
 void add_sample_upstream(CLI::App& app, int& exit_code) {

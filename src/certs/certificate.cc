@@ -1,5 +1,6 @@
 #include "certs/certificate.h"
 
+#include "certs/subject_names.h"
 #include "tls/key_pair.h"
 #include "tls/parsed_certificate.h"
 
@@ -19,28 +20,6 @@ constexpr Duration kExpiryWarning = std::chrono::hours(24 * 30);  // Gardener's 
 constexpr size_t kNamesShownMax = 5;
 
 // --- What is only suspicious -----------------------------------------------------------------------
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
-
-// RFC 6125 6.4: a wildcard stands for exactly one label, the first one. A wildcard host of the Gateway
-// counts as covered by the same wildcard, although it also matches deeper names.
-bool is_covered(const tls::ParsedCertificate& certificate, std::string_view host) {
-  const std::string wanted = lower_case(host);
-  const size_t dot = wanted.find('.');
-  const std::string wildcard = dot == std::string::npos ? "" : "*" + wanted.substr(dot);
-  const auto matches = [&](const std::string& name) {
-    const std::string offered = lower_case(name);
-    return offered == wanted || (!wildcard.empty() && offered == wildcard);
-  };
-  return std::ranges::any_of(certificate.dns_names, matches) ||
-         std::ranges::find(certificate.ip_addresses, wanted) != certificate.ip_addresses.end();
-}
 
 std::string shown(const std::vector<std::string>& names) {
   const size_t count = std::min(names.size(), kNamesShownMax);
@@ -63,7 +42,7 @@ void check_names(const snapshot::TlsServer& server, const snapshot::KeyPair& pai
   std::vector<std::string> names = certificate.dns_names;
   names.insert(names.end(), certificate.ip_addresses.begin(), certificate.ip_addresses.end());
   for (const std::string& host : server.hosts) {
-    if (host == "*" || is_covered(certificate, host)) continue;
+    if (host == "*" || is_covered(host, certificate.dns_names, certificate.ip_addresses)) continue;
     diagnostics.warning(
         server.place,
         fmt::format("server {}: the certificate of {} does not cover the host {} (it names {}): clients will refuse it",
@@ -129,7 +108,8 @@ Result<snapshot::CertificateSummary> summarize(const snapshot::KeyPair& pair) {
                                        .key_type = parsed->key_type,
                                        .not_before = tls::to_rfc3339(parsed->not_before),
                                        .not_after = tls::to_rfc3339(parsed->not_after),
-                                       .fingerprint_sha256 = parsed->fingerprint_sha256};
+                                       .fingerprint_sha256 = parsed->fingerprint_sha256,
+                                       .is_managed = pair.is_managed};
   summary.names.insert(summary.names.end(), parsed->ip_addresses.begin(), parsed->ip_addresses.end());
   summary.names.insert(summary.names.end(), parsed->uris.begin(), parsed->uris.end());
   return summary;
@@ -138,7 +118,7 @@ Result<snapshot::CertificateSummary> summarize(const snapshot::KeyPair& pair) {
 namespace {
 
 // What is wrong with a pair whoever shows it. Nothing when its first certificate cannot be parsed.
-std::optional<tls::ParsedCertificate> check_pair(const snapshot::KeyPair& pair, WallTime now,
+std::optional<tls::ParsedCertificate> parse_pair(const snapshot::KeyPair& pair, WallTime now,
                                                  config::Diagnostics& diagnostics) {
   const auto error = [&](std::string_view message) {
     diagnostics.error(pair.place, fmt::format("{}: {}", pair.secret_name, message));
@@ -150,7 +130,13 @@ std::optional<tls::ParsedCertificate> check_pair(const snapshot::KeyPair& pair, 
     return std::nullopt;
   }
   if (const Status usable = tls::check_key_pair(pair); !usable) error(usable.error().message);
-  if (now > certificate->not_after) {
+  if (pair.is_managed) {
+    // Its dates are the certificate manager's care: what has expired is served until there is another one.
+    if (now > certificate->not_after)
+      diagnostics.warning(
+          pair.place, fmt::format("{}: the certificate ({}) expired on {}: it could not be renewed", pair.secret_name,
+                                  certificate->subject, tls::to_rfc3339(certificate->not_after)));
+  } else if (now > certificate->not_after) {
     error(fmt::format("the certificate ({}) expired on {}: renew it", certificate->subject,
                       tls::to_rfc3339(certificate->not_after)));
   } else if (now < certificate->not_before) {
@@ -214,7 +200,7 @@ bool check_server_certificates(const snapshot::TlsServer& server, WallTime now, 
   const size_t errors_before = diagnostics.error_count();
   std::vector<ParsedPair> parsed;
   for (const auto& pair : server.key_pairs) {
-    std::optional<tls::ParsedCertificate> certificate = check_pair(*pair, now, diagnostics);
+    std::optional<tls::ParsedCertificate> certificate = parse_pair(*pair, now, diagnostics);
     if (!certificate) continue;
     check_names(server, *pair, *certificate, diagnostics);
     parsed.push_back({*pair, std::move(*certificate)});
@@ -229,9 +215,15 @@ bool check_server_certificates(const snapshot::TlsServer& server, WallTime now, 
   return diagnostics.error_count() == errors_before;
 }
 
+bool check_pair(const snapshot::KeyPair& pair, WallTime now, config::Diagnostics& diagnostics) {
+  const size_t errors_before = diagnostics.error_count();
+  (void)parse_pair(pair, now, diagnostics);
+  return diagnostics.error_count() == errors_before;
+}
+
 bool check_client_certificate(const snapshot::UpstreamTls& upstream, WallTime now, config::Diagnostics& diagnostics) {
   const size_t errors_before = diagnostics.error_count();
-  if (upstream.key_pair != nullptr) (void)check_pair(*upstream.key_pair, now, diagnostics);
+  if (upstream.key_pair != nullptr) (void)parse_pair(*upstream.key_pair, now, diagnostics);
   if (upstream.verifies) check_verification(upstream.verification, upstream.name, now, diagnostics);
   return upstream.is_complete && diagnostics.error_count() == errors_before;
 }

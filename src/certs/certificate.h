@@ -18,6 +18,9 @@ namespace sluice::certs {
 // out TLS 1.2 clients; an expired CA). True: they can serve.
 bool check_server_certificates(const snapshot::TlsServer& server, WallTime now, config::Diagnostics& diagnostics);
 
+// The same of one pair, whoever will show it.
+bool check_pair(const snapshot::KeyPair& pair, WallTime now, config::Diagnostics& diagnostics);
+
 // The same for the certificate that a DestinationRule shows to its destinations, if there is one, and for the CA
 // that theirs are verified with. True: a context can be made.
 bool check_client_certificate(const snapshot::UpstreamTls& upstream, WallTime now, config::Diagnostics& diagnostics);

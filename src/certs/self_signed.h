@@ -1,16 +1,27 @@
-// Self-signed certificates, for a first start and for tests.
+// Self-signed certificates: of Issuers of the kind `selfSigned`, for a first start, for hosts without another one, and
+// for tests.
 #pragma once
 
 #include "base/durations.h"
 #include "base/result.h"
+#include "certs/certificate_wish.h"
+#include "certs/issued_certificate.h"
+#include "certs/signing_key.h"
 
+#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace sluice::certs {
 
-enum class KeyType { rsa_2048, rsa_3072, rsa_4096, ecdsa_p256, ecdsa_p384 };
+// --- For a Certificate document --------------------------------------------------------------------
+
+// A certificate that is a CA and serves: clients that are given it as their CA accept it, but for Firefox, which never
+// takes a CA's certificate for a server's. Refuses one that is not asked to be a CA, as Gardener does, and a request
+// (csr), for whose key nobody here can sign.
+[[nodiscard]] Result<IssuedCertificate> issue_self_signed(const CertificateWish& wish, WallTime now);
+
+// --- For a first start -----------------------------------------------------------------------------
 
 struct SelfSignedOptions {
   std::vector<std::string> hosts;  // DNS names (wildcards too) and IP addresses: the subjectAltName; not empty
@@ -18,22 +29,18 @@ struct SelfSignedOptions {
   Duration lifetime = std::chrono::hours(24 * 90);
 };
 
-struct IssuedCertificate {
-  std::string chain_pem;
-  std::string key_pem;  // PKCS#8 PEM; wiped at the end
-
-  IssuedCertificate() = default;
-  IssuedCertificate(IssuedCertificate&&) = default;
-  IssuedCertificate& operator=(IssuedCertificate&&) = default;
-  ~IssuedCertificate();
-};
-
-// A server certificate (serverAuth and clientAuth, not a CA) that begins at `now`. Its common name is the
-// first host, if that has at most 63 characters. Refuses a list without hosts, and what is no host.
+// A server certificate (serverAuth and clientAuth, not a CA), with a PKCS#8 key. Its common name is the first host, if
+// that is short enough. Refuses a list without hosts, and what is no host.
 [[nodiscard]] Result<IssuedCertificate> make_self_signed(const SelfSignedOptions& options, WallTime now);
 
-// A Kubernetes Secret of type kubernetes.io/tls (tls.crt, tls.key, base64 in `data`) as YAML.
-[[nodiscard]] std::string to_secret_yaml(const IssuedCertificate& certificate, std::string_view name,
-                                         std::string_view name_space);
+// What a Gateway's server shows when there is nothing else for it: of its `hosts`, without "*", which no certificate
+// can name. An RSA key, because servers may have suites for RSA only; for a year.
+[[nodiscard]] Result<IssuedCertificate> make_fallback(std::span<const std::string> hosts, WallTime now);
+
+// --- For the answer to a challenge -----------------------------------------------------------------
+
+// RFC 8737 3: for `identifier`, a DNS name or an IP address, with the hash of the key authorization.
+[[nodiscard]] Result<IssuedCertificate> make_acme_challenge(const std::string& identifier,
+                                                            std::string_view key_authorization, WallTime now);
 
 }  // namespace sluice::certs

@@ -1,6 +1,7 @@
 #include "config/compile.h"
 
 #include "config/access_log_format.h"
+#include "config/certificate_compiler.h"
 #include "config/credentials.h"
 #include "config/listener_builder.h"
 #include "config/route_builder.h"
@@ -88,7 +89,7 @@ snapshot::ProcessSettings process_settings(const Model& model, Diagnostics& diag
 
 }  // namespace
 
-std::unique_ptr<snapshot::Snapshot> compile(const Model& model, Diagnostics& diagnostics) {
+Compiled compile(const Model& model, Diagnostics& diagnostics) {
   auto snapshot = std::make_unique<snapshot::Snapshot>();
   snapshot->topology = gateway_topology(model.mesh.default_config.gateway_topology);
   snapshot->path_normalization = path_normalization(model.mesh.path_normalization.normalization.value);
@@ -100,13 +101,14 @@ std::unique_ptr<snapshot::Snapshot> compile(const Model& model, Diagnostics& dia
   RouteBuilder(model, servers, credentials, *snapshot, diagnostics).build();
   warn_of_shadowed_hosts(model, servers, *snapshot, diagnostics);
   credentials.secrets.report_unused_config_maps();
-  if (diagnostics.has_errors()) return nullptr;
+  ManagedCertificates certificates = compile_certificates(model, credentials.secrets, diagnostics);
+  if (diagnostics.has_errors()) return {};
   if (snapshot->listeners.empty()) diagnostics.warning({}, "nothing to serve: there is no Gateway");
   for (snapshot::Cluster& cluster : snapshot->clusters) {
     if (cluster.tls) cluster.tls->identity = tls_identity(*cluster.tls);
   }
   snapshot->hash = snapshot_hash(*snapshot);
-  return snapshot;
+  return {std::move(snapshot), std::move(certificates)};
 }
 
 }  // namespace sluice::config

@@ -2,14 +2,12 @@
 #pragma once
 
 #include "config/diagnostic.h"
+#include "config/load.h"
 #include "config/model.h"
-#include "snapshot/snapshot.h"
-
-#include <memory>
 
 namespace sluice::config {
 
-// What is broken is left out and gives no further diagnostics. Null when `diagnostics` has errors.
-[[nodiscard]] std::unique_ptr<snapshot::Snapshot> compile(const Model& model, Diagnostics& diagnostics);
+// What is broken is left out and gives no further diagnostics. Without snapshot when `diagnostics` has errors.
+[[nodiscard]] Compiled compile(const Model& model, Diagnostics& diagnostics);
 
 }  // namespace sluice::config

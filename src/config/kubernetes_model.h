@@ -112,8 +112,9 @@ struct Pod : Document {
 
 struct Secret : Document {
   Text type;
-  TextMap data;         // base64
-  TextMap string_data;  // wins over data
+  TextMap data;            // base64
+  TextMap string_data;     // wins over data
+  bool is_issued = false;  // of the state directory, not of the user: a certificate that sluice has obtained
   static const ObjectSchema schema;
 };
 

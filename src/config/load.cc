@@ -5,6 +5,7 @@
 #include "config/api_rule.h"
 #include "config/compile.h"
 #include "config/field_path.h"
+#include "config/gateway_certificates.h"
 #include "config/mounted_secret.h"
 #include "config/read_model.h"
 #include "config/source_file.h"
@@ -13,9 +14,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <deque>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -51,28 +57,84 @@ std::deque<Node> parse_all(std::vector<SourceText>& texts, Helpers& helpers, boo
   return documents;
 }
 
-std::unique_ptr<snapshot::Snapshot> load_sources(SourceFiles files, Diagnostics& diagnostics) {
+// --- Issued Secrets --------------------------------------------------------------------------------
+
+SourceFiles read_issued_files(const std::string& folder, Diagnostics& diagnostics) {
+  std::error_code error;
+  if (folder.empty() || !std::filesystem::exists(folder, error)) return {};
+  Diagnostics said;
+  SourceFiles files = read_files({folder}, said);
+  for (const Diagnostic& diagnostic : said.sorted()) {
+    if (diagnostic.severity == Severity::error) diagnostics.warning(diagnostic.place, diagnostic.message);
+  }
+  return files;
+}
+
+// What is damaged is obtained again: it keeps nobody from starting.
+std::deque<Node> parse_issued(std::vector<SourceText>& texts, Helpers& helpers, Diagnostics& diagnostics) {
+  Diagnostics said;
+  bool is_complete = true;
+  std::deque<Node> documents = parse_all(texts, helpers, is_complete, said);
+  for (const Diagnostic& diagnostic : said.sorted()) {
+    if (diagnostic.severity == Severity::error) diagnostics.warning(diagnostic.place, diagnostic.message);
+  }
+  return documents;
+}
+
+// Those that the user has not given. The same documents again are left out, and so is what is no Secret.
+void add_issued_secrets(const std::deque<Node>& documents, Model& model, Diagnostics& diagnostics) {
+  std::set<std::string> seen;
+  for (const Secret& secret : model.secrets) seen.insert(secret.key());
+  Diagnostics said;
+  Model issued = read_model(documents, said);
+  validate(issued, said);
+  for (const Diagnostic& diagnostic : said.sorted()) {
+    if (diagnostic.severity == Severity::error) diagnostics.warning(diagnostic.place, diagnostic.message);
+  }
+  for (Secret& secret : issued.secrets) {
+    if (secret.is_broken || !seen.insert(secret.key()).second) continue;
+    const TextMap& annotations = secret.metadata.annotations;
+    secret.is_issued =
+        std::ranges::any_of(annotations, [](const auto& each) { return each.first == request_digest_annotation; });
+    model.secrets.push_back(std::move(secret));
+  }
+}
+
+Compiled load_sources(SourceFiles files, SourceFiles issued, Diagnostics& diagnostics) {
   bool is_complete = files.is_complete;
   Helpers helpers;  // end after the documents that they have parsed
   std::deque<Node> documents = parse_all(files.texts, helpers, is_complete, diagnostics);
   for (CredentialFolder& folder : files.credentials) documents.push_back(mounted_secret(folder));
+  const std::deque<Node> issued_documents = parse_issued(issued.texts, helpers, diagnostics);
   Model model = read_model(documents, diagnostics);
   model.is_complete = is_complete;
+  add_issued_secrets(issued_documents, model, diagnostics);
   translate_api_rules(model, diagnostics);
+  add_gateway_certificates(model, diagnostics);
   validate(model, diagnostics);
-  std::unique_ptr<snapshot::Snapshot> snapshot = compile(model, diagnostics);
+  Compiled compiled = compile(model, diagnostics);
   name_fields(documents, diagnostics);
-  return snapshot;
+  return compiled;
 }
 
 }  // namespace
 
+Compiled load(const Sources& sources, Diagnostics& diagnostics) {
+  SourceFiles files = read_files(sources.paths, diagnostics);
+  return load_sources(std::move(files), read_issued_files(sources.issued_folder, diagnostics), diagnostics);
+}
+
+Compiled load(std::vector<SourceText> texts, std::vector<SourceText> issued, Diagnostics& diagnostics) {
+  return load_sources({.texts = std::move(texts), .credentials = {}}, {.texts = std::move(issued), .credentials = {}},
+                      diagnostics);
+}
+
 std::unique_ptr<snapshot::Snapshot> load(const std::vector<std::string>& paths, Diagnostics& diagnostics) {
-  return load_sources(read_files(paths, diagnostics), diagnostics);
+  return load(Sources{paths}, diagnostics).snapshot;
 }
 
 std::unique_ptr<snapshot::Snapshot> load_texts(std::vector<SourceText> texts, Diagnostics& diagnostics) {
-  return load_sources({.texts = std::move(texts), .credentials = {}}, diagnostics);
+  return load(std::move(texts), {}, diagnostics).snapshot;
 }
 
 std::unique_ptr<snapshot::Snapshot> load_text(std::string_view name, std::string_view text, Diagnostics& diagnostics) {

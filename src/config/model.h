@@ -3,6 +3,7 @@
 // which member, and what the field means, stands in *_schema.cc; the kinds themselves in *_model.h.
 #pragma once
 
+#include "config/certificate_model.h"
 #include "config/destination_model.h"
 #include "config/document.h"
 #include "config/gateway_model.h"
@@ -34,6 +35,10 @@ struct Model {
   std::deque<Pod> pods;
   std::deque<Secret> secrets;
   std::deque<ConfigMap> config_maps;
+  std::deque<IssuerDocument> issuers;
+  std::deque<CertificateDocument> certificates;  // those of annotated Gateways are among them
+  std::deque<Node> gateway_certificates;         // what those point into
+  std::deque<RevocationDocument> revocations;
   MeshConfig mesh;
   std::unique_ptr<const Node> mesh_document;  // what the texts and places of `mesh` point into
   bool is_complete = true;                    // false: something could not be read, so nothing can be called missing

@@ -76,7 +76,7 @@ bool is_refused(const KindSchema& kind) noexcept {
 std::span<const KindSchema> all_kinds() noexcept {
   static const std::vector<KindSchema> kinds = [] {
     std::vector<KindSchema> all;
-    for (const auto& some : {istio_kinds(), kubernetes_kinds(), kyma_kinds()})
+    for (const auto& some : {istio_kinds(), kubernetes_kinds(), kyma_kinds(), gardener_kinds()})
       all.insert(all.end(), some.begin(), some.end());
     return all;
   }();

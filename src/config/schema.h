@@ -136,6 +136,7 @@ struct KindSchema {
 [[nodiscard]] std::span<const KindSchema> istio_kinds() noexcept;
 [[nodiscard]] std::span<const KindSchema> kubernetes_kinds() noexcept;
 [[nodiscard]] std::span<const KindSchema> kyma_kinds() noexcept;
+[[nodiscard]] std::span<const KindSchema> gardener_kinds() noexcept;
 
 // --- Reading ---------------------------------------------------------------------------------------
 

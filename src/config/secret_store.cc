@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "config/base64.h"
+#include "config/certificate_names.h"
 #include "config/mesh_config.h"
 #include "config/visibility.h"
 #include "config/wording.h"
@@ -105,6 +106,11 @@ bool decode_ticket_key(std::string& bytes) {
 SecretStore::SecretStore(const Model& model, Diagnostics& diagnostics) : model_(model), diagnostics_(diagnostics) {
   for (const Secret& secret : model.secrets) secrets_.emplace(secret.key(), &secret);
   for (const ConfigMap& map : model.config_maps) config_maps_.emplace(map.key(), &map);
+  for (const CertificateDocument& certificate : model.certificates) {
+    const std::string key = secret_of(certificate).text();
+    const Secret* given = find_exactly(key);
+    if (given == nullptr || given->is_issued) writers_.emplace(key, &certificate);
+  }
 }
 
 // --- Finding ---------------------------------------------------------------------------------------
@@ -138,6 +144,11 @@ void SecretStore::warn_of_missing(std::string_view what, const std::string& name
         place, fmt::format("{} {}: Secrets are of the namespace {}", use.field, in_quotes(name), gateway_namespace));
   }
   if (!model_.is_complete) return;
+  if (const CertificateDocument* writer = find_writer(name, use); writer != nullptr) {
+    return diagnostics_.warning(place, fmt::format("Secret {} is not obtained yet: {} until {} ({}) has it",
+                                                   in_quotes(secret_of(*writer).text()), use.consequence,
+                                                   title_of(*writer), writer->place().to_string()));
+  }
   diagnostics_.warning(place, fmt::format("there is no {} {}: {} until it is there", what,
                                           in_quotes(key_in_gateway_namespace(name)), use.consequence));
 }
@@ -153,6 +164,34 @@ const Secret* SecretStore::look_up(const std::string& name, const SourcePlace& p
                                           "Secrets of the gateway's namespace only",
                                           in_quotes(wanted), in_quotes(beside)));
   return found->second;
+}
+
+const Secret* SecretStore::find_exactly(std::string_view key) const {
+  const auto found = secrets_.find(key);
+  return found == secrets_.end() ? nullptr : found->second;
+}
+
+std::optional<std::string> SecretStore::value(const Secret& secret, std::string_view key) {
+  std::optional<Value> found = value_of(secret, key);
+  if (!found) return std::nullopt;
+  return std::move(found->bytes);
+}
+
+const CertificateDocument* SecretStore::writer_of(std::string_view key) const {
+  const auto found = writers_.find(key);
+  return found == writers_.end() ? nullptr : found->second;
+}
+
+// In the order of look_up(): a Secret of the user's in the gateway's namespace comes before one beside the document.
+const CertificateDocument* SecretStore::find_writer(std::string_view name, const SecretUse& use) const {
+  const std::string wanted = key_in_gateway_namespace(name);
+  if (const CertificateDocument* writer = writer_of(wanted)) return writer;
+  if (secrets_.contains(wanted)) return nullptr;
+  return writer_of(fmt::format("{}/{}", use.document.name_space(), name));
+}
+
+const CertificateDocument* SecretStore::writer_of(const Text& name, const SecretUse& use) const {
+  return find_writer(name.value, use);
 }
 
 const ConfigMap* SecretStore::look_up_config_map(const std::string& name, const SecretUse& use) {
@@ -213,10 +252,17 @@ std::shared_ptr<const snapshot::KeyPair> SecretStore::read_pair(const Secret& se
     pair->place = secret.place();
     pair->chain_name = chain_name;
     pair->key_name = key_name;
+    pair->is_managed = secret.is_issued;
     return pair;
   }
   if (emptiness) {
     diagnostics_.error(emptiness->place, emptiness->message);
+    return nullptr;
+  }
+  if (secret.is_issued) {
+    diagnostics_.warning(secret.place(), fmt::format("Secret {} has no key, and cannot serve: that of a Certificate "
+                                                     "with csr is where the request was made",
+                                                     secret.key()));
     return nullptr;
   }
   diagnostics_.error(secret.place(), fmt::format("found secret {} but didn't have expected keys (cert and key) or "
@@ -265,6 +311,17 @@ SecretStore::CredentialCa SecretStore::ca_of_credential(const Text& name, const 
   if (result.bundle->crl_pem.empty() && own_is_usable)
     result.bundle->crl_pem = first_of(*own, {"crl", "ca.crl"}).value_or("");
   return result;
+}
+
+bool SecretStore::is_issued(const Text& name, const SecretUse& use) {
+  const Secret* secret = look_up(std::string(name.value), name.node->place(), use);
+  return secret != nullptr && secret->is_issued;
+}
+
+SecretStore::CredentialCa SecretStore::ca_beside_credential(const Text& name, const SecretUse& use) {
+  const Secret* of_ca = look_up(std::string(name.value) + "-cacert", name.node->place(), use);
+  if (of_ca == nullptr) return {std::nullopt, model_.is_complete};
+  return ca_of_credential(name, use);  // which takes this one
 }
 
 std::optional<CaBundle> SecretStore::ca_named(const Text& name, const SecretUse& use) {

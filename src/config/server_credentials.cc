@@ -1,6 +1,7 @@
 #include "config/server_credentials.h"
 
 #include "base/limits.h"
+#include "config/certificate_names.h"
 #include "config/wording.h"
 
 #include <fmt/format.h>
@@ -58,6 +59,10 @@ bool ServerCredentials::add_key_pairs(snapshot::TlsServer& server) {
   };
   for (const auto& [name, field] : credential_names()) {
     const Secret* secret = credentials_.secrets.find(*name, use(field));
+    if (secret == nullptr && credentials_.secrets.writer_of(*name, use(field)) != nullptr) {
+      server.awaits_certificate = true;
+      continue;
+    }
     add(secret == nullptr ? nullptr : credentials_.secrets.key_pair(*secret));
   }
   if (tls_.server_certificate) {
@@ -114,10 +119,23 @@ std::optional<CaBundle> ServerCredentials::ca_of_secrets() {
   bool is_known = true;
   std::string names;
   for (const auto& [name, field] : credential_names()) {
-    SecretStore::CredentialCa ca = credentials_.secrets.ca_of_credential(*name, use(field));
+    const CertificateDocument* writer = credentials_.secrets.writer_of(*name, use(field));
+    SecretStore& secrets = credentials_.secrets;
+    const bool is_managed = writer != nullptr || secrets.is_issued(*name, use(field));
+    SecretStore::CredentialCa ca =
+        is_managed ? secrets.ca_beside_credential(*name, use(field)) : secrets.ca_of_credential(*name, use(field));
     if (ca.bundle) return std::move(ca.bundle);
     is_known = is_known && ca.is_known;
     names += (names.empty() ? "" : " or ") + in_quotes(name->value);
+    if (writer != nullptr && ca.is_known) {
+      diagnostics_.error(name->node->place(),
+                         fmt::format("tls.mode {} needs CA certificates for client certificates: the ca.crt that {} "
+                                     "writes into Secret {} is its issuer's, and not taken; they are wanted in the "
+                                     "Secret {}, or by caCertCredentialName",
+                                     tls_.mode.value, title_of(*writer), secret_of(*writer).text(),
+                                     in_quotes(std::string(name->value) + "-cacert")));
+      return std::nullopt;
+    }
   }
   if (is_known) {
     diagnostics_.error(tls_.mode.node->place(),
@@ -147,7 +165,8 @@ void add_server_credentials(snapshot::TlsServer& server, const ServerTls& tls, c
   if (server.settings.client_certificates != ClientCertificates::none)
     has_all = from.add_client_ca(*server.settings.client_verification) && has_all;
   from.add_ticket_keys(server);
-  if (!has_all) server.key_pairs.clear();
+  if (!has_all) server.awaits_certificate = false;
+  if (!has_all || server.awaits_certificate) server.key_pairs.clear();
 }
 
 }  // namespace sluice::config

@@ -240,6 +240,8 @@ void add_server_tls(Hasher& hasher, const snapshot::TlsServer& server) {
   if (settings.client_verification) add_verification(hasher, *settings.client_verification);
   hasher.add(server.key_pairs.size());
   for (const auto& pair : server.key_pairs) hasher.add(pair->chain_pem).add(pair->ocsp_staple);
+  // Each has a certificate of its own.
+  if (server.awaits_certificate) add_texts(hasher, server.hosts);
   hasher.add(server.ticket_keys != nullptr);
   if (server.ticket_keys != nullptr) {
     for (const std::string* key : {&server.ticket_keys->current, &server.ticket_keys->previous})

@@ -9,6 +9,7 @@
 #include "config/request_matches.h"
 #include "config/route_actions.h"
 #include "config/server_role.h"
+#include "config/validate_certificates.h"
 #include "config/validate_tls.h"
 #include "config/wording.h"
 #include "snapshot/host_map.h"
@@ -437,6 +438,9 @@ void validate(Model& model, Diagnostics& diagnostics) {
   validate_each(model.endpoints, check_endpoints, diagnostics);
   validate_each(model.secrets, check_secret, diagnostics);
   validate_each(model.config_maps, check_config_map, diagnostics);
+  validate_each(model.issuers, check_issuer, diagnostics);
+  validate_each(model.certificates, check_certificate, diagnostics);
+  validate_each(model.revocations, check_revocation, diagnostics);
   check_mesh_config(model.mesh, diagnostics);
 }
 

@@ -1,5 +1,6 @@
 #include "control/admin_pages.h"
 
+#include "control/certificate_report.h"
 #include "control/snapshot_json.h"
 
 #include <fmt/chrono.h>
@@ -45,9 +46,11 @@ std::string config_dump_json(const ProcessState::View& view) {
                       {"snapshot", view.snapshot == nullptr ? Json(nullptr) : snapshot_json(*view.snapshot)}});
 }
 
-std::string certificates_json(const ProcessState::View& view) {
+std::string certificates_json(const ProcessState::View& view, const renewal::Report& report) {
   Json certificates = view.snapshot == nullptr ? Json::array() : certificates_json(*view.snapshot);
-  return to_text(Json{{"certificates", std::move(certificates)}});
+  return to_text(Json{{"certificates", std::move(certificates)},
+                      {"isManaging", report.is_managing},
+                      {"managed", to_json(report.certificates)}});
 }
 
 }  // namespace sluice::control

@@ -10,7 +10,7 @@ namespace sluice::control {
 
 // The live snapshot, its version and hash, and how the last reloads went.
 [[nodiscard]] std::string config_dump_json(const ProcessState::View& view);
-// The certificates that serve, by Secret.
-[[nodiscard]] std::string certificates_json(const ProcessState::View& view);
+// The certificates that serve, by Secret, and those that are managed.
+[[nodiscard]] std::string certificates_json(const ProcessState::View& view, const renewal::Report& report);
 
 }  // namespace sluice::control

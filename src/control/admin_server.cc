@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "config/wording.h"
+#include "control/admin_client.h"
 #include "control/admin_pages.h"
 #include "control/explain_report.h"
 #include "control/page_parameters.h"
@@ -12,6 +13,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <fmt/format.h>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -50,7 +54,8 @@ constexpr std::string_view kAdminPages =
     "/routes            every listener, server, host and route (JSON; ?format=text)\n"
     "/explain?url=URL   the way that a request would take; also method, header, client, unix_socket (JSON; "
     "&format=text)\n"
-    "/certs             the certificates that serve (JSON)\n";
+    "/certs             the certificates that serve, and those that are managed (JSON)\n"
+    "/certs/issue, /certs/renew, /certs/revoke?certificate=NAMESPACE/NAME   by POST, as `sluice cert` does\n";
 
 Page bad_page(const Error& error) { return {400, kPlain, error.message + "\n"}; }
 
@@ -116,20 +121,55 @@ Page explain_page(const ProcessState& state, const http::RequestHead& request) {
   });
 }
 
+std::shared_ptr<const renewal::Report> certificate_report(const ProcessState& state) {
+  const std::shared_ptr<renewal::Manager> manager = state.manager();
+  return manager == nullptr ? std::make_shared<const renewal::Report>() : manager->report();
+}
+
+std::optional<renewal::Command> command_of(std::string_view path) {
+  if (path == "/certs/issue") return renewal::Command::issue;
+  if (path == "/certs/renew") return renewal::Command::renew;
+  if (path == "/certs/revoke") return renewal::Command::revoke;
+  return std::nullopt;
+}
+
+// What a POST wants done.
+Page command_page(const ProcessState& state, const http::RequestHead& request) {
+  const std::optional<renewal::Command> command = command_of(request.path);
+  if (!command) return not_found_page();
+  if (!request.headers.find(kCommandField))
+    return {403, kPlain, fmt::format("the field {} is missing: a page of a browser may not do this\n", kCommandField)};
+  constexpr std::string_view known[] = {"certificate"};
+  const Result<PageParameters> parameters = PageParameters::parse(request.query, known);
+  if (!parameters) return bad_page(parameters.error());
+  Result<std::string> certificate = parameters->only("certificate");
+  if (!certificate) return bad_page(certificate.error());
+  const std::shared_ptr<renewal::Manager> manager = state.manager();
+  if (manager == nullptr) return {409, kPlain, "no document asks for a certificate\n"};
+  const Result<bool> has_begun = manager->command(*command, std::move(*certificate));
+  if (!has_begun) return {409, kPlain, has_begun.error().message + "\n"};
+  return {202, kPlain, *has_begun ? "begun\n" : "it is done after what is under way\n"};
+}
+
 Page admin_page(const ProcessState& state, const http::RequestHead& request) {
   const std::string_view path = request.path;
+  if (request.method == "POST") return command_page(state, request);
   if (path == "/") return {200, kPlain, std::string(kAdminPages)};
   if (path == "/ready") return ready_page(state);
   if (path == "/stats/prometheus") {
     const ProcessFacts process = read_process_facts();
+    const auto certificates = certificate_report(state);
     return {200, prometheus_content_type,
-            state.look([&process](const ProcessState::View& view) { return to_prometheus(view, process); })};
+            state.look([&](const ProcessState::View& view) { return to_prometheus(view, process, *certificates); })};
   }
   if (path == "/config_dump") return {200, kJson, state.look(config_dump_json)};
   if (path == "/routes") return routes_page(state, request);
   if (path == "/explain") return explain_page(state, request);
-  if (path == "/certs")
-    return {200, kJson, state.look([](const ProcessState::View& view) { return certificates_json(view); })};
+  if (path == "/certs") {
+    const auto certificates = certificate_report(state);
+    return {200, kJson,
+            state.look([&](const ProcessState::View& view) { return certificates_json(view, *certificates); })};
+  }
   return not_found_page();
 }
 
@@ -140,15 +180,16 @@ Result<std::unique_ptr<web::Server>> start_server(const SocketAddress& address, 
   web::ServerOptions options;
   options.connections_max = limits::admin_connections_max;
   options.connection.head_bytes_max = limits::admin_request_bytes_max;
-  return web::Server::start(address, options,
-                            [&state, page_of](web::Connection& connection, const http::RequestHead& request) {
-                              if (request.method != "GET" && request.method != "HEAD") {
-                                const web::Connection::Field allow{"allow", "GET, HEAD"};
-                                return connection.respond(405, kPlain, "only GET and HEAD\n", {&allow, 1});
-                              }
-                              const Page page = page_of(state, request);
-                              connection.respond(page.status, page.content_type, page.body);
-                            });
+  return web::Server::start(
+      address, options, [&state, page_of](web::Connection& connection, const http::RequestHead& request) {
+        const bool is_command = page_of == admin_page && request.method == "POST" && command_of(request.path);
+        if (request.method != "GET" && request.method != "HEAD" && !is_command) {
+          const web::Connection::Field allow{"allow", "GET, HEAD"};
+          return connection.respond(405, kPlain, "only GET and HEAD\n", {&allow, 1});
+        }
+        const Page page = page_of(state, request);
+        connection.respond(page.status, page.content_type, page.body);
+      });
 }
 
 }  // namespace

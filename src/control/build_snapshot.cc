@@ -4,10 +4,14 @@
 #include "certs/certificate.h"
 #include "config/load.h"
 #include "tls/client_context.h"
+#include "tls/key_pair.h"
 #include "tls/ocsp_staple.h"
 #include "tls/server_context.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cstddef>
 #include <map>
 #include <utility>
 
@@ -64,8 +68,29 @@ void warn_of_staple(const snapshot::KeyPair& pair, WallTime now, config::Diagnos
     diagnostics.warning(pair.place, staple.error().message);
 }
 
+// Of managed certificates, which are obtained again: they keep nobody from starting.
+void drop_unusable_pairs(TlsServer& server, config::Diagnostics& diagnostics) {
+  for (const auto& pair : server.key_pairs) {
+    if (!pair->is_managed) continue;
+    if (const Status usable = tls::check_key_pair(*pair); !usable) {
+      diagnostics.warning(pair->place, fmt::format("{}: {}", pair->secret_name, usable.error().message));
+      server.awaits_certificate = true;
+    }
+  }
+  if (server.awaits_certificate) server.key_pairs.clear();
+}
+
 void complete_server(Snapshot& snapshot, TlsServer& server, WallTime now, TicketKeyrings& keyrings,
-                     config::Diagnostics& diagnostics) {
+                     FallbackCertificates* fallbacks, config::Diagnostics& diagnostics) {
+  drop_unusable_pairs(server, diagnostics);
+  if (server.awaits_certificate && fallbacks != nullptr) {
+    Result<std::shared_ptr<const snapshot::KeyPair>> pair = fallbacks->of(server, now);
+    if (pair) {
+      server.key_pairs.push_back(std::move(*pair));
+    } else {
+      diagnostics.warning(server.place, pair.error().message);
+    }
+  }
   // The Secret is missing, which config/ has reported: the server's connections are closed until it is there.
   if (server.key_pairs.empty()) return;
   if (certs::check_server_certificates(server, now, diagnostics)) {
@@ -99,38 +124,37 @@ void complete_upstream(snapshot::UpstreamTls& upstream, snapshot::UpstreamHttp h
   upstream.key_pair = nullptr;
 }
 
-std::unique_ptr<Snapshot> load_and_complete(const std::vector<std::string>& paths, WallTime now,
-                                            const std::shared_ptr<tls::TicketKeyring>& own_ticket_keys,
-                                            config::Diagnostics& diagnostics) {
-  std::unique_ptr<Snapshot> snapshot;
-  run_apart([&] { snapshot = config::load(paths, diagnostics); });
-  if (snapshot == nullptr) return nullptr;
-  TicketKeyrings keyrings(own_ticket_keys);
+config::Compiled load_and_complete(const config::Sources& sources, WallTime now, const Serving& serving,
+                                   config::Diagnostics& diagnostics) {
+  config::Compiled compiled;
+  run_apart([&] { compiled = config::load(sources, diagnostics); });
+  const std::unique_ptr<Snapshot>& snapshot = compiled.snapshot;
+  if (snapshot == nullptr) return compiled;
+  TicketKeyrings keyrings(serving.ticket_keys);
   for (snapshot::Listener& listener : snapshot->listeners) {
     for (TlsServer& server : listener.tls_servers) {
-      complete_server(*snapshot, server, now, keyrings, diagnostics);
+      complete_server(*snapshot, server, now, keyrings, serving.fallbacks, diagnostics);
       server.ticket_keys = nullptr;
     }
   }
   for (snapshot::Cluster& cluster : snapshot->clusters) {
     if (cluster.tls) complete_upstream(*cluster.tls, cluster.http, now, diagnostics);
   }
-  return snapshot;
+  return compiled;
 }
 
 }  // namespace
 
-std::unique_ptr<Snapshot> build_snapshot(const std::vector<std::string>& paths, WallTime now,
-                                         const std::shared_ptr<tls::TicketKeyring>& own_ticket_keys,
-                                         config::Diagnostics& diagnostics) {
-  std::unique_ptr<Snapshot> snapshot = load_and_complete(paths, now, own_ticket_keys, diagnostics);
-  if (diagnostics.has_errors()) return nullptr;
-  return snapshot;
+config::Compiled build_snapshot(const config::Sources& sources, WallTime now, const Serving& serving,
+                                config::Diagnostics& diagnostics) {
+  config::Compiled compiled = load_and_complete(sources, now, serving, diagnostics);
+  if (diagnostics.has_errors()) return {};
+  return compiled;
 }
 
 std::unique_ptr<Snapshot> build_snapshot_to_look_at(const std::vector<std::string>& paths, WallTime now,
                                                     config::Diagnostics& diagnostics) {
-  return load_and_complete(paths, now, nullptr, diagnostics);
+  return load_and_complete({.paths = paths}, now, {}, diagnostics).snapshot;
 }
 
 }  // namespace sluice::control

@@ -5,6 +5,8 @@
 
 #include "base/durations.h"
 #include "config/diagnostic.h"
+#include "config/load.h"
+#include "control/fallback_certificates.h"
 #include "snapshot/snapshot.h"
 #include "tls/ticket_keys.h"
 
@@ -14,12 +16,17 @@
 
 namespace sluice::control {
 
-// Null when anything is an error. No private key is in the result: the TLS contexts have them.
-// `own_ticket_keys`: for the session tickets of servers whose Gateway names no Secret for them; null: these
-// give none (a snapshot that is only checked). Requires tls::initialize().
-[[nodiscard]] std::unique_ptr<snapshot::Snapshot> build_snapshot(
-    const std::vector<std::string>& paths, WallTime now, const std::shared_ptr<tls::TicketKeyring>& own_ticket_keys,
-    config::Diagnostics& diagnostics);
+// What a process keeps over its loads; nothing of it for a snapshot that is only checked.
+struct Serving {
+  std::shared_ptr<tls::TicketKeyring>
+      ticket_keys;                            // of servers whose Gateway names no Secret for them; null: no tickets
+  FallbackCertificates* fallbacks = nullptr;  // of servers whose managed certificate is not there yet; null: none
+};
+
+// Without snapshot when anything is an error. No private key is in it: the TLS contexts have them. Requires
+// tls::initialize().
+[[nodiscard]] config::Compiled build_snapshot(const config::Sources& sources, WallTime now, const Serving& serving,
+                                              config::Diagnostics& diagnostics);
 
 // The same for looking at it only, without what serving needs: a certificate that is wrong is in the diagnostics, and
 // its server is left without context. Null when the documents themselves have an error.

@@ -1,6 +1,7 @@
 #include "control/commands.h"
 
 #include "base/write_file.h"
+#include "certs/secret_yaml.h"
 #include "config/compatibility.h"
 #include "config/json_schema.h"
 #include "config/wording.h"
@@ -67,7 +68,7 @@ int check(const CheckOptions& options) {
   if (const Status status = tls::initialize(); !status) return fail(status.error());
   config::Diagnostics diagnostics;
   const std::unique_ptr<snapshot::Snapshot> snapshot =
-      build_snapshot(options.config_paths, std::chrono::system_clock::now(), nullptr, diagnostics);
+      build_snapshot({.paths = options.config_paths}, std::chrono::system_clock::now(), {}, diagnostics).snapshot;
   const size_t error_count = diagnostics.error_count();
   const size_t warning_count = diagnostics.warning_count();
   const bool fails_by_warnings = options.is_strict && warning_count > 0;
@@ -110,7 +111,9 @@ int write_self_signed(const certs::SelfSignedOptions& options, const std::string
   const Result<certs::IssuedCertificate> certificate =
       certs::make_self_signed(options, std::chrono::system_clock::now());
   if (!certificate) return fail(certificate.error());
-  const Status written = write_file_atomically(out_path, certs::to_secret_yaml(*certificate, name, name_space), 0600);
+  const Status written = write_file_atomically(
+      out_path, certs::secret_yaml({.name_space = name_space, .name = name, .digest = {}, .labels = {}}, *certificate),
+      0600);
   if (!written) return fail(written.error());
   fmt::print("Secret {}/{} for {} in {}\n", name_space, name, fmt::join(options.hosts, ", "), out_path);
   return 0;

@@ -29,7 +29,7 @@ std::vector<std::string> DnsEndpoints::due_names(Time now) const {
   return due;
 }
 
-bool DnsEndpoints::record(const std::map<std::string, DnsAnswer>& answers, Time now) {
+bool DnsEndpoints::record(const std::map<std::string, dns::AddressAnswer>& answers, Time now) {
   bool is_changed = false;
   for (const auto& [name, answer] : answers) {
     const auto found = names_.find(name);

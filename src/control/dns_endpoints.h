@@ -1,9 +1,9 @@
 // The endpoints of clusters that are named by DNS: which names are due, what they resolved to last, and
-// how that becomes endpoints. Pure bookkeeping: the lookups are control/dns.h's. Control thread.
+// how that becomes endpoints. Pure bookkeeping: the lookups are dns/address_lookup.h's. Control thread.
 #pragma once
 
 #include "base/durations.h"
-#include "control/dns.h"
+#include "dns/address_lookup.h"
 #include "snapshot/snapshot.h"
 
 #include <chrono>
@@ -24,7 +24,7 @@ class DnsEndpoints {
   [[nodiscard]] std::vector<std::string> due_names(Time now) const;
 
   // True when an address of any name has changed. A failed lookup keeps the old addresses.
-  bool record(const std::map<std::string, DnsAnswer>& answers, Time now);
+  bool record(const std::map<std::string, dns::AddressAnswer>& answers, Time now);
 
   // A round of lookups was given up: what it was to answer is asked for again a little later, and meanwhile keeps
   // its addresses.

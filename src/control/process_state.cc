@@ -38,4 +38,14 @@ void ProcessState::record_failed_reload(WallTime now, std::vector<std::string> d
   reloads_.last_failure_diagnostics = std::move(diagnostics);
 }
 
+void ProcessState::set_manager(std::shared_ptr<renewal::Manager> manager) {
+  const std::lock_guard lock(mutex_);
+  std::swap(manager_, manager);  // the former one ends without the lock
+}
+
+std::shared_ptr<renewal::Manager> ProcessState::manager() const {
+  const std::lock_guard lock(mutex_);
+  return manager_;
+}
+
 }  // namespace sluice::control

@@ -4,6 +4,7 @@
 
 #include "base/durations.h"
 #include "observe/shard_observer.h"
+#include "renewal/manager.h"
 #include "snapshot/cell.h"
 
 #include <atomic>
@@ -48,6 +49,7 @@ class ProcessState {
   void publish(snapshot::Cell& cell, std::unique_ptr<snapshot::Snapshot> snapshot);
   // The cell dies.
   void forget_snapshot();
+  void set_manager(std::shared_ptr<renewal::Manager> manager);
   void record_load(WallTime now);
   void record_reload(WallTime now);
   void record_failed_reload(WallTime now, std::vector<std::string> diagnostics);
@@ -57,6 +59,8 @@ class ProcessState {
 
   // --- any thread ---
   [[nodiscard]] Phase phase() const noexcept { return phase_; }
+  // Null: no certificates are managed.
+  [[nodiscard]] std::shared_ptr<renewal::Manager> manager() const;
   template <typename Visit>
   auto look(Visit visit) const {
     const std::lock_guard lock(mutex_);
@@ -70,6 +74,7 @@ class ProcessState {
   const snapshot::Snapshot* snapshot_ = nullptr;
   ReloadHistory reloads_;
   std::vector<const observe::ShardObserver*> shards_;
+  std::shared_ptr<renewal::Manager> manager_;
 };
 
 }  // namespace sluice::control

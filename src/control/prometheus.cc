@@ -336,6 +336,39 @@ void put_snapshot(Exposition& out, const snapshot::Snapshot& snapshot) {
   }
 }
 
+// As Gardener's cert-controller-manager names them.
+void put_managed_certificates(Exposition& out, const renewal::Report& report) {
+  out.single("cert_management_acme_account_registrations", "counter", "ACME accounts that were made.",
+             report.registrations);
+  out.family("cert_management_acme_orders", "counter", "ACME orders that have ended.");
+  for (const auto& [order, count] : report.orders) {
+    out.sample("cert_management_acme_orders",
+               fmt::format("issuer=\"{}\",success=\"{}\",dns_challenges=\"{}\",renew=\"{}\"", escaped(order.issuer),
+                           order.success, order.uses_dns_01, order.is_renewal),
+               count);
+  }
+  out.single("cert_management_acme_active_dns_challenges", "gauge", "TXT records that orders have made.",
+             report.active_dns_challenges);
+  out.single("cert_management_cert_entries", "gauge", "Managed certificates.", report.certificates.size());
+  out.single("cert_management_secrets", "gauge", "Secrets that were issued.", report.secrets);
+  uint64_t overdue = 0;
+  uint64_t revoked = 0;
+  out.family("cert_management_cert_object_expire", "gauge", "When a managed certificate expires, Unix time.");
+  for (const renewal::CertificateReport& certificate : report.certificates) {
+    if (certificate.is_overdue) ++overdue;
+    if (certificate.state == renewal::State::revoked) ++revoked;
+    if (!certificate.expiration) continue;
+    const size_t slash = certificate.certificate.find('/');
+    out.sample("cert_management_cert_object_expire",
+               fmt::format("namespace=\"{}\",name=\"{}\"", escaped(certificate.certificate.substr(0, slash)),
+                           escaped(certificate.certificate.substr(slash + 1))),
+               std::chrono::duration_cast<std::chrono::seconds>(certificate.expiration->time_since_epoch()).count());
+  }
+  out.single("cert_management_overdue_renewal_certificates", "gauge",
+             "Managed certificates that should have been renewed by now.", overdue);
+  out.single("cert_management_revoked_certificates", "gauge", "Managed certificates that were revoked.", revoked);
+}
+
 void put_process(Exposition& out, const ProcessFacts& process) {
   out.single("process_cpu_seconds_total", "counter", "User and system CPU time.", process.cpu_seconds);
   out.single("process_resident_memory_bytes", "gauge", "Resident memory.", process.resident_bytes);
@@ -347,7 +380,8 @@ void put_process(Exposition& out, const ProcessFacts& process) {
 
 }  // namespace
 
-std::string to_prometheus(const ProcessState::View& view, const ProcessFacts& process) {
+std::string to_prometheus(const ProcessState::View& view, const ProcessFacts& process,
+                          const renewal::Report& certificates) {
   Exposition out;
   put_requests(out, view.shards);
   put_tcp(out, view.shards);
@@ -360,6 +394,7 @@ std::string to_prometheus(const ProcessState::View& view, const ProcessFacts& pr
   if (view.snapshot != nullptr) put_snapshot(out, *view.snapshot);
   out.family("sluice_build_info", "gauge", "The program's version.");
   out.sample("sluice_build_info", "version=\"" SLUICE_VERSION "\"", 1);
+  put_managed_certificates(out, certificates);
   put_process(out, process);
   return out.take();
 }

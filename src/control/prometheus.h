@@ -11,6 +11,7 @@ namespace sluice::control {
 
 inline constexpr std::string_view prometheus_content_type = "text/plain; version=0.0.4; charset=utf-8";
 
-[[nodiscard]] std::string to_prometheus(const ProcessState::View& view, const ProcessFacts& process);
+[[nodiscard]] std::string to_prometheus(const ProcessState::View& view, const ProcessFacts& process,
+                                        const renewal::Report& certificates);
 
 }  // namespace sluice::control

@@ -6,6 +6,7 @@
 #include "control/access_log_writer.h"
 #include "control/admin_server.h"
 #include "control/build_snapshot.h"
+#include "control/certificate_expiry.h"
 #include "control/config_watcher.h"
 #include "control/dns_endpoints.h"
 #include "control/process_facts.h"
@@ -44,6 +45,7 @@ constexpr auto kDrainTick = std::chrono::milliseconds(20);
 constexpr auto kAdoptionWait = std::chrono::seconds(5);
 // A ring, a mailbox, and a few listeners and connections: with less a shard cannot do anything useful.
 constexpr uint64_t kDescriptorsPerShardMin = 16;
+constexpr auto kRefusedReloadPause = std::chrono::seconds(60);
 constexpr auto kAdoptionTick = std::chrono::milliseconds(1);
 
 WallTime now_wall() { return std::chrono::system_clock::now(); }
@@ -142,6 +144,10 @@ class Process {
   bool look_up_due_names(std::span<const int> more_urgent);
   void refresh_names();
   void drain();
+  [[nodiscard]] config::Compiled load(config::Diagnostics& diagnostics);
+  [[nodiscard]] Status follow_certificates(config::ManagedCertificates certificates);
+  void look_at_certificates();
+  void end_manager();
   [[nodiscard]] std::string serving_text() const;
 
   [[nodiscard]] unsigned wanted_shards(const snapshot::ProcessSettings& settings) const;
@@ -162,6 +168,11 @@ class Process {
   std::unique_ptr<shard::ShardSet> shards_;
   std::optional<Watchdog> watchdog_;
   std::optional<ConfigWatcher> watcher_;  // --watch
+  FallbackCertificates fallbacks_;
+  std::shared_ptr<renewal::Manager> manager_;  // null: no document has asked for a certificate
+  bool has_unloaded_certificates_ = false;     // new ones came while the documents were refused
+  Clock::time_point load_certificates_after_{};
+  CertificateExpiry expiry_;
 };
 
 Status Process::start() {
@@ -187,8 +198,9 @@ Status Process::start() {
     if (const Status status = watcher_->restart(); !status) return failure("--watch: " + status.error().message);
   }
   config::Diagnostics diagnostics;
-  std::unique_ptr<Snapshot> snapshot = build_snapshot(options_.config_paths, now_wall(), ticket_keys_, diagnostics);
+  config::Compiled compiled = load(diagnostics);
   log_diagnostics(diagnostics);
+  std::unique_ptr<Snapshot>& snapshot = compiled.snapshot;
   if (snapshot == nullptr) {
     return failure(fmt::format("the configuration has {} (above); repair what they say, `sluice check` finds all",
                                config::counted(diagnostics.error_count(), "error")));
@@ -202,6 +214,7 @@ Status Process::start() {
   dns_.follow(*snapshot);
   look_up_due_names(kEndingSignals);
   publish(std::move(snapshot));
+  if (Status status = follow_certificates(std::move(compiled.certificates)); !status) return status;
   state_->record_load(now_wall());
   state_->set_phase(Phase::serving);
   log::info("sluice " SLUICE_VERSION ": {}; {}, {} descriptors; status on {}, admin on {}", serving_text(),
@@ -277,6 +290,9 @@ Status Process::start_shards(tls::RsaBatching batching) {
 // Fills in the addresses, makes it current, and waits until every shard runs on it.
 void Process::publish(std::unique_ptr<Snapshot> snapshot) {
   dns_.fill(*snapshot);
+  const renewal::ChallengeBoard::Posted posted =
+      manager_ == nullptr ? renewal::ChallengeBoard::Posted{} : manager_->board().posted();
+  snapshot->challenges = posted.challenges;
   state_->publish(*cell_, std::move(snapshot));
   shards_->wake_all();
   const uint64_t version = cell_->newest()->version;
@@ -285,6 +301,8 @@ void Process::publish(std::unique_ptr<Snapshot> snapshot) {
   if (!cell_->adopted_by_all(version)) {
     log::warning("configuration version {}: not every shard runs on it after {} s; they follow when they can", version,
                  std::chrono::seconds(kAdoptionWait).count());
+  } else if (manager_ != nullptr) {
+    manager_->board().served(posted.revision);
   }
   cell_->collect();
 }
@@ -305,6 +323,7 @@ void Process::serve() {
       reload();
     }
     refresh_names();
+    look_at_certificates();
     cell_->collect();
     ticket_keys_->rotate(now_wall());  // also when no client comes
     if (watchdog_) watchdog_->look(*shards_, Clock::now());
@@ -319,7 +338,8 @@ void Process::reload() {
       log::error("watch: {}; changes there are not seen: SIGHUP reloads", status.error().message);
   }
   config::Diagnostics diagnostics;
-  std::unique_ptr<Snapshot> snapshot = build_snapshot(options_.config_paths, now_wall(), ticket_keys_, diagnostics);
+  config::Compiled compiled = load(diagnostics);
+  std::unique_ptr<Snapshot>& snapshot = compiled.snapshot;
   log_diagnostics(diagnostics);
   if (snapshot != nullptr) {
     if (const Status bound = shards_->bind_listeners(*snapshot); !bound) {
@@ -338,9 +358,60 @@ void Process::reload() {
   dns_.follow(*snapshot);
   look_up_due_names(kEndingSignals);
   publish(std::move(snapshot));
+  if (const Status status = follow_certificates(std::move(compiled.certificates)); !status)
+    log::error("reload: no certificates are obtained: {}", status.error().message);
+  has_unloaded_certificates_ = false;
   state_->record_reload(now_wall());
   log::info("reload: done; {}", serving_text());
   notify_ready(serving_text());
+}
+
+config::Compiled Process::load(config::Diagnostics& diagnostics) {
+  return build_snapshot(
+      {.paths = options_.config_paths, .issued_folder = renewal::Store::secrets_folder(options_.state_directory)},
+      now_wall(), {.ticket_keys = ticket_keys_, .fallbacks = &fallbacks_}, diagnostics);
+}
+
+// --- Managed certificates --------------------------------------------------------------------------
+
+// Of the snapshot that is current. The manager starts with the first document that wants it.
+Status Process::follow_certificates(config::ManagedCertificates certificates) {
+  if (manager_ == nullptr && certificates.certificates.empty()) return {};
+  if (manager_ == nullptr) {
+    auto manager = renewal::Manager::start(options_.state_directory);
+    if (!manager) return std::unexpected(manager.error());
+    manager_ = std::move(*manager);
+    state_->set_manager(manager_);
+  }
+  renewal::PossibleChallenges possible;
+  for (const snapshot::Listener& listener : cell_->newest()->listeners) {
+    possible.tls_alpn_01 = possible.tls_alpn_01 || listener.is_tls;
+    possible.http_01 = possible.http_01 || (!listener.is_tls && !listener.is_tcp);
+  }
+  manager_->follow(std::move(certificates), possible);
+  return {};
+}
+
+void Process::look_at_certificates() {
+  expiry_.look(*cell_->newest(), now_wall());
+  if (manager_ == nullptr) return;
+  // Answers to challenges are not documents: the same configuration with them is a new snapshot with the same hash.
+  if (manager_->board().has_news()) publish(std::make_unique<Snapshot>(*cell_->newest()));
+  if (manager_->take_news()) {
+    has_unloaded_certificates_ = true;
+    load_certificates_after_ = {};
+  }
+  if (!has_unloaded_certificates_ || Clock::now() < load_certificates_after_) return;
+  log::info("certificates: there is a new one");
+  reload();
+  // The documents may be half edited: the certificate is taken as soon as they can be loaded.
+  load_certificates_after_ = Clock::now() + kRefusedReloadPause;
+}
+
+// Its state directory is free for another process from here on.
+void Process::end_manager() {
+  state_->set_manager(nullptr);
+  manager_.reset();
 }
 
 // A round takes seconds when a name server is silent: it is given up for a signal that is more urgent. True when an
@@ -348,8 +419,8 @@ void Process::reload() {
 bool Process::look_up_due_names(std::span<const int> more_urgent) {
   const std::vector<std::string> due = dns_.due_names(Clock::now());
   if (due.empty()) return false;
-  const auto answers =
-      look_up(due, options_.dns_servers, limits::dns_round_max, [more_urgent] { return is_pending(more_urgent); });
+  const auto answers = dns::look_up_addresses(due, options_.dns_servers, limits::dns_round_max,
+                                              [more_urgent] { return is_pending(more_urgent); });
   const bool is_changed = dns_.record(answers, Clock::now());
   // A reload that comes now does not wait for these names again.
   if (answers.size() < due.size()) dns_.postpone_due_names(Clock::now());
@@ -367,6 +438,7 @@ void Process::drain() {
   const auto started = Clock::now();
   const Duration limit = drain_timeout();
   state_->set_phase(Phase::draining);
+  end_manager();
   const uint64_t open_at_start = shards_->open_connections();
   log::info("draining: {} may take {} s to end; a second signal ends all at once",
             config::counted(open_at_start, "connection"), to_milliseconds(limit) / 1000);
@@ -390,6 +462,7 @@ void Process::drain() {
 Process::~Process() {
   admin_server_.reset();
   status_server_.reset();
+  end_manager();
   state_->set_shards({});
   state_->forget_snapshot();
   if (shards_ != nullptr) shards_->stop();

@@ -11,6 +11,9 @@
 
 namespace sluice::control {
 
+// Certificates that sluice has obtained, and what it needs to renew them (renewal/store.h).
+inline constexpr const char* default_state_directory = "/var/lib/sluice";
+
 struct RunOptions {
   std::vector<std::string> config_paths;
   unsigned shard_count = 0;  // 0: as the documents say, else one per CPU of the affinity mask
@@ -21,7 +24,8 @@ struct RunOptions {
   std::optional<std::string> access_log;  // a path, "-" (standard output, the default) or "off"
   std::optional<Duration> drain_timeout;  // limits::drain_timeout by default
   std::string rsa_signing = "automatic";  // or "batched" or "single": by crypto_mb or by wolfCrypt alone
-  std::string dns_servers;                // "ADDR[:PORT],..."; empty: those of /etc/resolv.conf
+  std::string state_directory = default_state_directory;
+  std::string dns_servers;  // "ADDR[:PORT],..."; empty: those of /etc/resolv.conf
 };
 
 // Returns the exit code: 0 after an orderly end, 1 when the start failed (the log says why).

@@ -60,6 +60,14 @@ class Members {
     if (!value->is_object()) return complain(name), std::nullopt;
     return Members(*value, status_, prefix_ + name + ".");
   }
+  std::vector<Members> objects(const char* name) {
+    std::vector<Members> all;
+    const Json* value = find(name);
+    if (value == nullptr || !value->is_array() || !std::ranges::all_of(*value, &Json::is_object))
+      return complain(name), all;
+    for (const Json& each : *value) all.emplace_back(each, status_, prefix_ + name + ".");
+    return all;
+  }
   void complain(const char* name) {
     if (status_) status_ = failure("has no usable " + prefix_ + name);
   }
@@ -98,7 +106,8 @@ Json to_object(const Issued& issued) {
           {"certificateId", issued.certificate_id},
           {"issued", to_seconds(issued.issued)},
           {"notBefore", to_seconds(issued.not_before)},
-          {"notAfter", to_seconds(issued.not_after)}};
+          {"notAfter", to_seconds(issued.not_after)},
+          {"isRevoked", issued.is_revoked}};
 }
 
 Issued read_issued(Members members) {
@@ -108,7 +117,8 @@ Issued read_issued(Members members) {
                 .certificate_id = members.text("certificateId"),
                 .issued = members.time("issued"),
                 .not_before = members.time("notBefore"),
-                .not_after = members.time("notAfter")};
+                .not_after = members.time("notAfter"),
+                .is_revoked = members.flag("isRevoked")};
   if (issued.not_after <= issued.not_before) members.complain("notAfter");
   return issued;
 }
@@ -158,7 +168,14 @@ std::string to_json(const Record& record) {
                {"backoff", to_object(record.backoff)},
                {"wish", record.wish},
                {"askForWindow", to_seconds(record.ask_for_window)},
-               {"isRenewDone", record.is_renew_done}};
+               {"isRenewWanted", record.is_renew_wanted},
+               {"isRenewDone", record.is_renew_done},
+               {"revocations", record.revocations},
+               {"failedNames", record.failed_names},
+               {"namesFailed", to_seconds(record.names_failed)},
+               {"dnsRecords", Json::array()}};
+  for (const DnsRecord& dns : record.dns_records)
+    json["dnsRecords"].push_back({{"name", dns.name}, {"value", dns.value}});
   if (record.issued) json["issued"] = to_object(*record.issued);
   if (record.order) json["order"] = to_object(*record.order);
   if (record.suggested)
@@ -185,7 +202,13 @@ Result<Record> read_record(std::string_view text) {
   record.renewal = members.time("renewal");
   record.wish = members.text("wish");
   record.ask_for_window = members.time("askForWindow");
+  record.is_renew_wanted = members.flag("isRenewWanted");
   record.is_renew_done = members.flag("isRenewDone");
+  record.revocations = members.texts("revocations");
+  record.failed_names = members.texts("failedNames");
+  record.names_failed = members.time("namesFailed");
+  for (Members& dns : members.objects("dnsRecords"))
+    record.dns_records.push_back({.name = dns.text("name"), .value = dns.text("value")});
   if (const auto backoff = members.object("backoff")) record.backoff = read_backoff(*backoff);
   if (const auto issued = members.object("issued")) record.issued = read_issued(*issued);
   if (const auto order = members.object("order")) record.order = read_order(*order);

@@ -37,15 +37,23 @@ struct PendingOrder {
   friend bool operator==(const PendingOrder&, const PendingOrder&) = default;
 };
 
+// A TXT record that was made, or was about to be.
+struct DnsRecord {
+  std::string name;
+  std::string value;
+  friend bool operator==(const DnsRecord&, const DnsRecord&) = default;
+};
+
 // The certificate that is in the Secret.
 struct Issued {
-  std::string digest;          // of what was asked for (certs/request_digest.h)
+  std::string digest;          // of what was asked for (request_digest() of certs/certificate_wish.h)
   std::string serial;          // hexadecimal
   std::string issuer;          // "namespace/name" of the Issuer
   std::string certificate_id;  // RFC 9773 4.1; empty: it has none
   WallTime issued{};
   WallTime not_before{};
   WallTime not_after{};
+  bool is_revoked = false;
   friend bool operator==(const Issued&, const Issued&) = default;
 };
 
@@ -63,9 +71,14 @@ struct Record {
   Backoff backoff;
   std::string wish;  // a digest of the documents that `backoff` is about
   std::optional<PendingOrder> order;
+  std::vector<DnsRecord> dns_records;  // that are to be removed when no order is under way
 
+  std::vector<std::string> failed_names;     // of the last order that has failed,
+  WallTime names_failed{};                   // and when
   std::optional<SuggestedWindow> suggested;  // what the authority said last
   WallTime ask_for_window{};                 // when to ask again
+  std::vector<std::string> revocations;      // "namespace/name" of the CertificateRevocations that have been followed
+  bool is_renew_wanted = false;              // by a person, or because it was revoked
   bool is_renew_done = false;                // spec.renew has been followed; false again once it is taken back
   friend bool operator==(const Record&, const Record&) = default;
 };

@@ -24,7 +24,6 @@ WallTime renewal_time(const Validity& validity, const Wishes& wishes, double ran
   time -= part_of(lifetime, random / 50);
   if (const auto& window = wishes.suggested)
     time = std::min(time, window->start + part_of(window->end - window->start, random));
-  if (const auto& after = wishes.ensure_renewed_after; after && validity.issued < *after) time = std::min(time, *after);
   return time;
 }
 

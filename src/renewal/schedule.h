@@ -2,6 +2,7 @@
 // machine that was suspended, or whose clock was set, finds out by asking again.
 #pragma once
 
+#include "acme/failure.h"
 #include "base/durations.h"
 
 #include <cstdint>
@@ -19,15 +20,13 @@ struct SuggestedWindow {
 };
 
 struct Wishes {
-  std::optional<Duration> renew_before;          // spec.renewBefore: before the end
-  std::optional<WallTime> ensure_renewed_after;  // spec.ensureRenewedAfter: once, if it was issued before
+  std::optional<Duration> renew_before;  // spec.renewBefore: before the end
   std::optional<SuggestedWindow> suggested;
 };
 
 struct Validity {
   WallTime not_before;
   WallTime not_after;  // later than not_before
-  WallTime issued;     // by whom and when it was obtained; a CA may date not_before back
 };
 
 // The earliest of: two thirds of the lifetime; renew_before before the end, but not in the first tenth of the lifetime,
@@ -38,11 +37,7 @@ struct Validity {
 
 // --- Failures --------------------------------------------------------------------------------------
 
-enum class FailureKind : uint8_t {
-  passing,  // the network, a certificate authority that is busy
-  order,    // an order has failed: the names could not be validated, say
-  lasting,  // until somebody changes the configuration
-};
+using acme::FailureKind;
 
 // Of one certificate; part of what is saved. As the controller counts: two minutes more for each failure, at most eight
 // hours; a day for what lasts. A name has at most one failing order an hour.

@@ -53,12 +53,12 @@ Status make_directory(const std::string& path) {
   return {};
 }
 
-std::optional<std::string> read_whole(const std::string& path) {
+// Nothing: there is no such file.
+Result<std::optional<std::string>> read_whole(const std::string& path) {
+  if (access(path.c_str(), F_OK) != 0 && errno == ENOENT) return std::nullopt;
   auto file = config::read_file(path, limits::state_file_bytes_max);
-  if (file) return std::move(file->bytes);
-  std::error_code error;
-  if (std::filesystem::exists(path, error)) log::warning("state: cannot read {}: {}", path, file.error().message);
-  return std::nullopt;
+  if (!file) return failure(fmt::format("cannot read {}: {}", path, file.error().message));
+  return std::move(file->bytes);
 }
 
 Status remove_file(const std::string& path) {
@@ -73,20 +73,17 @@ std::string hexadecimal(const std::array<uint8_t, 32>& bytes, size_t count) {
 }
 
 // "NAMESPACE.NAME.json"; a namespace has no dots (RFC 1123 label).
-std::optional<ObjectName> object_of(std::string_view file, std::string_view ending) {
+std::optional<config::ObjectKey> object_of(std::string_view file, std::string_view ending) {
   if (!file.ends_with(ending)) return std::nullopt;
   file.remove_suffix(ending.size());
   const size_t dot = file.find('.');
   if (dot == 0 || dot == std::string_view::npos || dot + 1 == file.size()) return std::nullopt;
-  return ObjectName{std::string(file.substr(0, dot)), std::string(file.substr(dot + 1))};
+  return config::ObjectKey{std::string(file.substr(0, dot)), std::string(file.substr(dot + 1))};
 }
 
 }  // namespace
 
-StoredAccount::~StoredAccount() {
-  wipe(key_pem);
-  wipe(next_key_pem);
-}
+StoredAccount::~StoredAccount() { wipe(key_pem); }
 
 // --- The directory ---------------------------------------------------------------------------------
 
@@ -121,10 +118,22 @@ bool Store::take_lock() {
     return false;
   }
   lock_ = fd;
+  remove_leftovers();
   return true;
 }
 
-std::string Store::path_of(std::string_view folder, const ObjectName& object, std::string_view ending) const {
+// What a process that was killed has not renamed any more (base/write_file.h): keys may be in it.
+void Store::remove_leftovers() const {
+  std::error_code error;
+  for (const std::string_view folder : {kSecrets, kCertificates, kAccounts}) {
+    for (const auto& entry : std::filesystem::directory_iterator(fmt::format("{}/{}", directory_, folder), error)) {
+      const std::string name = entry.path().filename().string();
+      if (name.contains(".yaml.") || name.contains(".json.")) std::filesystem::remove(entry.path(), error);
+    }
+  }
+}
+
+std::string Store::path_of(std::string_view folder, const config::ObjectKey& object, std::string_view ending) const {
   // Names of documents, which validation has looked at; a path is never theirs to choose.
   CHECK(!object.name_space.contains('/') && !object.name_space.contains('.') && !object.name.contains('/'));
   return fmt::format("{}/{}/{}.{}{}", directory_, folder, object.name_space, object.name, ending);
@@ -132,18 +141,19 @@ std::string Store::path_of(std::string_view folder, const ObjectName& object, st
 
 // --- Certificates ----------------------------------------------------------------------------------
 
-std::optional<Record> Store::read_record(const ObjectName& certificate) const {
+Result<std::optional<Record>> Store::read_record(const config::ObjectKey& certificate) const {
   const std::string path = path_of(kCertificates, certificate, ".json");
-  std::optional<std::string> text = read_whole(path);
-  if (!text) return std::nullopt;
-  Result<Record> record = renewal::read_record(*text);
-  wipe(*text);
+  Result<std::optional<std::string>> text = read_whole(path);
+  if (!text) return std::unexpected(text.error());
+  if (!*text) return std::nullopt;
+  Result<Record> record = renewal::read_record(**text);
+  wipe(**text);
   if (record) return std::move(*record);
-  log::warning("state: {} {}: Certificate {} begins anew", path, record.error().message, certificate.key());
+  log::warning("state: {} {}: Certificate {} begins anew", path, record.error().message, certificate.text());
   return std::nullopt;
 }
 
-Status Store::write_record(const ObjectName& certificate, const Record& record) {
+Status Store::write_record(const config::ObjectKey& certificate, const Record& record) {
   CHECK(lock_ >= 0);
   std::string text = to_json(record);
   Status status = write_file_atomically(path_of(kCertificates, certificate, ".json"), text, kFileMode);
@@ -151,8 +161,8 @@ Status Store::write_record(const ObjectName& certificate, const Record& record) 
   return status;
 }
 
-std::vector<ObjectName> Store::certificates() const {
-  std::vector<ObjectName> names;
+std::vector<config::ObjectKey> Store::certificates() const {
+  std::vector<config::ObjectKey> names;
   std::error_code error;
   for (const auto& entry :
        std::filesystem::directory_iterator(fmt::format("{}/{}", directory_, kCertificates), error)) {
@@ -162,25 +172,30 @@ std::vector<ObjectName> Store::certificates() const {
   return names;
 }
 
-Status Store::remove_record(const ObjectName& certificate) {
+Status Store::remove_record(const config::ObjectKey& certificate) {
   CHECK(lock_ >= 0);
   return remove_file(path_of(kCertificates, certificate, ".json"));
 }
 
 // --- Secrets ---------------------------------------------------------------------------------------
 
-std::optional<std::string> Store::read_secret(const ObjectName& secret) const {
+Result<std::optional<std::string>> Store::read_secret(const config::ObjectKey& secret) const {
   return read_whole(path_of(kSecrets, secret, ".yaml"));
 }
 
-Status Store::write_secret(const ObjectName& secret, std::string_view yaml) {
+Status Store::write_secret(const config::ObjectKey& secret, std::string_view yaml) {
   CHECK(lock_ >= 0);
   return write_file_atomically(path_of(kSecrets, secret, ".yaml"), yaml, kFileMode);
 }
 
-Status Store::remove_secret(const ObjectName& secret) {
-  CHECK(lock_ >= 0);
-  return remove_file(path_of(kSecrets, secret, ".yaml"));
+Status Store::write_imported_secret(const config::ObjectKey& secret, std::string_view yaml) {
+  return write_file_atomically(path_of(kSecrets, secret, ".yaml"), yaml, kFileMode);
+}
+
+WallTime Store::secrets_changed() const {
+  struct stat found{};
+  if (stat(secrets_folder(directory_).c_str(), &found) != 0) return {};
+  return WallTime(std::chrono::seconds(found.st_mtim.tv_sec) + std::chrono::nanoseconds(found.st_mtim.tv_nsec));
 }
 
 // --- Accounts --------------------------------------------------------------------------------------
@@ -189,19 +204,18 @@ std::string Store::account_path(std::string_view id) const {
   return fmt::format("{}/{}/{}.json", directory_, kAccounts, hexadecimal(tls::sha256(as_bytes(id)), 16));
 }
 
-std::optional<StoredAccount> Store::read_account(std::string_view id) const {
+Result<std::optional<StoredAccount>> Store::read_account(std::string_view id) const {
   const std::string path = account_path(id);
-  std::optional<std::string> text = read_whole(path);
-  if (!text) return std::nullopt;
-  const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  wipe(*text);
+  Result<std::optional<std::string>> text = read_whole(path);
+  if (!text) return std::unexpected(text.error());
+  if (!*text) return std::nullopt;
+  const Json json = Json::parse(**text, nullptr, /*allow_exceptions=*/false);
+  wipe(**text);
   StoredAccount account;
-  for (const auto& [name, to] : {std::pair{"server", &account.server}, std::pair{"url", &account.url},
-                                 std::pair{"key", &account.key_pem}, std::pair{"nextKey", &account.next_key_pem}}) {
-    if (!json.is_object() || !json.contains(name) || !json[name].is_string()) {
-      log::error("state: {} has no usable {}: the account in it cannot be used; another one is made", path, name);
-      return std::nullopt;
-    }
+  for (const auto& [name, to] :
+       {std::pair{"server", &account.server}, std::pair{"url", &account.url}, std::pair{"key", &account.key_pem}}) {
+    if (!json.is_object() || !json.contains(name) || !json[name].is_string())
+      return failure(fmt::format("{} has no usable {}: remove it, and another account is made", path, name));
     *to = json[name].get<std::string>();
   }
   return account;
@@ -209,10 +223,8 @@ std::optional<StoredAccount> Store::read_account(std::string_view id) const {
 
 Status Store::write_account(std::string_view id, const StoredAccount& account) {
   CHECK(lock_ >= 0);
-  std::string text =
-      Json{
-          {"server", account.server}, {"url", account.url}, {"key", account.key_pem}, {"nextKey", account.next_key_pem}}
-          .dump(1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
+  std::string text = Json{{"server", account.server}, {"url", account.url}, {"key", account.key_pem}}.dump(
+      1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
   Status status = write_file_atomically(account_path(id), text, kFileMode);
   wipe(text);
   return status;

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "config/managed_certificates.h"
 #include "renewal/record.h"
 
 #include <optional>
@@ -21,10 +22,9 @@ namespace sluice::renewal {
 
 // An ACME account at one server.
 struct StoredAccount {
-  std::string server;        // URL of its directory
-  std::string url;           // empty: the key is there, the account may be
-  std::string key_pem;       // PKCS#8; wiped at the end
-  std::string next_key_pem;  // while the key is changed: it may be either; wiped at the end
+  std::string server;   // URL of its directory
+  std::string url;      // empty: the key is there, the account may be
+  std::string key_pem;  // PKCS#8; wiped at the end
 
   StoredAccount() = default;
   StoredAccount(const StoredAccount&) = default;
@@ -34,18 +34,14 @@ struct StoredAccount {
   ~StoredAccount();
 };
 
-struct ObjectName {
-  std::string name_space;
-  std::string name;
-  [[nodiscard]] std::string key() const { return name_space + "/" + name; }
-  friend auto operator<=>(const ObjectName&, const ObjectName&) = default;
-};
-
 class Store {
  public:
   // Makes the directories. Fails with the path, the cause and the remedy: no permission, a file in their place, a
   // directory that others may write into.
   [[nodiscard]] static Result<Store> open(std::string directory);
+
+  // To read what is there, if anything is: changes nothing.
+  [[nodiscard]] static Store look_at(std::string directory) { return Store(std::move(directory)); }
 
   Store(Store&& other) noexcept;
   Store& operator=(Store&& other) noexcept;
@@ -59,26 +55,32 @@ class Store {
   [[nodiscard]] bool take_lock();
 
   // --- Certificates ---
-  // Nothing: there is none, or none that can be read, which is logged: it is obtained anew.
-  [[nodiscard]] std::optional<Record> read_record(const ObjectName& certificate) const;
-  [[nodiscard]] Status write_record(const ObjectName& certificate, const Record& record);
-  [[nodiscard]] std::vector<ObjectName> certificates() const;  // sorted
-  [[nodiscard]] Status remove_record(const ObjectName& certificate);
+  // Nothing: there is none, or it is damaged, which is logged. Fails when nobody knows, since the file cannot be read:
+  // nothing may be obtained then.
+  [[nodiscard]] Result<std::optional<Record>> read_record(const config::ObjectKey& certificate) const;
+  [[nodiscard]] Status write_record(const config::ObjectKey& certificate, const Record& record);
+  [[nodiscard]] std::vector<config::ObjectKey> certificates() const;  // sorted
+  [[nodiscard]] Status remove_record(const config::ObjectKey& certificate);
 
   // --- Secrets ---
-  // The YAML text; nothing: there is none.
-  [[nodiscard]] std::optional<std::string> read_secret(const ObjectName& secret) const;
-  [[nodiscard]] Status write_secret(const ObjectName& secret, std::string_view yaml);
-  [[nodiscard]] Status remove_secret(const ObjectName& secret);
+  // The YAML text, which the caller wipes; nothing: there is none.
+  [[nodiscard]] Result<std::optional<std::string>> read_secret(const config::ObjectKey& secret) const;
+  [[nodiscard]] Status write_secret(const config::ObjectKey& secret, std::string_view yaml);
+  // A person's, at any time: a file is replaced as a whole, whoever has the lock.
+  [[nodiscard]] Status write_imported_secret(const config::ObjectKey& secret, std::string_view yaml);
+  // Changes when a Secret is written, by any process.
+  [[nodiscard]] WallTime secrets_changed() const;
 
   // --- Accounts ---
-  // `id` is any text that names it: the server, and which key a document wants.
-  [[nodiscard]] std::optional<StoredAccount> read_account(std::string_view id) const;
+  // `id` is any text that names it: the server, and who one is there. Fails when there is one that cannot be read.
+  [[nodiscard]] Result<std::optional<StoredAccount>> read_account(std::string_view id) const;
   [[nodiscard]] Status write_account(std::string_view id, const StoredAccount& account);
 
  private:
   explicit Store(std::string directory) : directory_(std::move(directory)) {}
-  [[nodiscard]] std::string path_of(std::string_view folder, const ObjectName& object, std::string_view ending) const;
+  void remove_leftovers() const;
+  [[nodiscard]] std::string path_of(std::string_view folder, const config::ObjectKey& object,
+                                    std::string_view ending) const;
   [[nodiscard]] std::string account_path(std::string_view id) const;
 
   std::string directory_;

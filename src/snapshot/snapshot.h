@@ -48,6 +48,7 @@ struct KeyPair {
   SourcePlace place;                  // of the Secret, or of the field that names the file
   std::string chain_name{"tls.crt"};  // the Secret's key, or the field that names the file; for messages
   std::string key_name{"tls.key"};
+  bool is_managed = false;  // sluice has obtained it and renews it
 
   KeyPair() = default;
   KeyPair(const KeyPair&) = delete;
@@ -243,6 +244,7 @@ struct TlsServer {
   // Secret of a pair or of the clients' CA is missing: never a server that would let in any client.
   std::vector<std::shared_ptr<const KeyPair>> key_pairs;  // one, or one RSA and one ECDSA
   std::shared_ptr<const TicketKeys> ticket_keys;          // null: the process makes its own
+  bool awaits_certificate = false;              // a managed one: until it is there, control/ makes a self-signed one
   std::shared_ptr<tls::ServerContext> context;  // set by control/; null: no usable certificate, connections are closed
   // A digest of kind, settings, certificates and ticket keys: to clients, servers of one listener that have the same
   // are one (route/serving_server.h).
@@ -261,6 +263,7 @@ struct CertificateSummary {
   std::string not_before;          // RFC 3339
   std::string not_after;
   std::string fingerprint_sha256;  // hexadecimal
+  bool is_managed = false;
 };
 
 struct Listener {

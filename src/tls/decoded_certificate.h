@@ -1,6 +1,6 @@
 // A certificate as wolfSSL decodes it, with the parts that the library does not give away, and the two
 // questions that need another certificate: did that one sign it, and does it allow its names. For the
-// sources of this folder only, as it shows wolfSSL's types. Any thread; every object has one owner.
+// sources of this folder and of certs/ only, as it shows wolfSSL's types. Any thread; every object has one owner.
 //
 // Chains are built by tls/peer_verifier.h and not by wolfSSL, whose own way keeps every CA that a peer sends
 // for all later connections: what one client is told would depend on what another one sent.

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
+
 namespace sluice::tls {
 namespace {
 
@@ -66,8 +68,10 @@ std::string encode_pem(ConstBytes der, std::string_view label) {
     return {};
   base64.resize(size);
   std::string text = fmt::format("-----BEGIN {}-----\n", label);
+  text.reserve(2 * text.size() + base64.size() + base64.size() / kLineCharacters + 1);  // never moved
   for (std::string_view rest = base64; !rest.empty(); rest.remove_prefix(std::min(rest.size(), kLineCharacters)))
     text.append(rest.substr(0, kLineCharacters)).append("\n");
+  explicit_bzero(base64.data(), base64.size());  // it may be a key
   return text.append(fmt::format("-----END {}-----\n", label));
 }
 

@@ -79,6 +79,29 @@ std::string encrypt_key(const std::string& pem) {
   return text_of(encrypted.get());
 }
 
+std::string verify(const VerifyOptions& options) {
+  const OpensslCertificate trusted = read_certificate(options.trusted);
+  const std::unique_ptr<X509_STORE, FreeOpenssl> store(X509_STORE_new());
+  X509_STORE_add_cert(store.get(), trusted.get());
+  STACK_OF(X509)* chain = sk_X509_new_null();
+  const MemoryBio text = reader(options.chain);
+  while (X509* next = PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr)) sk_X509_push(chain, next);
+
+  const std::unique_ptr<X509_STORE_CTX, FreeOpenssl> context(X509_STORE_CTX_new());
+  X509_STORE_CTX_init(context.get(), store.get(), sk_X509_value(chain, 0), chain);
+  X509_VERIFY_PARAM* parameters = X509_STORE_CTX_get0_param(context.get());
+  X509_VERIFY_PARAM_set_time(
+      parameters, std::chrono::system_clock::to_time_t(std::chrono::floor<std::chrono::seconds>(options.at)));
+  X509_VERIFY_PARAM_set_purpose(parameters, options.purpose);
+  X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_X509_STRICT | options.flags);
+  if (options.host != nullptr) X509_VERIFY_PARAM_set1_host(parameters, options.host, 0);
+  if (options.ip != nullptr) X509_VERIFY_PARAM_set1_ip_asc(parameters, options.ip);
+  X509_verify_cert(context.get());
+  const int code = X509_STORE_CTX_get_error(context.get());
+  sk_X509_pop_free(chain, X509_free);
+  return X509_verify_cert_error_string(code);
+}
+
 std::string rfc2253_of(const X509_NAME* name) {
   const MemoryBio text(BIO_new(BIO_s_mem()));
   X509_NAME_print_ex(text.get(), name, 0, XN_FLAG_RFC2253);

@@ -7,6 +7,8 @@
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
 
 #include <memory>
 #include <string>
@@ -43,6 +45,19 @@ struct PemPair {
 [[nodiscard]] OpensslCertificate read_certificate(const std::string& pem);
 [[nodiscard]] OpensslKey read_key(const std::string& pem);
 [[nodiscard]] std::string encrypt_key(const std::string& pem);
+
+struct VerifyOptions {
+  std::string chain;  // the certificate, then what a server sends with it
+  std::string trusted;
+  WallTime at;
+  const char* host = nullptr;
+  const char* ip = nullptr;
+  int purpose = X509_PURPOSE_SSL_SERVER;
+  unsigned long flags = 0;  // beside X509_V_FLAG_X509_STRICT
+};
+
+// What a client does: chain, dates, purpose and name. "ok", or what X509_verify_cert_error_string() says.
+[[nodiscard]] std::string verify(const VerifyOptions& options);
 
 // What X509_NAME_print_ex says with RFC 2253's rules.
 [[nodiscard]] std::string rfc2253_of(const X509_NAME* name);

@@ -22,21 +22,9 @@ IssuedCertificate issue(const SelfSignedOptions& options, WallTime at = now) {
   return std::move(*issued);
 }
 
-// What a client does: chain, dates and purpose, with the certificate itself as the trusted root.
-int verify(X509* certificate, WallTime at, const char* host = nullptr, const char* ip = nullptr) {
-  const std::unique_ptr<X509_STORE, test::FreeOpenssl> store(X509_STORE_new());
-  X509_STORE_add_cert(store.get(), certificate);
-  const std::unique_ptr<X509_STORE_CTX, test::FreeOpenssl> context(X509_STORE_CTX_new());
-  X509_STORE_CTX_init(context.get(), store.get(), certificate, nullptr);
-  X509_VERIFY_PARAM* parameters = X509_STORE_CTX_get0_param(context.get());
-  X509_VERIFY_PARAM_set_time(parameters,
-                             std::chrono::system_clock::to_time_t(std::chrono::floor<std::chrono::seconds>(at)));
-  X509_VERIFY_PARAM_set_purpose(parameters, X509_PURPOSE_SSL_SERVER);
-  X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_X509_STRICT);
-  if (host != nullptr) X509_VERIFY_PARAM_set1_host(parameters, host, 0);
-  if (ip != nullptr) X509_VERIFY_PARAM_set1_ip_asc(parameters, ip);
-  X509_verify_cert(context.get());
-  return X509_STORE_CTX_get_error(context.get());
+// With the certificate itself as the trusted root.
+std::string verify(const IssuedCertificate& issued, WallTime at, const char* host = nullptr, const char* ip = nullptr) {
+  return test::verify({.chain = issued.chain_pem, .trusted = issued.chain_pem, .at = at, .host = host, .ip = ip});
 }
 
 class SelfSigned : public testing::TestWithParam<std::pair<KeyType, const char*>> {};
@@ -52,14 +40,15 @@ TEST_P(SelfSigned, IsAcceptedByOpenssl) {
   EXPECT_TRUE(issued.key_pem.starts_with("-----BEGIN PRIVATE KEY-----"));
   EXPECT_EQ(X509_check_private_key(certificate.get(), key.get()), 1);
 
-  EXPECT_EQ(verify(certificate.get(), now, "a.local.kyma.dev"), X509_V_OK);
-  EXPECT_EQ(verify(certificate.get(), now, "example.com"), X509_V_OK);
-  EXPECT_EQ(verify(certificate.get(), now, nullptr, "192.0.2.1"), X509_V_OK);
-  EXPECT_EQ(verify(certificate.get(), now, nullptr, "2001:db8::1"), X509_V_OK);
-  EXPECT_EQ(verify(certificate.get(), now, "other.example.com"), X509_V_ERR_HOSTNAME_MISMATCH);
-  EXPECT_EQ(verify(certificate.get(), now - 1s), X509_V_ERR_CERT_NOT_YET_VALID);
-  EXPECT_EQ(verify(certificate.get(), now + 24h * 90 - 1s), X509_V_OK);
-  EXPECT_EQ(verify(certificate.get(), now + 24h * 90 + 1s), X509_V_ERR_CERT_HAS_EXPIRED);
+  EXPECT_EQ(verify(issued, now, "a.local.kyma.dev"), "ok");
+  EXPECT_EQ(verify(issued, now, "example.com"), "ok");
+  EXPECT_EQ(verify(issued, now, nullptr, "192.0.2.1"), "ok");
+  EXPECT_EQ(verify(issued, now, nullptr, "2001:db8::1"), "ok");
+  EXPECT_EQ(verify(issued, now, "other.example.com"), "hostname mismatch");
+  EXPECT_EQ(verify(issued, now - 5min), "ok");  // of clients whose clock is behind
+  EXPECT_EQ(verify(issued, now - 5min - 1s), "certificate is not yet valid");
+  EXPECT_EQ(verify(issued, now + 24h * 90 - 1s), "ok");
+  EXPECT_EQ(verify(issued, now + 24h * 90 + 1s), "certificate has expired");
 
   // And by our own eyes.
   snapshot::KeyPair pair;
@@ -69,7 +58,7 @@ TEST_P(SelfSigned, IsAcceptedByOpenssl) {
   EXPECT_EQ(summary->key_type, name);
   EXPECT_EQ(summary->subject, "CN=*.local.kyma.dev");
   EXPECT_EQ(summary->names, (std::vector<std::string>{"*.local.kyma.dev", "example.com", "192.0.2.1", "2001:db8::1"}));
-  EXPECT_EQ(summary->not_before, "2026-11-25T10:20:30Z");
+  EXPECT_EQ(summary->not_before, "2026-11-25T10:15:30Z");
   EXPECT_EQ(summary->not_after, "2027-02-23T10:20:30Z");
 }
 
@@ -121,32 +110,30 @@ TEST(MakeSelfSigned, GivesEveryCertificateItsOwnSerialAndKey) {
 }
 
 TEST(MakeSelfSigned, WritesDatesAfter2050) {
-  const auto certificate = test::read_certificate(
-      issue({.hosts = {"example.com"}, .key_type = KeyType::ecdsa_p256, .lifetime = 24h * 365 * 40}).chain_pem);
+  const IssuedCertificate issued =
+      issue({.hosts = {"example.com"}, .key_type = KeyType::ecdsa_p256, .lifetime = 24h * 365 * 40});
+  const auto certificate = test::read_certificate(issued.chain_pem);
   EXPECT_EQ(ASN1_STRING_type(X509_get0_notAfter(certificate.get())), V_ASN1_GENERALIZEDTIME);
-  EXPECT_EQ(verify(certificate.get(), now + 24h * 365 * 39), X509_V_OK);
+  EXPECT_EQ(verify(issued, now + 24h * 365 * 39), "ok");
 }
 
 TEST(MakeSelfSigned, LeavesALongHostOutOfTheCommonName) {
-  const std::string longest(63, 'a');
-  const std::string too_long = longest + ".example.com";
+  const std::string longest = std::string(62, 'a') + ".b";  // 64 characters
+  const std::string too_long = longest + "b";
   EXPECT_EQ(test::rfc2253_of(X509_get_subject_name(
                 test::read_certificate(issue({.hosts = {longest}, .key_type = KeyType::ecdsa_p256}).chain_pem).get())),
             "CN=" + longest);
-  const auto certificate =
-      test::read_certificate(issue({.hosts = {too_long}, .key_type = KeyType::ecdsa_p256}).chain_pem);
-  EXPECT_EQ(test::rfc2253_of(X509_get_subject_name(certificate.get())), "O=self-signed");
-  EXPECT_EQ(verify(certificate.get(), now, too_long.c_str()), X509_V_OK);
+  const IssuedCertificate issued = issue({.hosts = {too_long}, .key_type = KeyType::ecdsa_p256});
+  EXPECT_EQ(test::rfc2253_of(X509_get_subject_name(test::read_certificate(issued.chain_pem).get())), "CN=self-signed");
+  EXPECT_EQ(verify(issued, now, too_long.c_str()), "ok");
 }
 
 TEST(MakeSelfSigned, TakesManyHosts) {
   SelfSignedOptions options{.hosts = {}, .key_type = KeyType::ecdsa_p256};
-  for (int i = 0; i < 500; ++i) options.hosts.push_back("host-" + std::to_string(i) + ".example.com");
-  const auto certificate = test::read_certificate(issue(options).chain_pem);
-  ASSERT_NE(certificate, nullptr);
-  EXPECT_EQ(verify(certificate.get(), now, "host-499.example.com"), X509_V_OK);
-  for (int i = 0; i < 1000; ++i) options.hosts.push_back("host-" + std::to_string(i) + ".example.org");
-  EXPECT_TRUE(make_self_signed(options, now).error().message.contains("1500 hosts are too many"));
+  for (int i = 0; i < 1000; ++i) options.hosts.push_back("host-" + std::to_string(i) + ".example.com");
+  EXPECT_EQ(verify(issue(options), now, "host-999.example.com"), "ok");
+  options.hosts.emplace_back("one-more.example.com");
+  EXPECT_TRUE(make_self_signed(options, now).error().message.contains("1001 hosts are too many"));
 }
 
 TEST(MakeSelfSigned, RefusesWhatIsNoHost) {
@@ -163,33 +150,100 @@ TEST(MakeSelfSigned, RefusesWhatIsNoHost) {
   EXPECT_TRUE(make_self_signed({.hosts = {"a.example"}, .lifetime = 0s}, now).error().message.contains("lifetime"));
 }
 
-TEST(ToSecretYaml, WritesAKubernetesSecret) {
-  IssuedCertificate certificate;
-  certificate.chain_pem = "certificate\n";
-  certificate.key_pem = "key";
-  EXPECT_EQ(to_secret_yaml(certificate, "kyma-gateway-certs", "istio-system"),
-            "apiVersion: v1\n"
-            "kind: Secret\n"
-            "metadata:\n"
-            "  name: kyma-gateway-certs\n"
-            "  namespace: istio-system\n"
-            "type: kubernetes.io/tls\n"
-            "data:\n"
-            "  tls.crt: Y2VydGlmaWNhdGUK\n"
-            "  tls.key: a2V5\n");
+// --- issue_self_signed -----------------------------------------------------------------------------
+
+CertificateWish wish_for(const std::string& common_name, std::vector<std::string> dns_names = {}) {
+  return {.common_name = common_name,
+          .names = {.dns_names = std::move(dns_names), .ip_addresses = {}, .emails = {}, .uris = {}},
+          .key_type = KeyType::ecdsa_p256,
+          .is_ca = true,
+          .duration = 24h * 90,
+          .csr_pem = {},
+          .preferred_chain = {}};
 }
 
-TEST(ToSecretYaml, KeepsTheWholePair) {
-  const IssuedCertificate certificate = issue({.hosts = {"example.com"}});
-  const std::string yaml = to_secret_yaml(certificate, "a", "b");
-  const size_t start = yaml.find("tls.crt: ") + 9;
-  const std::string encoded = yaml.substr(start, yaml.find('\n', start) - start);
-  std::string decoded(encoded.size(), '\0');
-  const int size =
-      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(decoded.data()),
-                      reinterpret_cast<const unsigned char*>(encoded.data()), static_cast<int>(encoded.size()));
-  ASSERT_GE(size, static_cast<int>(certificate.chain_pem.size()));
-  EXPECT_EQ(decoded.substr(0, certificate.chain_pem.size()), certificate.chain_pem);
+TEST(IssueSelfSigned, ServesTheHostOfACommonNameThatIsAlone) {
+  const auto issued = issue_self_signed(wish_for("example.com"), now);
+  ASSERT_TRUE(issued.has_value()) << issued.error().message;
+  EXPECT_EQ(verify(*issued, now, "example.com"), "ok");
+  EXPECT_EQ(issued->ca_pem, issued->chain_pem);
+  EXPECT_TRUE(issued->key_pem.starts_with("-----BEGIN EC PRIVATE KEY-----"));  // Gardener's default
+  const auto certificate = test::read_certificate(issued->chain_pem);
+  EXPECT_EQ(X509_check_ca(certificate.get()), 1);
+  EXPECT_EQ(X509_get_key_usage(certificate.get()),
+            static_cast<uint32_t>(KU_DIGITAL_SIGNATURE | KU_KEY_CERT_SIGN | KU_CRL_SIGN));
+  EXPECT_EQ(X509_get_extended_key_usage(certificate.get()), static_cast<uint32_t>(XKU_SSL_SERVER | XKU_SSL_CLIENT));
+}
+
+TEST(IssueSelfSigned, FindsASubjectWhereThereIsNoCommonName) {
+  const auto subject_of = [](const CertificateWish& wish) {
+    const auto issued = issue_self_signed(wish, now);
+    return issued ? test::rfc2253_of(X509_get_subject_name(test::read_certificate(issued->chain_pem).get()))
+                  : issued.error().message;
+  };
+  EXPECT_EQ(subject_of(wish_for("", {"*.example.com"})), "CN=*.example.com");
+  CertificateWish wish = wish_for("");
+  wish.names.uris = {"urn:a"};
+  EXPECT_EQ(subject_of(wish), "CN=self-signed");
+}
+
+TEST(IssueSelfSigned, RefusesWhatItCannotIssue) {
+  const auto reason = [](auto change) {
+    CertificateWish wish = wish_for("example.com");
+    change(wish);
+    const auto issued = issue_self_signed(wish, now);
+    return issued ? "none" : issued.error().message;
+  };
+  EXPECT_EQ(reason([](auto&) {}), "none");
+  EXPECT_TRUE(reason([](auto& w) { w.is_ca = false; }).contains("set isCA: true"));
+  EXPECT_TRUE(reason([](auto& w) { w.csr_pem = "x"; }).contains("csr"));
+  EXPECT_TRUE(reason([](auto& w) { w.common_name = ""; }).contains("has no name"));
+  EXPECT_TRUE(reason([](auto& w) { w.duration = 59s; }).contains("one minute to ten years"));
+  EXPECT_EQ(reason([](auto& w) { w.duration = 1min; }), "none");
+  EXPECT_EQ(reason([](auto& w) { w.duration = 24h * 3652; }), "none");
+}
+
+// --- make_fallback and make_acme_challenge ---------------------------------------------------------
+
+TEST(MakeFallback, NamesWhatAServersHostsCanBe) {
+  const std::vector<std::string> hosts{"*", "*.local.kyma.dev", "gateway.example.com", "*.local.kyma.dev"};
+  const auto fallback = make_fallback(hosts, now);
+  ASSERT_TRUE(fallback.has_value()) << fallback.error().message;
+  EXPECT_EQ(verify(*fallback, now, "a.local.kyma.dev"), "ok");
+  EXPECT_EQ(verify(*fallback, now, "gateway.example.com"), "ok");
+  EXPECT_EQ(verify(*fallback, now + 24h * 364, "gateway.example.com"), "ok");
+  EXPECT_EQ(verify(make_fallback(std::vector<std::string>{"*"}, now).value(), now, "localhost"), "ok");
+}
+
+TEST(MakeAcmeChallenge, HasTheHashInACriticalExtension) {
+  for (const char* identifier : {"example.org", "192.0.2.1", "2001:db8::1"}) {
+    const auto issued = make_acme_challenge(identifier, "token.thumbprint", now);
+    ASSERT_TRUE(issued.has_value()) << issued.error().message;
+    const auto certificate = test::read_certificate(issued->chain_pem);
+    EXPECT_EQ(X509_verify(certificate.get(), X509_get0_pubkey(certificate.get())), 1);
+    // RFC 8737 3
+    ASN1_OBJECT* id = OBJ_txt2obj("1.3.6.1.5.5.7.1.31", 1);
+    X509_EXTENSION* extension = X509_get_ext(certificate.get(), X509_get_ext_by_OBJ(certificate.get(), id, -1));
+    ASN1_OBJECT_free(id);
+    ASSERT_NE(extension, nullptr);
+    EXPECT_EQ(X509_EXTENSION_get_critical(extension), 1);
+    const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(extension);
+    std::string expected("\x04\x20");
+    expected.resize(34);
+    EVP_Digest("token.thumbprint", 16, reinterpret_cast<unsigned char*>(expected.data() + 2), nullptr, EVP_sha256(),
+               nullptr);
+    EXPECT_EQ(std::string(reinterpret_cast<const char*>(ASN1_STRING_get0_data(value)),
+                          static_cast<size_t>(ASN1_STRING_length(value))),
+              expected);
+    auto* names =
+        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate.get(), NID_subject_alt_name, nullptr, nullptr));
+    EXPECT_EQ(sk_GENERAL_NAME_num(names), 1);
+    GENERAL_NAMES_free(names);
+    EXPECT_EQ(X509_check_host(certificate.get(), identifier, 0, 0, nullptr) == 1 ||
+                  X509_check_ip_asc(certificate.get(), identifier, 0) == 1,
+              true);
+  }
+  EXPECT_FALSE(make_acme_challenge("a b", "x", now).has_value());
 }
 
 }  // namespace

@@ -14,11 +14,13 @@ namespace sluice::config {
 struct Loaded {
   std::unique_ptr<snapshot::Snapshot> snapshot;
   std::vector<std::string> diagnostics;  // as `sluice check` prints them
+  ManagedCertificates certificates;
 };
 
-inline Loaded load_documents(std::vector<SourceText> texts) {
+inline Loaded load_documents(std::vector<SourceText> texts, std::vector<SourceText> issued = {}) {
   Diagnostics diagnostics;
-  Loaded loaded{load_texts(std::move(texts), diagnostics), {}};
+  Compiled compiled = load(std::move(texts), std::move(issued), diagnostics);
+  Loaded loaded{std::move(compiled.snapshot), {}, std::move(compiled.certificates)};
   for (const Diagnostic& diagnostic : diagnostics.sorted()) loaded.diagnostics.push_back(diagnostic.to_string());
   return loaded;
 }

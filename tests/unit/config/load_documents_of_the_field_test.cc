@@ -27,6 +27,8 @@ const FieldDocuments all_documents[] = {
     {.folder = "bookinfo", .listeners = {"0.0.0.0:80"}},
     // Its subsets are empty (warnings): which pods have their labels is told by documents that are not there.
     {.folder = "bookinfo-all-v1", .listeners = {"0.0.0.0:80"}},
+    // Its certificates are not obtained yet (warnings).
+    {.folder = "gardener-certificates", .listeners = {"0.0.0.0:443", "0.0.0.0:8443"}},
     {.folder = "helloworld", .listeners = {"0.0.0.0:80"}},
     {.folder = "httpbin", .listeners = {"0.0.0.0:80"}},
     {.folder = "kyma-apirule", .listeners = {"0.0.0.0:8443", "0.0.0.0:8080"}},

@@ -246,7 +246,8 @@ TEST_P(KymaGateway, SaysOnlyWhatIsWorthSaying) {
                        "(AEAD): the order is kept, as in Istio; put the AEAD suites first");
   }
   expected.emplace_back(
-      "others.yaml:35:1: info: kind \"Certificate\" of \"cert.gardener.cloud\" is not known to sluice and ignored");
+      "others.yaml:37:18: warning: there is no Issuer \"default/default-issuer\": Certificate "
+      "istio-system/kyma-tls-cert is not obtained until it is there");
   EXPECT_EQ(loaded_.diagnostics, expected);
 }
 

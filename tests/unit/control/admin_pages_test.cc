@@ -83,10 +83,19 @@ TEST(AdminPages, ShowTheLastFailedReload) {
   EXPECT_EQ(reloads["lastFailureDiagnostics"][0], "gateway.yaml:12:5: error: unknown field \"hots\"");
 }
 
+std::string certificates_of(const ProcessState& state) {
+  renewal::Report report;
+  report.is_managing = true;
+  report.certificates.emplace_back().certificate = "istio-system/web";
+  return state.look([&](const ProcessState::View& view) { return certificates_json(view, report); });
+}
+
 TEST(AdminPages, AreJsonWhateverACertificateHolds) {
   SampleState state;
-  const Json page = Json::parse(state->look(certificates_json));
+  const Json page = Json::parse(certificates_of(*state));
   EXPECT_EQ(page["certificates"][0]["secret"], "istio-system/kyma-gateway-certs");
+  EXPECT_EQ(page["managed"][0]["certificate"], "istio-system/web");
+  EXPECT_EQ(page["isManaging"], true);
   EXPECT_EQ(page["certificates"][0]["subject"], "CN=\"quoted\\\n\xef\xbf\xbd");
 }
 
@@ -96,7 +105,7 @@ TEST(AdminPages, AreThereBeforeThereIsAConfiguration) {
   EXPECT_EQ(dump["phase"], "starting");
   EXPECT_TRUE(dump["snapshot"].is_null());
   EXPECT_TRUE(dump["reloads"]["lastSuccess"].is_null());
-  EXPECT_EQ(Json::parse(state.look(certificates_json))["certificates"], Json::array());
+  EXPECT_EQ(Json::parse(certificates_of(state))["certificates"], Json::array());
 }
 
 }  // namespace

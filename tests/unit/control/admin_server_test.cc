@@ -104,6 +104,16 @@ TEST_F(AdminServer, AnswersHeadWithoutContentAndRefusesOtherMethods) {
   }
 }
 
+// A page of a browser on this machine can send a POST, but not with a field of its own choice.
+TEST_F(AdminServer, TakesCommandsFromProgramsAlone) {
+  const std::string line =
+      "POST /certs/renew?certificate=a/b HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n";
+  EXPECT_TRUE(answer_to(*admin_, line + "\r\n").starts_with("HTTP/1.1 403 "));
+  EXPECT_TRUE(answer_to(*admin_, line + "x-sluice-command: 1\r\n\r\n").starts_with("HTTP/1.1 409 "))
+      << "nothing is managed";
+  EXPECT_TRUE(answer_to(*status_, line + "x-sluice-command: 1\r\n\r\n").starts_with("HTTP/1.1 405 "));
+}
+
 TEST_F(AdminServer, BoundsARequest) {
   EXPECT_TRUE(answer_to(*status_, "GET /" + std::string(100'000, 'x') + " HTTP/1.1\r\nHost: x\r\n\r\n")
                   .starts_with("HTTP/1.1 4"));

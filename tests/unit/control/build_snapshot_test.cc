@@ -1,7 +1,8 @@
 #include "control/build_snapshot.h"
 
-#include "certs/self_signed.h"
 #include "base/write_file.h"
+#include "certs/secret_yaml.h"
+#include "certs/self_signed.h"
 #include "tls/server_context.h"
 
 #include <gtest/gtest.h>
@@ -45,7 +46,8 @@ class BuildSnapshot : public testing::Test {
   }
 
   void write_secret(const certs::IssuedCertificate& certificate) const {
-    write("secret.yaml", certs::to_secret_yaml(certificate, "certs", "istio-system"));
+    write("secret.yaml",
+          certs::secret_yaml({.name_space = "istio-system", .name = "certs", .digest = {}, .labels = {}}, certificate));
   }
 
   static certs::IssuedCertificate make_certificate(WallTime time = now()) {
@@ -56,7 +58,7 @@ class BuildSnapshot : public testing::Test {
 
   std::unique_ptr<snapshot::Snapshot> build() {
     diagnostics_ = {};
-    return build_snapshot({folder_}, now(), ticket_keys_, diagnostics_);
+    return build_snapshot({.paths = {folder_}}, now(), {.ticket_keys = ticket_keys_}, diagnostics_).snapshot;
   }
 
   std::string errors() const {

@@ -12,15 +12,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-DnsAnswer answer_of(std::initializer_list<const char*> ips, Duration ttl) {
-  DnsAnswer answer;
+dns::AddressAnswer answer_of(std::initializer_list<const char*> ips, Duration ttl) {
+  dns::AddressAnswer answer;
   for (const char* ip : ips) answer.addresses.push_back(*SocketAddress::from_ip(ip, 0));
   answer.ttl = ttl;
   return answer;
 }
 
-DnsAnswer failed() {
-  DnsAnswer answer;
+dns::AddressAnswer failed() {
+  dns::AddressAnswer answer;
   answer.error = "Domain name not found";
   return answer;
 }

@@ -26,7 +26,8 @@ Record whole_record() {
                          .certificate_id = "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE",
                          .issued = now,
                          .not_before = now - 1h,
-                         .not_after = now + 24h * 90};
+                         .not_after = now + 24h * 90,
+                         .is_revoked = true};
   record.renewal = now + 24h * 60;
   record.backoff = {.failures = 3, .failed_at = now, .interval = 360s};
   record.wish = "def";
@@ -41,6 +42,11 @@ Record whole_record() {
   record.suggested = SuggestedWindow{now + 1h, now + 2h};
   record.ask_for_window = now + 6h;
   record.is_renew_done = true;
+  record.is_renew_wanted = true;
+  record.revocations = {"default/compromised"};
+  record.failed_names = {"example.com"};
+  record.names_failed = now - 5min;
+  record.dns_records = {{"_acme-challenge.example.com.", "abc"}, {"_acme-challenge.example.com.", "def"}};
   return record;
 }
 

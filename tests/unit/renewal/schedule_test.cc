@@ -11,9 +11,7 @@ using namespace std::chrono_literals;
 
 constexpr WallTime start{1'800'000'000s};
 
-Validity validity_of(Duration lifetime) {
-  return {.not_before = start, .not_after = start + lifetime, .issued = start};
-}
+Validity validity_of(Duration lifetime) { return {.not_before = start, .not_after = start + lifetime}; }
 
 TEST(RenewalTime, IsAtTwoThirdsOfEveryLifetime) {
   for (const Duration lifetime :
@@ -46,12 +44,6 @@ TEST(RenewalTime, IsInTheWindowThatTheAuthorityWants) {
   EXPECT_EQ(renewal_time(validity_of(24h * 90), later, 0), start + 24h * 60);
   const Wishes past{.suggested = SuggestedWindow{start - 24h, start - 23h}};
   EXPECT_LT(renewal_time(validity_of(24h * 90), past, 0.5), start) << "revoked: at once";
-}
-
-TEST(RenewalTime, IsOnceAfterTheGivenInstant) {
-  EXPECT_EQ(renewal_time(validity_of(24h * 90), {.ensure_renewed_after = start + 24h}, 0), start + 24h);
-  EXPECT_EQ(renewal_time(validity_of(24h * 90), {.ensure_renewed_after = start - 24h}, 0), start + 24h * 60)
-      << "issued since";
 }
 
 TEST(Backoff, GrowsWithEachFailureAndEndsSomewhere) {

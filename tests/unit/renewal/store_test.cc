@@ -31,7 +31,7 @@ class StoreTest : public testing::Test {
   }
 
   const std::string folder_ = testing::TempDir() + "renewal_store_test." + std::to_string(getpid());
-  const ObjectName certificate_{"istio-system", "kyma.tls-cert"};
+  const config::ObjectKey certificate_{"istio-system", "kyma.tls-cert"};
 };
 
 Record record_with(std::string message) {
@@ -68,9 +68,9 @@ TEST_F(StoreTest, GivesBackWhatWasWritten) {
   {
     Store store = open();
     ASSERT_TRUE(store.take_lock());
-    EXPECT_FALSE(store.read_record(certificate_));
-    EXPECT_FALSE(store.read_secret(certificate_));
-    EXPECT_FALSE(store.read_account("id"));
+    EXPECT_EQ(*store.read_record(certificate_), std::nullopt);
+    EXPECT_EQ(*store.read_secret(certificate_), std::nullopt);
+    EXPECT_FALSE(store.read_account("id")->has_value());
     ASSERT_TRUE(store.write_record(certificate_, record_with("first")));
     ASSERT_TRUE(store.write_record(certificate_, record_with("second")));
     ASSERT_TRUE(store.write_secret(certificate_, "kind: Secret\n"));
@@ -78,46 +78,64 @@ TEST_F(StoreTest, GivesBackWhatWasWritten) {
     account.server = "https://ca.example/dir";
     account.url = "https://ca.example/account/1";
     account.key_pem = "a key";
-    account.next_key_pem = "the next one";
     ASSERT_TRUE(store.write_account("id", account));
   }
   const Store store = open();
-  EXPECT_EQ(store.read_record(certificate_), record_with("second"));
-  EXPECT_EQ(store.read_secret(certificate_), "kind: Secret\n");
-  const auto account = store.read_account("id");
+  EXPECT_EQ(*store.read_record(certificate_), record_with("second"));
+  EXPECT_EQ(*store.read_secret(certificate_), "kind: Secret\n");
+  const auto account = *store.read_account("id");
   ASSERT_TRUE(account);
   EXPECT_EQ(account->url, "https://ca.example/account/1");
   EXPECT_EQ(account->key_pem, "a key");
-  EXPECT_EQ(account->next_key_pem, "the next one");
-  EXPECT_FALSE(store.read_account("another id"));
+  EXPECT_FALSE(store.read_account("another id")->has_value());
 }
 
 TEST_F(StoreTest, ListsAndRemoves) {
   Store store = open();
   ASSERT_TRUE(store.take_lock());
-  const ObjectName first{"a", "x.y"}, second{"b", "x"};
+  const config::ObjectKey first{"a", "x.y"}, second{"b", "x"};
   ASSERT_TRUE(store.write_record(second, {}));
   ASSERT_TRUE(store.write_record(first, {}));
   std::ofstream(folder_ + "/certificates/without-dots") << "x";
   std::ofstream(folder_ + "/certificates/.json") << "x";
   std::ofstream(folder_ + "/certificates/a.b.json.Xy3f1z") << "of a process that was killed";
-  EXPECT_EQ(store.certificates(), (std::vector<ObjectName>{first, second}));
+  EXPECT_EQ(store.certificates(), (std::vector<config::ObjectKey>{first, second}));
   ASSERT_TRUE(store.remove_record(first));
   ASSERT_TRUE(store.remove_record(first)) << "again";
-  EXPECT_EQ(store.certificates(), std::vector<ObjectName>{second});
-  ASSERT_TRUE(store.write_secret(first, "x"));
-  ASSERT_TRUE(store.remove_secret(first));
-  EXPECT_FALSE(store.read_secret(first));
+  EXPECT_EQ(store.certificates(), std::vector<config::ObjectKey>{second});
+}
+
+TEST_F(StoreTest, WhoTakesTheLockRemovesWhatAKilledProcessHasLeft) {
+  Store store = open();
+  std::ofstream(folder_ + "/certificates/a.b.json.Xy3f1z") << "half a record";
+  std::ofstream(folder_ + "/secrets/a.b.yaml.Xy3f1z") << "half a key";
+  std::ofstream(folder_ + "/secrets/notes.txt") << "a person's";
+  ASSERT_TRUE(store.write_imported_secret(certificate_, "kind: Secret\n"));
+  ASSERT_TRUE(store.take_lock());
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/certificates/a.b.json.Xy3f1z"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/secrets/a.b.yaml.Xy3f1z"));
+  EXPECT_TRUE(std::filesystem::exists(folder_ + "/secrets/notes.txt"));
+  EXPECT_EQ(*store.read_secret(certificate_), "kind: Secret\n");
+}
+
+TEST_F(StoreTest, ShowsThatSecretsHaveChanged) {
+  Store store = open();
+  const WallTime before = store.secrets_changed();
+  usleep(20'000);
+  ASSERT_TRUE(store.write_imported_secret(certificate_, "kind: Secret\n"));
+  EXPECT_GT(store.secrets_changed(), before);
+  EXPECT_EQ(Store::look_at(folder_ + "/no/such").certificates(), std::vector<config::ObjectKey>{});
 }
 
 TEST_F(StoreTest, ADamagedRecordIsNone) {
   Store store = open();
   ASSERT_TRUE(store.take_lock());
   std::ofstream(folder_ + "/certificates/istio-system.kyma.tls-cert.json") << "{\"state\": \"Ready\"";
-  EXPECT_FALSE(store.read_record(certificate_));
+  EXPECT_EQ(*store.read_record(certificate_), std::nullopt);
   std::filesystem::remove(folder_ + "/certificates/istio-system.kyma.tls-cert.json");
   ASSERT_EQ(mkfifo((folder_ + "/certificates/istio-system.kyma.tls-cert.json").c_str(), 0600), 0);
-  EXPECT_FALSE(store.read_record(certificate_)) << "and nobody waits for who writes into a FIFO";
+  EXPECT_FALSE(store.read_record(certificate_).has_value())
+      << "nobody knows, and nobody waits for who writes into a FIFO";
 }
 
 // Two processes on one directory: one of them writes, until it ends in whatever way.
@@ -155,7 +173,7 @@ TEST_F(StoreTest, IsUsableAfterAKill) {
   close(ready[1]);
   Store store = open();
   EXPECT_TRUE(store.take_lock());
-  const auto record = store.read_record(certificate_);
+  const auto record = *store.read_record(certificate_);
   ASSERT_TRUE(record);
   EXPECT_EQ(record->message.size(), 10'000u);
 }

@@ -1,0 +1,20 @@
+// A certificate with its key, as it is put into a Secret.
+#pragma once
+
+#include <cstring>
+#include <string>
+
+namespace sluice::certs {
+
+struct IssuedCertificate {
+  std::string chain_pem;  // tls.crt: the certificate, then who has issued it, without self-signed roots
+  std::string key_pem;    // tls.key; empty: the user has it. Wiped at the end
+  std::string ca_pem;     // ca.crt: who has issued it; empty: not known
+
+  IssuedCertificate() = default;
+  IssuedCertificate(IssuedCertificate&&) = default;
+  IssuedCertificate& operator=(IssuedCertificate&&) = default;
+  ~IssuedCertificate() { explicit_bzero(key_pem.data(), key_pem.size()); }
+};
+
+}  // namespace sluice::certs

@@ -1,0 +1,33 @@
+#include "config/managed_certificates.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+
+namespace sluice::config {
+
+KeyText::~KeyText() { explicit_bzero(text.data(), text.size()); }
+
+std::string_view text_of(Challenge challenge) noexcept {
+  switch (challenge) {
+    case Challenge::automatic: return "automatic";
+    case Challenge::http_01: return "http-01";
+    case Challenge::tls_alpn_01: return "tls-alpn-01";
+    case Challenge::dns_01: return "dns-01";
+  }
+  return "";
+}
+
+// RFC 8555 8.4: of the challenges, only dns-01 proves a wildcard.
+Challenge challenge_for(const Certificate& certificate, std::string_view name) noexcept {
+  return name.starts_with("*.") ? Challenge::dns_01 : certificate.challenge;
+}
+
+const Issuer* ManagedCertificates::find_issuer(std::string_view name) const {
+  const size_t slash = std::min(name.find('/'), name.size());
+  const ObjectKey key{std::string(name.substr(0, slash)), std::string(name.substr(std::min(slash + 1, name.size())))};
+  const auto found = std::ranges::lower_bound(issuers, key, {}, &Issuer::key);
+  return found == issuers.end() || found->key != key ? nullptr : &*found;
+}
+
+}  // namespace sluice::config

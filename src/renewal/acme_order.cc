@@ -1,0 +1,276 @@
+#include "renewal/acme_order.h"
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "certs/certificate_request.h"
+#include "config/wording.h"
+#include "tls/pem.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace sluice::renewal {
+
+namespace {
+
+using acme::Answer;
+using acme::ChallengeType;
+using acme::fail;
+using acme::OrderStatus;
+
+std::vector<acme::Identifier> identifiers_of(const certs::SubjectNames& names) {
+  std::vector<acme::Identifier> identifiers;
+  for (const std::string& name : names.dns_names) identifiers.push_back({acme::Identifier::Type::dns, name});
+  for (const std::string& address : names.ip_addresses) identifiers.push_back({acme::Identifier::Type::ip, address});
+  return identifiers;
+}
+
+// Everything above the leaf, or empty: what has issued it is not known.
+std::string issuers_of(std::string_view chain_pem) {
+  const auto chain = tls::decode_pem(chain_pem, tls::kCertificateLabel);
+  if (!chain || chain->size() < 2) return {};
+  return tls::encode_pem((*chain)[1], tls::kCertificateLabel);
+}
+
+}  // namespace
+
+AcmeOrder::AcmeOrder(AcmeSession& session, Proofs proofs, const config::Certificate& certificate,
+                     certs::Subject subject, PossibleChallenges possible)
+    : session_(session),
+      proofs_(std::move(proofs)),
+      certificate_(certificate),
+      subject_(std::move(subject)),
+      identifiers_(identifiers_of(subject_.names)),
+      possible_(possible) {}
+
+AcmeOrder::~AcmeOrder() {
+  for (const Name& name : names_) {
+    if (name.proof && name.proof->type != ChallengeType::dns_01) (void)proofs_.take_down(*name.proof);
+  }
+}
+
+Answer<AcmeOrder::Progress> AcmeOrder::step(Record& record, const Save& save, uint32_t attempt, WallTime now) {
+  const Answer<bool> has_account = session_.prepare_account();
+  if (!has_account) return std::unexpected(has_account.error());
+  if (!*has_account) return Progress{};
+  // The account of an order is another one when the Issuer's key or contract is; the server would not show it.
+  const PendingOrder& saved = *record.order;
+  if (saved.url.empty() || saved.account_url != session_.account().url) return begin(record, save);
+  if (!order_) {
+    Answer<acme::Order> order = acme::fetch_order(session_.client(), session_.account(), saved.url, identifiers_);
+    if (!order) return std::unexpected(std::move(order.error()));
+    order_ = std::move(*order);
+  }
+  switch (order_->status) {
+    case OrderStatus::pending: return validate(record, save, attempt, now);
+    case OrderStatus::ready: return finalize(saved);
+    case OrderStatus::valid: return fetch(saved);
+    case OrderStatus::invalid: return std::unexpected(*order_->failure);
+    case OrderStatus::processing: break;
+  }
+  const Duration pause = next_pause(order_->retry_after);
+  order_.reset();
+  return Progress{.certificate = {}, .pause = pause};
+}
+
+// RFC 9773 5: that it takes the place of another one lifts rate limits; it is no reason to fail.
+Answer<AcmeOrder::Progress> AcmeOrder::begin(Record& record, const Save& save) {
+  PendingOrder& saved = *record.order;
+  Answer<acme::Order> order = acme::new_order(session_.client(), session_.account(),
+                                              {.identifiers = identifiers_,
+                                               .profile = session_.issuer().profile,
+                                               .replaces = may_replace_ ? saved.replaces : ""});
+  if (!order && order.error().type == "accountDoesNotExist") {
+    if (Status status = session_.forget_account_url(); !status)
+      return fail(FailureKind::passing, status.error().message);
+  }
+  if (!order && may_replace_ && !saved.replaces.empty() && order.error().kind != FailureKind::passing) {
+    log::info("Certificate {}: ordered without `replaces`: {}", certificate_.key.text(), order.error().message);
+    may_replace_ = false;
+    return Progress{};
+  }
+  if (!order) return std::unexpected(std::move(order.error()));
+  saved.url = order->url;
+  saved.account_url = session_.account().url;
+  if (const Status status = save(); !status) {
+    saved.url.clear();
+    return fail(FailureKind::passing, status.error().message);
+  }
+  order_ = std::move(*order);
+  return Progress{};
+}
+
+// --- Names -----------------------------------------------------------------------------------------
+
+// All of them are put up before the first is looked at, and the slow ones become visible at the same time.
+Answer<AcmeOrder::Progress> AcmeOrder::validate(Record& record, const Save& save, uint32_t attempt, WallTime now) {
+  if (now - record.order->begun > limits::acme_order_time_max) {
+    return fail(FailureKind::order, fmt::format("the server has not validated the names within {} minutes",
+                                                limits::acme_order_time_max / std::chrono::minutes(1)));
+  }
+  if (names_.empty()) {
+    for (const std::string& url : order_->authorizations)
+      names_.push_back({.authorization_url = url, .proof = {}, .challenge = {}});
+  }
+  const auto next = [this](auto condition) { return std::ranges::find_if(names_, condition); };
+  if (const auto name = next([](const Name& n) { return !n.is_valid && !n.proof; }); name != names_.end())
+    return look_at_name(*name, record, save, attempt, now);
+  if (const auto name = next([](const Name& n) { return n.proof && !n.is_visible; }); name != names_.end())
+    return wait_until_visible(*name, now);
+  if (const auto name = next([](const Name& n) { return n.proof && !n.is_accepted; }); name != names_.end())
+    return accept(*name);
+  if (const auto name = next([](const Name& n) { return !n.is_valid; }); name != names_.end())
+    return look_at_name(*name, record, save, attempt, now);
+  const Duration pause = looks_ == 0 ? Duration{} : next_pause(order_->retry_after);
+  ++looks_;
+  order_.reset();  // it should be ready
+  return Progress{.certificate = {}, .pause = pause};
+}
+
+Answer<AcmeOrder::Progress> AcmeOrder::look_at_name(Name& name, Record& record, const Save& save, uint32_t attempt,
+                                                    WallTime now) {
+  Answer<acme::Authorization> authorization =
+      acme::fetch_authorization(session_.client(), session_.account(), name.authorization_url, identifiers_);
+  if (!authorization) return std::unexpected(std::move(authorization.error()));
+  if (authorization->failure) return std::unexpected(std::move(*authorization->failure));
+  if (authorization->status == acme::AuthorizationStatus::valid) {
+    name.is_valid = true;
+    looks_ = 0;
+    return Progress{};
+  }
+  if (name.proof) return Progress{.certificate = {}, .pause = next_pause(authorization->retry_after)};
+  return put_up(name, *authorization, record, save, attempt, now);
+}
+
+// In the order in which they are tried. A wildcard has DNS-01 only (RFC 8555 8.4), an address has none (RFC 8738 7).
+std::vector<ChallengeType> AcmeOrder::wanted_types(const acme::Identifier& identifier) const {
+  switch (config::challenge_for(certificate_, identifier.value)) {
+    case config::Challenge::http_01: return {ChallengeType::http_01};
+    case config::Challenge::tls_alpn_01: return {ChallengeType::tls_alpn_01};
+    case config::Challenge::dns_01: return {ChallengeType::dns_01};
+    case config::Challenge::automatic: break;
+  }
+  std::vector<ChallengeType> types;
+  const bool has_dns = !std::holds_alternative<std::monostate>(session_.issuer().dns_01);
+  if (has_dns && identifier.type == acme::Identifier::Type::dns) types.push_back(ChallengeType::dns_01);
+  if (possible_.http_01) types.push_back(ChallengeType::http_01);
+  if (possible_.tls_alpn_01) types.push_back(ChallengeType::tls_alpn_01);
+  return types;
+}
+
+Answer<AcmeOrder::Progress> AcmeOrder::put_up(Name& name, const acme::Authorization& authorization, Record& record,
+                                              const Save& save, uint32_t attempt, WallTime now) {
+  std::vector<const acme::Challenge*> possible;
+  for (const ChallengeType type : wanted_types(authorization.identifier)) {
+    const auto found = std::ranges::find(authorization.challenges, type, &acme::Challenge::type);
+    if (found != authorization.challenges.end()) possible.push_back(&*found);
+  }
+  if (possible.empty()) {
+    std::vector<std::string_view> offered;
+    for (const acme::Challenge& challenge : authorization.challenges) offered.push_back(acme::text_of(challenge.type));
+    return fail(
+        FailureKind::lasting,
+        fmt::format("{}: none of the challenges that the server offers ({}) can be answered: http-01 needs a "
+                    "Gateway server without TLS, tls-alpn-01 one with TLS, dns-01 spec.acme.dns01 in the Issuer",
+                    authorization.identifier.value, fmt::join(offered, ", ")));
+  }
+  const acme::Challenge& challenge = *possible[attempt % possible.size()];
+  Proof proof = make_proof(authorization.identifier, challenge, *session_.account().key);
+  if (challenge.type == ChallengeType::dns_01) {
+    uses_dns_01_ = true;
+    record.dns_records.push_back({proof.name, proof.value});
+    if (const Status status = save(); !status) {
+      record.dns_records.pop_back();
+      return fail(FailureKind::passing, status.error().message);
+    }
+  }
+  if (const Status status = proofs_.put_up(proof, now); !status) {
+    return fail(FailureKind::passing, fmt::format("{} for {}: {}", acme::text_of(challenge.type),
+                                                  authorization.identifier.value, status.error().message));
+  }
+  name.challenge = challenge;
+  name.proof = std::move(proof);
+  name.put_up = now;
+  return Progress{};
+}
+
+Answer<AcmeOrder::Progress> AcmeOrder::wait_until_visible(Name& name, WallTime now) {
+  const Result<bool> is_visible = proofs_.is_visible(*name.proof);
+  if (is_visible && *is_visible) {
+    name.is_visible = true;
+    looks_ = 0;
+    return Progress{};
+  }
+  if (now - name.put_up > limits::proof_visible_time_max) {
+    const std::string why = is_visible ? "" : ": " + is_visible.error().message;
+    if (name.proof->type != ChallengeType::dns_01)
+      return fail(FailureKind::passing, "not every shard has the answer to the challenge");
+    return fail(FailureKind::passing,
+                fmt::format("the TXT record {} was made and is not seen after {} s (precheckNameservers of the "
+                            "Issuer){}; is that zone delegated to that server?",
+                            name.proof->name, limits::proof_visible_time_max / std::chrono::seconds(1), why));
+  }
+  const bool is_slow = name.proof->type == ChallengeType::dns_01;
+  return Progress{.certificate = {}, .pause = is_slow ? next_pause({}) : limits::board_look_pause};
+}
+
+Answer<AcmeOrder::Progress> AcmeOrder::accept(Name& name) {
+  // One that has been accepted before the process ended is looked at only.
+  if (name.challenge.status == acme::ChallengeStatus::pending) {
+    if (Answer<void> accepted = acme::accept_challenge(session_.client(), session_.account(), name.challenge);
+        !accepted)
+      return std::unexpected(std::move(accepted.error()));
+  }
+  name.is_accepted = true;
+  looks_ = 0;
+  return Progress{.certificate = {}, .pause = next_pause({})};
+}
+
+// --- The certificate -------------------------------------------------------------------------------
+
+Answer<AcmeOrder::Progress> AcmeOrder::finalize(const PendingOrder& order) {
+  std::string csr;
+  if (certificate_.csr_pem.empty()) {
+    const Result<certs::SigningKey> key = certs::SigningKey::read(order.key_pem);
+    if (!key) return fail(FailureKind::order, "the saved key of the order " + key.error().message);
+    Result<std::string> made = certs::make_request(subject_, *key);
+    if (!made) return fail(FailureKind::lasting, made.error().message);
+    csr = std::move(*made);
+  } else {
+    Result<certs::CertificateRequest> request = certs::read_request(certificate_.csr_pem);
+    if (!request) return fail(FailureKind::lasting, "spec.csr " + request.error().message);
+    csr = std::move(request->der);
+  }
+  Answer<acme::Order> finalized =
+      acme::finalize_order(session_.client(), session_.account(), *order_, as_bytes(csr), identifiers_);
+  if (!finalized) return std::unexpected(std::move(finalized.error()));
+  const Duration pause = finalized->status == OrderStatus::valid ? Duration{} : next_pause(finalized->retry_after);
+  looks_ = 0;
+  order_ = std::move(*finalized);
+  // Asked for anew after the pause, if there is one.
+  if (order_->status == OrderStatus::processing) order_.reset();
+  return Progress{.certificate = {}, .pause = pause};
+}
+
+Answer<AcmeOrder::Progress> AcmeOrder::fetch(const PendingOrder& order) {
+  Answer<std::string> chain =
+      acme::fetch_certificate(session_.client(), session_.account(), order_->certificate, certificate_.preferred_chain);
+  if (!chain) return std::unexpected(std::move(chain.error()));
+  Progress progress;
+  progress.certificate.emplace();
+  progress.certificate->chain_pem = std::move(*chain);
+  progress.certificate->key_pem = order.key_pem;
+  progress.certificate->ca_pem = issuers_of(progress.certificate->chain_pem);
+  return progress;
+}
+
+Duration AcmeOrder::next_pause(std::optional<Duration> retry_after) {
+  const Duration own = std::min(limits::acme_look_pause * (1U << std::min(looks_, 5U)), limits::acme_look_pause_max);
+  ++looks_;
+  return std::clamp(retry_after.value_or(own), limits::acme_look_pause, limits::acme_pause_asked_max);
+}
+
+}  // namespace sluice::renewal

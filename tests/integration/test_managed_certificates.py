@@ -1,0 +1,509 @@
+"""Certificates that sluice obtains and renews itself: documents in, handshakes out, with Pebble as the ACME server that
+asks the gateway's own ports."""
+
+import base64
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+import pytest
+
+from harness import documents
+from harness.acme_gate import KILL_AFTER, KILL_BEFORE, AcmeGate
+from harness.authority import Authority
+from harness.certificates import self_signed
+from harness.gateway import Gateway, StartFailed, run_sluice, wait_until
+from harness.pebble import Pebble
+
+DOMAIN = "managed.example.com"
+HOST = f"app.{DOMAIN}"
+CERTIFICATE = "istio-system/web"
+OBTAIN_SECONDS = 60
+IS_LONG = bool(os.environ.get("SLUICE_FULL"))
+
+
+def certificate(name="web", names=(HOST,), issuer="acme", annotations=None, **spec):
+    return json.dumps(
+        {
+            "apiVersion": "cert.gardener.cloud/v1alpha1",
+            "kind": "Certificate",
+            "metadata": {"name": name, "namespace": "istio-system", "annotations": annotations or {}},
+            "spec": {
+                "dnsNames": list(names),
+                "secretName": f"{name}-certs",
+                "issuerRef": {"name": issuer, "namespace": "default"},
+                "privateKey": {"algorithm": "ECDSA", "size": 256},
+            }
+            | spec,
+        }
+    )
+
+
+def issuer(kind, spec, name="acme"):
+    return json.dumps(
+        {
+            "apiVersion": "cert.gardener.cloud/v1alpha1",
+            "kind": "Issuer",
+            "metadata": {"name": name, "namespace": "default"},
+            "spec": {kind: spec},
+        }
+    )
+
+
+def acme_issuer(pebble, url=None, **more):
+    bundle = base64.b64encode(pathlib.Path(pebble.ca_file).read_bytes()).decode()
+    spec = {"server": url or pebble.url, "email": "operator@example.com", "autoRegistration": True, "caBundle": bundle}
+    return issuer("acme", spec | more)
+
+
+def gateway_document(*hosts, credential="web-certs", has_plain=True):
+    servers = [documents.server(443, "HTTPS", hosts, {"mode": "SIMPLE", "credentialName": credential})]
+    if has_plain:
+        servers.append(documents.server(80, "HTTP", hosts, {"httpsRedirect": True}))
+    return documents.gateway("front", *servers)
+
+
+def route(*hosts):
+    spec = {
+        "hosts": list(hosts),
+        "gateways": ["kyma-system/front"],
+        "http": [{"directResponse": {"status": 200, "body": {"string": "here\n"}}}],
+    }
+    return documents.document("VirtualService", "app", spec)
+
+
+class Managed:
+    """A gateway with a state directory, and Pebble, which asks its ports."""
+
+    def __init__(self, folder, *, hosts=(HOST,), has_plain=True, with_gate=False, **pebble_options):
+        self.folder = pathlib.Path(folder)
+        (self.folder / "pebble").mkdir()
+        self.state = self.folder / "state"
+        self.gateway = Gateway(
+            self.folder,
+            {
+                "gateway.yaml": gateway_document(*hosts, has_plain=has_plain),
+                "route.yaml": route(*hosts),
+            },
+            extra_arguments=("--state-dir", self.state),
+        )
+        self.pebble = Pebble(self.folder / "pebble", gateway=self.gateway, **pebble_options)
+        self.gate = AcmeGate(self.pebble) if with_gate else None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *failure):
+        try:
+            if self.gateway.process:
+                self.gateway.__exit__(*failure)
+        finally:
+            if self.gate:
+                self.gate.close()
+            self.pebble.close()
+
+    def issuer(self, **more):
+        return acme_issuer(self.pebble, self.gate.url if self.gate else None, **more)
+
+    def start(self, *texts):
+        for number, text in enumerate(texts):
+            self.gateway.write(f"managed-{number}.yaml", text)
+        self.gateway.start()
+        return self
+
+    # --- how certificates are ---
+
+    def shown(self, name=CERTIFICATE):
+        """The manager's thread hears of a document a moment after it serves."""
+        managed = self.gateway.admin_json("/certs")["managed"]
+        unknown = {"certificate": name, "state": "", "isWorking": True, "message": ""}
+        return next((each for each in managed if each["certificate"] == name), unknown)
+
+    def wait_for(self, state, name=CERTIFICATE, seconds=OBTAIN_SECONDS):
+        shown = wait_until(lambda: (s := self.shown(name))["state"] == state and not s["isWorking"] and s, seconds, 0.1)
+        assert shown, f"{self.shown(name)}\n{self.gateway.log_tail()}"
+        return shown
+
+    def root(self):
+        return self.pebble.get("/roots/0")
+
+    def handshake(self, host=HOST, trust=None):
+        """The certificate that a client gets, verified by `trust` (PEM), or not at all."""
+        context = ssl.create_default_context(cadata=trust) if trust else ssl._create_unverified_context()
+        with socket.create_connection(("127.0.0.1", self.gateway.port(443)), timeout=10) as plain:
+            with context.wrap_socket(plain, server_hostname=host) as tls:
+                return ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True))
+
+    def wait_for_handshake(self, host=HOST, seconds=10):
+        def is_trusted():
+            with contextlib.suppress(ssl.SSLCertVerificationError):
+                return self.handshake(host, self.root())
+            return None
+
+        pem = wait_until(is_trusted, seconds, 0.1)
+        assert pem, self.gateway.log_tail()
+        return pem
+
+    def records(self):
+        return json.loads((self.state / "certificates" / "istio-system.web.json").read_text())
+
+
+def show(pem, *what):
+    return subprocess.run(
+        ["openssl", "x509", "-noout", *what], input=pem, capture_output=True, text=True, check=True, timeout=30
+    ).stdout
+
+
+# --- Challenges --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("challenge", ["http-01", "tls-alpn-01"])
+def test_certificate_is_obtained_by_the_gateways_own_ports(tmp_path, challenge):
+    with Managed(tmp_path) as managed:
+        managed.start(managed.issuer(), certificate(annotations={"sluice.io/acme-challenge": challenge}))
+        shown = managed.wait_for("Ready")
+        pem = managed.wait_for_handshake()
+        assert f"DNS:{HOST}" in show(pem, "-ext", "subjectAltName")
+        assert shown["message"] == "certificate issued" and shown["secret"] == "istio-system/web-certs"
+        assert shown["renewalDate"] < shown["expirationDate"]
+        client = managed.gateway.connect(HOST, number=80)
+        assert client.request().status == 301, "redirects go on"
+
+
+def test_automatic_choice_is_what_the_listeners_can_do(tmp_path):
+    with Managed(tmp_path, has_plain=False) as managed:
+        managed.start(managed.issuer(), certificate())
+        managed.wait_for("Ready")
+        managed.wait_for_handshake()
+
+
+def test_until_then_there_is_a_self_signed_one(tmp_path):
+    with Managed(tmp_path) as managed:
+        managed.start(managed.issuer(server="https://127.0.0.1:1/dir"), certificate())
+        pem = managed.handshake()
+        assert show(pem, "-subject").split("=", 1)[1] == show(pem, "-issuer").split("=", 1)[1]
+        assert f"DNS:{HOST}" in show(pem, "-ext", "subjectAltName")
+        shown = managed.wait_for("Error")
+        assert "127.0.0.1:1" in shown["message"]
+        assert shown["backoff"]["recheckInterval"] == "2m0s"
+
+
+def test_wildcard_by_a_hook(tmp_path):
+    with Managed(tmp_path, hosts=(f"*.{DOMAIN}",)) as managed:
+        hook = tmp_path / "hook"
+        url = managed.pebble.challenge_url
+        hook.write_text(
+            "#!/bin/sh\n"
+            f'echo "$@" >> {tmp_path}/calls\n'
+            'case "$2" in\n'
+            f"""  present) exec curl -sf -d '{{"host":"'"$3"'","value":"'"$4"'"}}' {url}/set-txt ;;\n"""
+            f"""  cleanup) exec curl -sf -d '{{"host":"'"$3"'"}}' {url}/clear-txt ;;\n"""
+            "esac\n"
+        )
+        hook.chmod(0o755)
+        dns = {"hook": {"command": [str(hook), "word"], "timeout": "20s"}}
+        managed.start(
+            managed.issuer(dns01=dns, precheckNameservers=[managed.pebble.dns]),
+            certificate(names=(f"*.{DOMAIN}", DOMAIN)),
+        )
+        managed.wait_for("Ready")
+        assert f"DNS:*.{DOMAIN}" in show(managed.wait_for_handshake(), "-ext", "subjectAltName")
+        wait_until(lambda: (tmp_path / "calls").read_text().count("cleanup") == 2, 10)
+        calls = [line.split() for line in (tmp_path / "calls").read_text().splitlines()]
+        assert [call[1] for call in calls] == ["present", "present", "cleanup", "cleanup"]
+        assert {(call[0], call[2]) for call in calls} == {("word", f"_acme-challenge.{DOMAIN}.")}
+        assert {call[3] for call in calls[:2]} == {call[3] for call in calls[2:]}
+        assert managed.records()["dnsRecords"] == []
+
+
+def test_wildcard_without_dns_is_refused_with_a_reason(tmp_path):
+    with Managed(tmp_path, hosts=(f"*.{DOMAIN}",)) as managed:
+        with pytest.raises(StartFailed, match="needs dns-01, as a wildcard, .* spec.acme.dns01.hook or spec.acme.dns01"):
+            managed.start(managed.issuer(), certificate(names=(f"*.{DOMAIN}",)))
+
+
+# --- Servers that make it hard -----------------------------------------------------------------------
+
+
+def test_nine_of_ten_nonces_are_refused(tmp_path):
+    with Managed(tmp_path, environment={"PEBBLE_WFE_NONCEREJECT": "90"}) as managed:
+        managed.start(managed.issuer(), certificate())
+        managed.wait_for("Ready")
+
+
+def test_external_account(tmp_path):
+    key = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+    with Managed(tmp_path, external={"kid-1": key}) as managed:
+        binding = {"keyID": "kid-1", "keySecretRef": {"name": "eab", "namespace": "default"}}
+        secret = documents.opaque_secret("eab", {"hmacKey": key}, namespace="default")
+        managed.start(managed.issuer(externalAccountBinding=binding), certificate(), secret)
+        managed.wait_for("Ready")
+        metric = "cert_management_acme_account_registrations"
+        assert managed.gateway.metric(metric) == 1
+
+
+def test_preferred_chain(tmp_path):
+    environment = {"PEBBLE_ALTERNATE_ROOTS": "2", "PEBBLE_CHAIN_LENGTH": "2"}
+    with Managed(tmp_path, environment=environment) as managed:
+        wanted = show(managed.pebble.get("/roots/1"), "-subject", "-nameopt", "multiline").split("=")[-1].strip()
+        managed.start(managed.issuer(), certificate(preferredChain=wanted))
+        managed.wait_for("Ready")
+        secret = (managed.state / "secrets" / "istio-system.web-certs.yaml").read_text()
+        chain = base64.b64decode(re.search(r"tls\.crt: (\S+)", secret).group(1)).decode()
+        last = chain[chain.rindex("-----BEGIN") :]
+        assert wanted in show(last, "-issuer")
+
+
+def test_names_that_cannot_be_validated_fail_once_an_hour(tmp_path):
+    with Managed(tmp_path) as managed:
+        managed.pebble.challenge("set-default-ipv4", ip="")  # no address at all
+        managed.start(managed.issuer(), certificate())
+        shown = managed.wait_for("Error")
+        assert HOST in shown["message"], shown
+        assert shown["backoff"]["recheckInterval"] == "1h0m0s"
+        command = run_sluice("cert", "issue", "web", "--admin", f"127.0.0.1:{managed.gateway.admin_port}")
+        assert command.returncode == 1 and "the next one may begin at" in command.stderr, command
+
+
+# --- The end of the process ----------------------------------------------------------------------------
+
+
+def exchanges_of_an_order(tmp_path):
+    with Managed(tmp_path, with_gate=True) as managed:
+        managed.start(managed.issuer(), certificate())
+        managed.wait_for("Ready")
+        return managed.gate.count
+
+
+def test_killed_at_any_exchange_it_goes_on(tmp_path):
+    """Each exchange in turn: the process is killed before the server has heard of it, and after it has. (That files are
+    whole whenever it is killed is shown by tests/unit/renewal.)"""
+    (tmp_path / "whole").mkdir()
+    total = exchanges_of_an_order(tmp_path / "whole")  # of one that nobody ends
+    assert total > 8
+    (tmp_path / "killed").mkdir()
+    # Names are valid without a look: a validation that finds the port closed fails, and the next order has to wait.
+    with Managed(tmp_path / "killed", with_gate=True, environment={"PEBBLE_VA_ALWAYS_VALID": "1"}) as managed:
+        for number, text in enumerate((managed.issuer(), certificate())):
+            managed.gateway.write(f"managed-{number}.yaml", text)
+        for when in (KILL_BEFORE, KILL_AFTER):
+            for at in range(1, total + 1):
+                subprocess.run(["rm", "-rf", managed.state], check=True)
+                managed.gate.count, managed.gate.finalized = 0, 0
+                managed.gate.kill_at, managed.gate.kill_when = at, when
+                managed.gateway.start(wait=False)
+                managed.gate.kill = managed.gateway.process.kill
+                managed.gateway.process.wait(OBTAIN_SECONDS)
+                managed.gateway.kill()
+                managed.gate.kill_at = 0
+                managed.gateway.start()
+                managed.wait_for("Ready")
+                managed.wait_for_handshake()
+                assert managed.gate.finalized == 1, (when, at)
+                assert len(list((managed.state / "accounts").iterdir())) == 1
+                managed.gateway.kill()
+
+
+def test_two_processes_on_one_directory(tmp_path):
+    with Managed(tmp_path) as managed:
+        managed.start(managed.issuer(), certificate())
+        managed.wait_for("Ready")
+        second = Gateway(
+            tmp_path / "second",
+            {
+                "gateway.yaml": gateway_document(HOST),
+                "route.yaml": route(HOST),
+                "issuer.yaml": managed.issuer(),
+                "certificate.yaml": certificate(),
+            },
+            extra_arguments=("--state-dir", managed.state),
+        )
+        with second:
+            other = second.admin_json("/certs")
+            assert wait_until(lambda: second.admin_json("/certs")["managed"], 5)
+            assert second.admin_json("/certs")["isManaging"] is False, other
+            assert second.admin_json("/certs")["managed"][0]["state"] == "Ready"
+            before = managed.wait_for_handshake()
+            command = run_sluice("cert", "renew", "web", "--admin", f"127.0.0.1:{managed.gateway.admin_port}", seconds=60)
+            assert command.returncode == 0, command
+            wait_until(lambda: managed.wait_for_handshake() != before, 10)
+            new = managed.wait_for_handshake()
+
+            def seen_by_second():
+                with socket.create_connection(("127.0.0.1", second.port(443)), timeout=10) as plain:
+                    with ssl._create_unverified_context().wrap_socket(plain, server_hostname=HOST) as tls:
+                        return ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True))
+
+            assert wait_until(lambda: seen_by_second() == new, 10, 0.1), "it takes what the first has obtained"
+            managed.gateway.stop()
+            assert wait_until(lambda: second.admin_json("/certs")["isManaging"], 10, 0.1)
+
+
+# --- Renewal -------------------------------------------------------------------------------------------
+
+
+def test_short_lived_certificates_are_renewed_under_load(tmp_path):
+    """With SLUICE_FULL: certificates of one minute, for ten minutes; else of 30 s, for 70 s."""
+    lifetime, duration = (60, 600) if IS_LONG else (30, 70)
+    with Managed(tmp_path, lifetime=lifetime) as managed:
+        managed.start(managed.issuer(), certificate())
+        managed.wait_for("Ready")
+        managed.wait_for_handshake()
+        root = managed.root()
+        kept = managed.gateway.connect(HOST, tls=True)
+        assert kept.request().status == 200
+        failures, serials, count = [], set(), 0
+        ends = time.monotonic() + duration
+
+        def clients():
+            nonlocal count
+            while time.monotonic() < ends:
+                try:
+                    serials.add(show(managed.handshake(HOST, root), "-serial"))
+                except (OSError, subprocess.SubprocessError) as failure:
+                    failures.append((time.monotonic() - ends, failure))
+                count += 1
+                time.sleep(0.05)
+
+        threads = [threading.Thread(target=clients) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        while time.monotonic() < ends:
+            assert kept.request().status == 200, "an established connection does not notice"
+            time.sleep(1)
+        for thread in threads:
+            thread.join()
+        assert not failures, failures[:5]
+        assert count > duration and len(serials) >= duration // lifetime, (count, serials)
+
+
+def test_reload_with_broken_documents_does_not_lose_a_new_certificate(tmp_path):
+    with Managed(tmp_path) as managed:
+        managed.start(managed.issuer(), certificate())
+        managed.wait_for("Ready")
+        before = managed.wait_for_handshake()
+        managed.gateway.write("broken.yaml", "kind: Gateway\n")
+        command = run_sluice("cert", "renew", "web", "--admin", f"127.0.0.1:{managed.gateway.admin_port}", seconds=60)
+        assert command.returncode == 0, command
+        managed.gateway.wait_for_log("reload: refused")
+        assert managed.handshake() == before
+        (managed.gateway.config / "broken.yaml").unlink()
+        managed.gateway.reload()
+        assert managed.wait_for_handshake() != before
+
+
+# --- Commands -----------------------------------------------------------------------------------------
+
+
+def test_commands(tmp_path):
+    with Managed(tmp_path) as managed:
+        managed.start(managed.issuer(), certificate())
+        managed.wait_for("Ready")
+        first = managed.wait_for_handshake()
+        admin = ("--admin", f"127.0.0.1:{managed.gateway.admin_port}")
+
+        listed = run_sluice("cert", "list", "--state-dir", managed.state)
+        assert listed.returncode == 0 and re.search(r"^istio-system/web +Ready +20\d\d-", listed.stdout, re.M), listed
+        from_process = json.loads(run_sluice("cert", "list", "--json", *admin).stdout)
+        from_files = json.loads(run_sluice("cert", "list", "--json", "--state-dir", managed.state).stdout)
+        assert from_process == from_files
+        shown = run_sluice("cert", "show", "web", *admin)
+        assert re.search(rf"^names +{HOST}$", shown.stdout, re.M), shown.stdout
+        assert run_sluice("cert", "show", "other/web", *admin).returncode == 1
+
+        renewed = run_sluice("cert", "renew", "web", *admin, seconds=60)
+        assert renewed.returncode == 0, renewed
+        assert wait_until(lambda: managed.wait_for_handshake() != first, 10)
+
+        revoked = run_sluice("cert", "revoke", CERTIFICATE, *admin, "--json", seconds=60)
+        assert revoked.returncode == 0 and json.loads(revoked.stdout)["state"] == "Revoked", revoked
+        assert managed.gateway.metric("cert_management_revoked_certificates") == 1
+        issued = run_sluice("cert", "issue", "web", *admin, seconds=60)
+        assert issued.returncode == 0 and "Ready" in issued.stdout, issued
+        assert managed.gateway.metric("cert_management_acme_orders", success="true", issuer="default/acme") == 3
+        assert managed.gateway.metric("cert_management_cert_object_expire", namespace="istio-system") > time.time()
+
+        status, _, body = managed.gateway.admin("/certs/renew?certificate=istio-system/web", "POST")
+        assert status == 403, (status, body)
+        assert managed.gateway.admin("/certs/renew?certificate=istio-system/web")[0] == 404
+
+
+def test_imported_certificate(tmp_path):
+    with Managed(tmp_path) as managed:
+        authority = Authority("Own CA")
+        pair = authority.issue(HOST)
+        chain, key = tmp_path / "own.crt", tmp_path / "own.key"
+        chain.write_text(pair.certificate)
+        key.write_text(pair.key)
+        managed.start()
+        imported = run_sluice("cert", "import", "web-certs", "--cert", chain, "--key", key, "--state-dir", managed.state)
+        assert imported.returncode == 0, imported
+        managed.gateway.reload()
+        assert managed.handshake(HOST, pathlib.Path(authority.file).read_text())
+        stranger = self_signed("other.example.com")
+        key.write_text(stranger.key)
+        refused = run_sluice("cert", "import", "web-certs", "--cert", chain, "--key", key, "--state-dir", managed.state)
+        assert refused.returncode == 1 and "own.key" in refused.stderr, refused
+
+
+# --- Issuers of one's own --------------------------------------------------------------------------------
+
+
+def test_certificate_of_a_ca(tmp_path):
+    with Managed(tmp_path) as managed:
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", tmp_path / "ca.key", "-out", tmp_path / "ca.crt",
+             "-days", "3650", "-subj", "/O=Example/CN=Own CA", "-addext", "keyUsage=critical,keyCertSign,cRLSign"],
+            check=True, capture_output=True,
+        )
+        ca = (tmp_path / "ca.crt").read_text()
+        secret = documents.document(
+            "Secret", "own-ca", namespace="default", type="kubernetes.io/tls",
+            stringData={"tls.crt": ca, "tls.key": (tmp_path / "ca.key").read_text()},
+        )
+        reference = {"privateKeySecretRef": {"name": "own-ca", "namespace": "default"}}
+        managed.start(issuer("ca", reference, name="own"), certificate(issuer="own"), secret)
+        managed.wait_for("Ready")
+        pem = wait_until(lambda: (p := managed.handshake()) and "Own CA" in show(p, "-issuer") and p, 10)
+        assert managed.handshake(HOST, ca) == pem
+        text = show(pem, "-text")
+        assert "TLS Web Server Authentication, TLS Web Client Authentication" in text
+        assert "O = Example" in show(pem, "-subject")
+
+
+def test_self_signed_certificate(tmp_path):
+    with Managed(tmp_path) as managed:
+        managed.start(issuer("selfSigned", {}, name="own"), certificate(issuer="own", isCA=True))
+        managed.wait_for("Ready")
+        pem = wait_until(lambda: (p := managed.handshake()) and "CA:TRUE" in show(p, "-text") and p, 10)
+        assert managed.handshake(HOST, pem) == pem
+
+
+def test_users_secret_wins(tmp_path):
+    with Managed(tmp_path) as managed:
+        pair = self_signed(HOST)
+        secret = documents.document(
+            "Secret", "web-certs", namespace="istio-system", type="kubernetes.io/tls",
+            stringData={"tls.crt": pair.certificate, "tls.key": pair.key},
+        )
+        managed.start(managed.issuer(), certificate(), secret)
+        time.sleep(1)
+        shown = managed.shown()
+        assert shown["state"] == "Ready" and "of the documents" in shown["message"], shown
+        assert managed.handshake(HOST, pair.certificate)
+
+
+def test_state_directory_that_cannot_be_used(tmp_path):
+    with Managed(tmp_path) as managed:
+        managed.state.write_text("a file")
+        managed.gateway.write("managed.yaml", managed.issuer() + "\n---\n" + certificate())
+        with pytest.raises(StartFailed, match="cannot use the state directory .*: it is no directory"):
+            managed.gateway.start()

@@ -1,0 +1,69 @@
+#include "acme/jws.h"
+#include "acme/account_key.h"
+#include "keys.h"
+
+#include <gtest/gtest.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <nlohmann/json.hpp>
+
+namespace sluice::acme {
+namespace {
+
+using Json = nlohmann::json;
+
+std::string decoded(const Json& jws, const char* part) { return *read_base64url(jws[part].get<std::string>()); }
+
+TEST(Base64Url, IsThatOfRfc7515) {
+  const std::string bytes = {3, '\xec', '\xff', '\xe0', '\xc1'};  // its appendix C
+  EXPECT_EQ(to_base64url(as_bytes(bytes)), "A-z_4ME");
+  EXPECT_EQ(read_base64url("A-z_4ME"), bytes);
+  EXPECT_EQ(read_base64url("A-z_4ME="), bytes);  // some print it padded
+  EXPECT_EQ(to_base64url({}), "");
+}
+
+TEST(Base64Url, RefusesWhatIsNone) {
+  for (const std::string_view text : {"A", "A+z/4ME", "A-z_4M=E", "A z_", "A-z_4", "\xff\xff\xff\xff"})
+    EXPECT_FALSE(read_base64url(text)) << text;
+}
+
+TEST(Jws, ShowsTheKeyUntilThereIsAnAccount) {
+  const auto key = AccountKey::read(kRfc7515EcKey);
+  const auto jws = sign_jws(*key, {.url = "https://a/new", .nonce = "n1"}, R"({"a":1})");
+  ASSERT_TRUE(jws);
+  const Json json = Json::parse(*jws);
+  EXPECT_EQ(json.size(), 3);
+  const Json header = Json::parse(decoded(json, "protected"));
+  EXPECT_EQ(header,
+            (Json{{"alg", "ES256"}, {"jwk", Json::parse(key->jwk())}, {"nonce", "n1"}, {"url", "https://a/new"}}));
+  EXPECT_EQ(decoded(json, "payload"), R"({"a":1})");
+  EXPECT_EQ(decoded(json, "signature").size(), 64);
+}
+
+TEST(Jws, NamesTheAccountOnceThereIsOne) {
+  const auto key = AccountKey::read(kRfc7515RsaKey);
+  const auto jws = sign_jws(*key, {.url = "https://a/o", .key_id = "https://a/1", .nonce = "n"}, "");
+  const Json json = Json::parse(*jws);
+  EXPECT_EQ(Json::parse(decoded(json, "protected")),
+            (Json{{"alg", "RS256"}, {"kid", "https://a/1"}, {"nonce", "n"}, {"url", "https://a/o"}}));
+  EXPECT_EQ(json["payload"], "");  // POST-as-GET
+  const std::string text = json["protected"].get<std::string>() + ".";
+  EXPECT_EQ(decoded(json, "signature"), *key->sign(text));  // RS256 has no random part
+}
+
+TEST(Jws, IsAuthenticatedByHmacForExternalAccounts) {
+  const std::string mac_key = *read_base64url("zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W");
+  const auto jws = authenticate_jws(as_bytes(mac_key), {.url = "https://a/new", .key_id = "kid-1"}, "{}");
+  ASSERT_TRUE(jws);
+  const Json json = Json::parse(*jws);
+  EXPECT_EQ(Json::parse(decoded(json, "protected")),
+            (Json{{"alg", "HS256"}, {"kid", "kid-1"}, {"url", "https://a/new"}}));
+  const std::string text = json["protected"].get<std::string>() + "." + json["payload"].get<std::string>();
+  unsigned char mac[32];
+  HMAC(EVP_sha256(), mac_key.data(), static_cast<int>(mac_key.size()),
+       reinterpret_cast<const unsigned char*>(text.data()), text.size(), mac, nullptr);
+  EXPECT_EQ(decoded(json, "signature"), std::string(reinterpret_cast<char*>(mac), 32));
+}
+
+}  // namespace
+}  // namespace sluice::acme

@@ -1,0 +1,115 @@
+#include "acme/renewal_info.h"
+#include "base/limits.h"
+#include "scripted_server.h"
+#include "tls/pem.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+namespace sluice::acme {
+namespace {
+
+using namespace std::chrono_literals;
+using Json = nlohmann::json;
+
+// RFC 9773 appendix A.
+constexpr std::string_view kRfc9773Certificate = R"(-----BEGIN CERTIFICATE-----
+MIIBQzCB66ADAgECAgUAh2VDITAKBggqhkjOPQQDAjAVMRMwEQYDVQQDEwpFeGFt
+cGxlIENBMCIYDzAwMDEwMTAxMDAwMDAwWhgPMDAwMTAxMDEwMDAwMDBaMBYxFDAS
+BgNVBAMTC2V4YW1wbGUuY29tMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEeBZu
+7cbpAYNXZLbbh8rNIzuOoqOOtmxA1v7cRm//AwyMwWxyHz4zfwmBhcSrf47NUAFf
+qzLQ2PPQxdTXREYEnKMjMCEwHwYDVR0jBBgwFoAUaYhba4dGQEHhs3uEe6CuLN4B
+yNQwCgYIKoZIzj0EAwIDRwAwRAIge09+S5TZAlw5tgtiVvuERV6cT4mfutXIlwTb
++FYN/8oCIClDsqBklhB9KAelFiYt9+6FDj3z4KGVelYM5MdsO3pK
+-----END CERTIFICATE-----
+)";
+constexpr const char* kRfc9773Id = "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE";
+
+Json window(const std::string& start, const std::string& end) {
+  return {{"suggestedWindow", {{"start", start}, {"end", end}}}};
+}
+
+Answer<std::optional<RenewalInfo>> read(const Json& body, std::vector<HttpField> fields = {}) {
+  ScriptedServer server;
+  Client client = server.client();
+  server.answer(200, body, std::move(fields));
+  return fetch_renewal_info(client, kRfc9773Id);
+}
+
+TEST(CertificateId, IsThatOfRfc9773) {
+  const auto der = tls::decode_pem(kRfc9773Certificate, tls::kCertificateLabel);
+  ASSERT_TRUE(der);
+  EXPECT_EQ(*certificate_id(der->front()), kRfc9773Id);
+  EXPECT_FALSE(certificate_id(as_bytes("text")));
+}
+
+TEST(RenewalInfo, IsAskedForWithoutAnAccount) {
+  ScriptedServer server;
+  Client client = server.client();
+  Json body = window("2025-01-02T04:00:00Z", "2025-01-03T04:00:00Z");
+  body["explanationURL"] = "https://acme.example.com/docs/ari";
+  server.answer(200, body, {{"retry-after", "21600"}});
+  const auto info = fetch_renewal_info(client, kRfc9773Id);
+  ASSERT_TRUE(info) << info.error().message;
+  ASSERT_TRUE(*info);
+  EXPECT_EQ((*info)->start, WallTime(1735790400s));
+  EXPECT_EQ((*info)->end, WallTime(1735876800s));
+  EXPECT_EQ((*info)->explanation_url, "https://acme.example.com/docs/ari");
+  EXPECT_EQ((*info)->ask_again, 6h);
+  EXPECT_EQ(server.last().http.url, kServer + "/renewal/" + kRfc9773Id);
+  EXPECT_EQ(server.last().http.method, Method::get);
+  EXPECT_EQ(server.nonces, 0);
+}
+
+TEST(RenewalInfo, IsAskedForAgainBetweenAMinuteAndADayLater) {
+  const Json body = window("2025-01-02T04:00:00Z", "2025-01-03T04:00:00Z");
+  EXPECT_EQ((*read(body, {{"retry-after", "1"}}))->ask_again, 1min);
+  EXPECT_EQ((*read(body, {{"retry-after", "9999999"}}))->ask_again, 24h);
+  EXPECT_EQ((*read(body))->ask_again, limits::acme_window_interval_default);
+}
+
+TEST(RenewalInfo, IsNothingWhereItIsNotOffered) {
+  ScriptedServer without;
+  without.directory.erase("renewalInfo");
+  Client client = without.client();
+  const auto info = fetch_renewal_info(client, kRfc9773Id);
+  ASSERT_TRUE(info);
+  EXPECT_FALSE(*info);
+  ScriptedServer other;
+  Client other_client = other.client();
+  other.refuse(404, "malformed", "unknown certificate");
+  const auto unknown = fetch_renewal_info(other_client, kRfc9773Id);
+  ASSERT_TRUE(unknown);
+  EXPECT_FALSE(*unknown);
+}
+
+TEST(RenewalInfo, WithoutAUsableWindowIsAFailureThatPasses) {
+  for (const Json& body : {window("2025-01-03T04:00:00Z", "2025-01-02T04:00:00Z"), window("soon", "later"),
+                           Json{{"suggestedWindow", 7}}, Json::object(), Json::array()}) {
+    const auto info = read(body);
+    ASSERT_FALSE(info) << body;
+    EXPECT_EQ(info.error().kind, FailureKind::passing);
+  }
+}
+
+TEST(Rfc3339, IsReadWithOffsetsAndFractions) {
+  EXPECT_EQ(read_rfc3339("1970-01-01T00:00:00Z"), WallTime(0s));
+  EXPECT_EQ(read_rfc3339("1985-04-12t23:20:50.52z"), WallTime(482196050s));
+  EXPECT_EQ(read_rfc3339("1996-12-19T16:39:57-08:00"), WallTime(851042397s));
+  EXPECT_EQ(read_rfc3339("1990-12-31T23:59:60Z"), WallTime(662688000s));
+  EXPECT_EQ(read_rfc3339("1990-12-31T15:59:60-08:00"), WallTime(662688000s));
+  EXPECT_EQ(read_rfc3339("2024-02-29T00:00:00+05:30"), WallTime(1709145000s));
+}
+
+TEST(Rfc3339, RefusesWhatIsNone) {
+  for (const std::string_view text :
+       {"", "2025", "2025-01-02", "2025-01-02T04:00:00", "2025-02-29T00:00:00Z", "2025-13-01T00:00:00Z",
+        "2025-01-02T24:00:00Z", "2025-01-02T04:60:00Z", "2025-01-02T04:00:61Z", "2025-01-02T04:00:00.Z",
+        "2025-01-02T04:00:00+24:00", "2025-01-02T04:00:00+0100", "2025-01-02T04:00:00Zx", "0000-01-01T00:00:00Z",
+        "9999-01-01T00:00:00Z", "20a5-01-02T04:00:00Z", "2025-00-10T04:00:00Z"})
+    EXPECT_FALSE(read_rfc3339(text)) << text;
+}
+
+}  // namespace
+}  // namespace sluice::acme
