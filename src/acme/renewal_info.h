@@ -25,7 +25,4 @@ struct RenewalInfo {
 // Nothing: the server does not offer it, for this certificate or at all.
 [[nodiscard]] Answer<std::optional<RenewalInfo>> fetch_renewal_info(Client& client, const std::string& certificate_id);
 
-// "2026-11-25T10:15:04.123+01:00" (RFC 3339 5.6); years 1970 to 2261. Fractions of a second are passed over.
-[[nodiscard]] std::optional<WallTime> read_rfc3339(std::string_view text) noexcept;
-
 }  // namespace sluice::acme

@@ -260,14 +260,14 @@ bool Translator::has_room(const ApiRule& rule) {
 
 Node uri_match(const Text& path) {
   if (path.value == every_path) return mapping_of("prefix", text_at(*path.node, "/"));
-  if (!has_operator(path.value)) return mapping_of("exact", text_at(*path.node, std::string(path.value)));
+  if (!has_operator(path.value)) return mapping_of("exact", text_at(*path.node, path.value));
   return mapping_of("regex", text_at(*path.node, regex_of_path(path.value)));
 }
 
 Node method_match(const std::vector<Text>& methods) {
   std::string joined;
   for (const Text& method : methods) joined += (joined.empty() ? "" : "|") + std::string(method.value);
-  return mapping_of(methods.size() == 1 ? "exact" : "regex", text_at(*methods.front().node, std::move(joined)));
+  return mapping_of(methods.size() == 1 ? "exact" : "regex", text_at(*methods.front().node, joined));
 }
 
 Node destination(const ApiRule& rule, const ApiRulePath& path) {
@@ -295,14 +295,13 @@ Node request_fields(const ApiRulePath& path, const Text& written_host, const std
   std::string cookies;
   for (const auto& [name, value] : path.request.cookies)
     cookies += fmt::format("{}{}={}", cookies.empty() ? "" : "; ", name, value.value);
-  if (!cookies.empty()) add(set, "Cookie", text_at(*path.request.node->find("cookies"), std::move(cookies)));
+  if (!cookies.empty()) add(set, "Cookie", text_at(*path.request.node->find("cookies"), cookies));
   return mapping_of("set", std::move(set));
 }
 
 Node response_fields(const ApiRulePath& path) {
   Node remove = node_at(*path.node, Node::Kind::list);
-  for (const std::string_view name : removed_response_fields)
-    remove.items.push_back(text_at(*path.node, std::string(name)));
+  for (const std::string_view name : removed_response_fields) remove.items.push_back(text_at(*path.node, name));
   return mapping_of("remove", std::move(remove));
 }
 

@@ -1,9 +1,9 @@
 #include "config/certificate_compiler.h"
 
+#include "base/rfc3339.h"
 #include "config/base64.h"
 #include "config/certificate_names.h"
 #include "config/host_name.h"
-#include "config/rfc3339.h"
 #include "config/validate_certificates.h"
 #include "config/wording.h"
 

@@ -55,6 +55,7 @@ ClusterBuilder::ClusterBuilder(const Model& model, Credentials& credentials, std
       rules_(model, credentials, diagnostics),
       pods_(model, diagnostics),
       endpoints_seen_left_(limits::config_endpoints_seen_max) {
+  clusters.reserve(model.services.size() + model.service_entries.size());
   for (const Service& service : model.services) services_.emplace(full_name(service), &service);
   for (const ServiceEntry& entry : model.service_entries) {
     for (const Text& host : entry.spec.hosts) entries_[normalised_host(host.value)].push_back(&entry);

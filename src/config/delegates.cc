@@ -37,10 +37,10 @@ bool conflicts(const ObjectMap<StringMatch>& root, const ObjectMap<StringMatch>&
 }
 
 bool conflicts(const HttpMatch& root, const HttpMatch& delegate) noexcept {
-  return conflicts(&root.uri, &delegate.uri) || conflicts(&root.scheme, &delegate.scheme) ||
-         conflicts(&root.method, &delegate.method) || conflicts(&root.authority, &delegate.authority) ||
-         conflicts(root.headers, delegate.headers) || conflicts(root.headers, delegate.without_headers) ||
-         conflicts(root.query_params, delegate.query_params) ||
+  return conflicts(&root.uri, &delegate.uri) || conflicts(root.scheme.get(), delegate.scheme.get()) ||
+         conflicts(root.method.get(), delegate.method.get()) ||
+         conflicts(root.authority.get(), delegate.authority.get()) || conflicts(root.headers, delegate.headers) ||
+         conflicts(root.headers, delegate.without_headers) || conflicts(root.query_params, delegate.query_params) ||
          root.ignore_uri_case.value != delegate.ignore_uri_case.value ||
          (root.port && delegate.port && root.port.value != delegate.port.value);
 }
@@ -48,6 +48,11 @@ bool conflicts(const HttpMatch& root, const HttpMatch& delegate) noexcept {
 template <typename Value>
 void complete(Value& value, const Value& from_root) {
   if (value.node == nullptr) value = from_root;
+}
+
+template <typename Value>
+void complete(Rare<Value>& value, const Rare<Value>& from_root) {
+  if (value.get() == nullptr) value = from_root;
 }
 
 // What the root says beside; where both say something of a name, the delegate's counts.
@@ -92,9 +97,9 @@ Delegates::Routes Delegates::routes_for(const HttpRoute& route, const VirtualSer
 
 const VirtualService* Delegates::find(const HttpRoute& route, const VirtualService& root) {
   const std::string_view name_space =
-      route.delegate.name_space.value.empty() ? root.name_space() : route.delegate.name_space.value;
-  const std::string key = fmt::format("{}/{}", name_space, route.delegate.name.value);
-  const SourcePlace place = route.delegate.node->place();
+      route.delegate->name_space.value.empty() ? root.name_space() : route.delegate->name_space.value;
+  const std::string key = fmt::format("{}/{}", name_space, route.delegate->name.value);
+  const SourcePlace place = route.delegate->node->place();
   const auto found = delegates_.find(key);
   if (found == delegates_.end()) {
     if (all_are_known_)
@@ -125,7 +130,7 @@ bool Delegates::take_nodes(const HttpRoute& root, const HttpRoute& delegate) {
     return true;
   }
   has_too_many_ = true;
-  diagnostics_.error(root.delegate.node->place(),
+  diagnostics_.error(root.delegate->node->place(),
                      fmt::format("routes that delegate and their delegates make more than {} values together",
                                  limits::config_nodes_max));
   return false;
@@ -152,7 +157,8 @@ std::optional<HttpRoute> Delegates::merge(const HttpRoute& root, const HttpRoute
   complete(merged.retries, root.retries);
   complete(merged.fault, root.fault);
   complete(merged.cors_policy, root.cors_policy);
-  if (merged.mirror.node == nullptr) merged.mirror = named_by_root(root.mirror, name_space);
+  if (merged.mirror.get() == nullptr && root.mirror.get() != nullptr)
+    merged.mirror.emplace() = named_by_root(*root.mirror, name_space);
   complete(merged.mirror_percentage, root.mirror_percentage);
   complete(merged.mirror_percent, root.mirror_percent);
   if (merged.mirrors.empty()) {

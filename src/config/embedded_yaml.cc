@@ -19,7 +19,7 @@ bool keeps_lines(const Node& outer) noexcept { return outer.block_indent > 0; }
 // What is parsed. Of a block, with empty lines for those before it in the file: every line has the number that it
 // has there, also in messages.
 std::string text_to_parse(const Node& outer) {
-  return keeps_lines(outer) ? std::string(outer.line - 1, '\n') + outer.text : outer.text;
+  return keeps_lines(outer) ? std::string(outer.line - 1, '\n').append(outer.text) : std::string(outer.text);
 }
 
 // From a place in what was parsed to the place in the file.
@@ -28,11 +28,15 @@ void move_place(const Node& outer, uint32_t& line, uint32_t& column) noexcept {
   column = keeps_lines(outer) ? outer.block_indent + column : outer.column;
 }
 
-// As deep as limits::config_nesting_max.
-void move_places(const Node& outer, Node& node) noexcept {
+// And the texts out of what was parsed, which does not stay. As deep as limits::config_nesting_max.
+void move_places(const Node& outer, Node& node) {
   node.file = outer.file;
+  node.text = NodeText::copy_of(node.text);
   move_place(outer, node.line, node.column);
-  for (Node::Key& key : node.keys) move_place(outer, key.line, key.column);
+  for (Node::Key& key : node.keys) {
+    key.text = NodeText::copy_of(key.text);
+    move_place(outer, key.line, key.column);
+  }
   for (Node& item : node.items) move_places(outer, item);
 }
 

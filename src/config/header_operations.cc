@@ -91,7 +91,8 @@ std::vector<FieldOperation> FieldCompiler::compile_map(const HeaderOperations& w
   check_count(map.size(), kind, *node);
   for (const auto& [name, value] : map) {
     const std::string lower = to_lower(name);
-    const auto key = std::ranges::find(node->keys, name, &Node::Key::text) - node->keys.begin();
+    const auto key = std::ranges::find(node->keys, name, [](const Node::Key& some) { return some.text.view(); }) -
+                     node->keys.begin();
     const SourcePlace place = node->place_of_key(static_cast<size_t>(key));
     if (kind == "set" && message_ == Message::request && is_host(lower)) {
       if (host_rewrite_) diagnostics_.error(place, "the host is set twice");
@@ -155,6 +156,7 @@ void compile_host(const Text& written, snapshot::HeaderOperations& operations, D
 
 snapshot::HeaderOperations compile_header_operations(const Headers& written, Diagnostics& diagnostics) {
   snapshot::HeaderOperations operations;
+  if (written.node == nullptr) return operations;
   FieldCompiler request(Message::request, diagnostics);
   operations.request = request.compile(written.request);
   compile_host(request.host_rewrite(), operations, diagnostics);

@@ -41,13 +41,18 @@ HttpRouteCompiler::HttpRouteCompiler(const Model& model, snapshot::Snapshot& sna
       diagnostics_(diagnostics),
       delegates_(model, diagnostics),
       names_(names),
-      lint_steps_left_(limits::config_lint_steps_max) {}
+      lint_steps_left_(limits::config_lint_steps_max) {
+  size_t route_count = 0;
+  for (const VirtualService& service : model.virtual_services) route_count += service.spec.http.size();
+  snapshot.routes.reserve(route_count);
+}
 
 CompiledMatches HttpRouteCompiler::compile(const VirtualService& service) {
   warn_of_prefixes(service);
   CompiledMatches matches;
+  matches.reserve(service.spec.http.size());
   for (const HttpRoute& written : service.spec.http) {
-    if (written.delegate.node == nullptr) {
+    if (written.delegate->node == nullptr) {
       compile(written, service, matches);
       continue;
     }
@@ -73,17 +78,17 @@ uint32_t HttpRouteCompiler::add_route(const HttpRoute& written, const VirtualSer
   route.virtual_service = names_.index_of(owner);
   route.place = written.node->place();
   route.timeout = written.timeout.value;
-  route.redirect = compile_redirect(written.redirect);
-  route.direct_response = compile_direct_response(written.direct_response);
-  route.rewrite = compile_rewrite(written.rewrite);
-  route.retries = compile_retries(written.retries);
-  route.fault = compile_fault(written.fault);
-  route.cors = compile_cors_policy(written.cors_policy);
-  snapshot::HeaderOperations operations = compile_header_operations(written.headers, diagnostics_);
-  compile_host(written.rewrite.authority, operations, diagnostics_);  // wins over `headers`
+  route.redirect = compile_redirect(*written.redirect);
+  route.direct_response = compile_direct_response(*written.direct_response);
+  route.rewrite = compile_rewrite(*written.rewrite);
+  route.retries = compile_retries(*written.retries);
+  route.fault = compile_fault(*written.fault);
+  route.cors = compile_cors_policy(*written.cors_policy);
+  snapshot::HeaderOperations operations = compile_header_operations(*written.headers, diagnostics_);
+  compile_host(written.rewrite->authority, operations, diagnostics_);  // wins over `headers`
   std::vector<Share> shares;
   for (const RouteDestination& to : written.route) {
-    snapshot::HeaderOperations of_destination = compile_header_operations(to.headers, diagnostics_);
+    snapshot::HeaderOperations of_destination = compile_header_operations(*to.headers, diagnostics_);
     shares.push_back({to.destination, to.weight.value, {}});
     if (written.route.size() == 1) {
       append(operations, std::move(of_destination));
@@ -113,10 +118,10 @@ std::vector<snapshot::Mirror> HttpRouteCompiler::compile_mirrors(const HttpRoute
   const auto share_of = [](const Percent& percent, uint32_t otherwise) {
     return percent.node == nullptr ? otherwise : percent.value.millionths;
   };
-  if (written.mirror.node != nullptr) {
+  if (written.mirror->node != nullptr) {
     const Number& percent = written.mirror_percent;
-    add(written.mirror, share_of(written.mirror_percentage,
-                                 percent ? percent.value * (snapshot::every_request / 100) : snapshot::every_request));
+    add(*written.mirror, share_of(*written.mirror_percentage,
+                                  percent ? percent.value * (snapshot::every_request / 100) : snapshot::every_request));
   }
   for (const Mirror& mirror : written.mirrors)
     add(mirror.destination, share_of(mirror.percentage, snapshot::every_request));
@@ -131,7 +136,7 @@ std::optional<uint32_t> HttpRouteCompiler::add_operations(snapshot::HeaderOperat
 
 void HttpRouteCompiler::add_matches(const HttpRoute& written, uint32_t route, CompiledMatches& matches) {
   if (written.match.empty()) {
-    matches.push_back({{.route = route}, nullptr, written.node->place()});
+    matches.push_back({{.route = route}, nullptr, written.node});
     return;
   }
   const size_t first = matches.size();
@@ -144,7 +149,7 @@ void HttpRouteCompiler::add_matches(const HttpRoute& written, uint32_t route, Co
     compiled.route = route;
     if (match.node->file == written.node->file) compiled.line = match.node->line;  // else it is of who delegates
     if (!match.name.value.empty()) compiled.name = fmt::format("{}.{}", written.name.value, match.name.value);
-    matches.push_back({std::move(compiled), is_server_specific(match) ? &match : nullptr, match.node->place()});
+    matches.push_back({std::move(compiled), is_server_specific(match) ? &match : nullptr, match.node});
   }
 }
 
@@ -175,9 +180,9 @@ void HttpRouteCompiler::warn_of_hidden(const CompiledMatches& matches) {
     });
     if (lint_steps_left_ == 0) return;
     if (hiding == nullptr) continue;
-    diagnostics_.warning(matches[i].place,
+    diagnostics_.warning(matches[i].node->place(),
                          fmt::format("this match is never reached: the one in line {} takes every request that it fits",
-                                     matches[place_of(*hiding)].place.line));
+                                     matches[place_of(*hiding)].node->line));
   }
 }
 

@@ -19,7 +19,7 @@ namespace sluice::config {
 struct CompiledMatch {
   snapshot::RequestMatch match;
   const HttpMatch* server_specific = nullptr;  // null: it is for every server that the VirtualService is bound to
-  SourcePlace place;
+  const Node* node = nullptr;                  // of the match, or of a route without matches
 };
 
 // In the order in which they are tried.

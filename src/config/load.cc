@@ -35,8 +35,7 @@ ParsedFile parse_one(const SourceText& source, NodeBudget& budget, Diagnostics& 
   return {.documents = {}, .is_complete = false};
 }
 
-// Parses, then wipes the texts: what remains of a private key is in nodes and key pairs, which wipe it too.
-std::deque<Node> parse_all(std::vector<SourceText>& texts, Helpers& helpers, bool& is_complete,
+std::deque<Node> parse_all(const std::vector<SourceText>& texts, Helpers& helpers, bool& is_complete,
                            Diagnostics& diagnostics) {
   struct Parsed {
     ParsedFile file;
@@ -44,10 +43,7 @@ std::deque<Node> parse_all(std::vector<SourceText>& texts, Helpers& helpers, boo
   };
   std::vector<Parsed> all(texts.size());
   NodeBudget budget(limits::config_nodes_max);
-  helpers.for_each(texts.size(), [&](size_t i) {
-    all[i].file = parse_one(texts[i], budget, all[i].diagnostics);
-    explicit_bzero(texts[i].text.data(), texts[i].text.size());
-  });
+  helpers.for_each(texts.size(), [&](size_t i) { all[i].file = parse_one(texts[i], budget, all[i].diagnostics); });
   std::deque<Node> documents;
   for (Parsed& each : all) {
     diagnostics.append(each.diagnostics);
@@ -71,7 +67,7 @@ SourceFiles read_issued_files(const std::string& folder, Diagnostics& diagnostic
 }
 
 // What is damaged is obtained again: it keeps nobody from starting.
-std::deque<Node> parse_issued(std::vector<SourceText>& texts, Helpers& helpers, Diagnostics& diagnostics) {
+std::deque<Node> parse_issued(const std::vector<SourceText>& texts, Helpers& helpers, Diagnostics& diagnostics) {
   Diagnostics said;
   bool is_complete = true;
   std::deque<Node> documents = parse_all(texts, helpers, is_complete, said);
@@ -100,11 +96,16 @@ void add_issued_secrets(const std::deque<Node>& documents, Model& model, Diagnos
   }
 }
 
-Compiled load_sources(SourceFiles files, SourceFiles issued, Diagnostics& diagnostics) {
+// What remains of a private key then is in nodes and key pairs, which wipe it too.
+void wipe(std::vector<SourceText>& texts) {
+  for (SourceText& source : texts) explicit_bzero(source.text.data(), source.text.size());
+}
+
+Compiled compile_sources(const SourceFiles& files, const SourceFiles& issued, Diagnostics& diagnostics) {
   bool is_complete = files.is_complete;
   Helpers helpers;  // end after the documents that they have parsed
   std::deque<Node> documents = parse_all(files.texts, helpers, is_complete, diagnostics);
-  for (CredentialFolder& folder : files.credentials) documents.push_back(mounted_secret(folder));
+  for (const CredentialFolder& folder : files.credentials) documents.push_back(mounted_secret(folder));
   const std::deque<Node> issued_documents = parse_issued(issued.texts, helpers, diagnostics);
   Model model = read_model(documents, diagnostics);
   model.is_complete = is_complete;
@@ -114,6 +115,14 @@ Compiled load_sources(SourceFiles files, SourceFiles issued, Diagnostics& diagno
   validate(model, diagnostics);
   Compiled compiled = compile(model, diagnostics);
   name_fields(documents, diagnostics);
+  return compiled;
+}
+
+Compiled load_sources(SourceFiles files, SourceFiles issued, Diagnostics& diagnostics) {
+  Compiled compiled = compile_sources(files, issued, diagnostics);
+  wipe(files.texts);
+  wipe(issued.texts);
+  for (CredentialFolder& folder : files.credentials) wipe(folder.files);
   return compiled;
 }
 

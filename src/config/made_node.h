@@ -4,7 +4,6 @@
 
 #include "config/yaml_document.h"
 
-#include <string>
 #include <string_view>
 #include <utility>
 
@@ -20,15 +19,15 @@ namespace sluice::config {
 }
 
 // In quotes, so to speak: it is a text, whatever it looks like.
-[[nodiscard]] inline Node text_at(const Node& place, std::string text) {
+[[nodiscard]] inline Node text_at(const Node& place, std::string_view text) {
   Node node = node_at(place, Node::Kind::scalar);
-  node.text = std::move(text);
+  node.text = NodeText::copy_of(text);
   return node;
 }
 
 // The key has the place of the value.
 inline void add(Node& mapping, std::string_view key, Node value) {
-  mapping.keys.push_back({std::string(key), value.line, value.column});
+  mapping.keys.push_back({NodeText::copy_of(key), value.line, value.column});
   mapping.items.push_back(std::move(value));
 }
 

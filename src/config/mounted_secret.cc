@@ -20,14 +20,16 @@ Node whole(const std::string& file) {
 
 }  // namespace
 
-Node mounted_secret(CredentialFolder& folder) {
+Node mounted_secret(const CredentialFolder& folder) {
   const Node place = whole(folder.path);
   Node metadata = mapping_of("name", text_at(place, folder.secret_name));
   add(metadata, "namespace", text_at(place, std::string(gateway_namespace)));
   Node values = node_at(place, Node::Kind::mapping);
-  for (SourceText& file : folder.files)
-    add(values, std::string_view(file.name).substr(file.name.rfind('/') + 1),
-        text_at(whole(file.name), std::move(file.text)));
+  for (const SourceText& file : folder.files) {
+    Node value = whole(file.name);
+    value.text = NodeText::part_of(file.text);
+    add(values, std::string_view(file.name).substr(file.name.rfind('/') + 1), std::move(value));
+  }
   Node secret = mapping_of("apiVersion", text_at(place, "v1"));
   add(secret, "kind", text_at(place, "Secret"));
   add(secret, "metadata", std::move(metadata));

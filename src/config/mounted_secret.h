@@ -7,7 +7,7 @@
 namespace sluice::config {
 
 // A document of kind Secret: it has the directory's name, is of the gateway's namespace, and its places are the files.
-// Takes the bytes out of `folder`, which must outlive the node.
-[[nodiscard]] Node mounted_secret(CredentialFolder& folder);
+// It points into `folder`, which must outlive it.
+[[nodiscard]] Node mounted_secret(const CredentialFolder& folder);
 
 }  // namespace sluice::config

@@ -65,8 +65,8 @@ class ModelReader {
   Diagnostics& diagnostics_;
   Model model_;
   size_t document_count_ = 0;
-  std::map<std::string, Skipped> skipped_;                // by kind and apiVersion
-  std::map<std::string, SourcePlace, std::less<>> seen_;  // by title
+  std::map<std::string, Skipped> skipped_;       // by kind and apiVersion
+  std::map<std::string, const Document*> seen_;  // by title
 };
 
 std::string_view ModelReader::identity(const Node& node, std::string_view field) {
@@ -151,10 +151,10 @@ void ModelReader::check_metadata(const Document& document) {
 }
 
 void ModelReader::check_unique(const Document& document) {
-  const auto [first, is_new] = seen_.emplace(document.title(), document.place());
+  const auto [first, is_new] = seen_.emplace(document.title(), &document);
   if (is_new) return;
-  diagnostics_.error(document.place(),
-                     fmt::format("{} is there twice; first at {}", document.title(), first->second.to_string()));
+  diagnostics_.error(document.place(), fmt::format("{} is there twice; first at {}", document.title(),
+                                                   first->second->place().to_string()));
 }
 
 void ModelReader::skip_unknown(const Node& node, const ApiVersion& api_version, std::string_view kind) {

@@ -53,6 +53,9 @@ class MatchChecker {
   MatchChecker(RegexCompiler& regexes, Diagnostics& diagnostics) : regexes_(regexes), diagnostics_(diagnostics) {}
 
   void check(StringMatch& match, std::string_view field, AnyValue any_value);
+  void check(Rare<StringMatch>& match, std::string_view field) {
+    if (match.get() != nullptr) check(*match.get(), field, AnyValue::may_not_be);
+  }
   void check_fields(ObjectMap<StringMatch>& fields, std::string_view name);
 
  private:
@@ -90,14 +93,14 @@ void check_string_match(StringMatch& match, std::string_view field, RegexCompile
 void check_match(HttpMatch& match, RegexCompiler& regexes, Diagnostics& diagnostics) {
   MatchChecker checker(regexes, diagnostics);
   checker.check(match.uri, "uri", AnyValue::may_not_be);
-  checker.check(match.scheme, "scheme", AnyValue::may_not_be);
-  checker.check(match.method, "method", AnyValue::may_not_be);
-  checker.check(match.authority, "authority", AnyValue::may_not_be);
+  checker.check(match.scheme, "scheme");
+  checker.check(match.method, "method");
+  checker.check(match.authority, "authority");
   checker.check_fields(match.headers, "headers");
   checker.check_fields(match.without_headers, "withoutHeaders");
   for (auto& [name, value] : match.query_params) checker.check(value, name, AnyValue::may_be);
   warn_of_path(match, diagnostics);
-  warn_of_method(match.method, diagnostics);
+  warn_of_method(*match.method, diagnostics);
   const size_t count = match.headers.size() + match.without_headers.size() + match.query_params.size();
   if (count > limits::match_conditions_max) {
     diagnostics.error(match.node->place(),
@@ -135,9 +138,9 @@ snapshot::RequestMatch compile_match(const HttpMatch& written) {
   const auto add = [&](const StringMatch& text, Condition::Subject subject) {
     if (text.node != nullptr && !is_any(text)) match.conditions.push_back({subject, false, {}, compile_text(text)});
   };
-  add(written.scheme, Condition::Subject::scheme);
-  add(written.method, Condition::Subject::method);
-  add(written.authority, Condition::Subject::authority);
+  add(*written.scheme, Condition::Subject::scheme);
+  add(*written.method, Condition::Subject::method);
+  add(*written.authority, Condition::Subject::authority);
   for (const auto& [name, text] : written.headers)
     match.conditions.push_back({Condition::Subject::field, false, to_lower(name), compile_text(text)});
   for (const auto& [name, text] : written.without_headers)

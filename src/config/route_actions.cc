@@ -86,7 +86,6 @@ void check_direct_response(const DirectResponse& response, Diagnostics& diagnost
 }
 
 void check_rewrite(Rewrite& rewrite, RegexCompiler& regexes, Diagnostics& diagnostics) {
-  if (rewrite.node == nullptr) return;
   if (!rewrite.uri.value.empty()) check_path(rewrite.uri, "rewrite.uri", diagnostics);
   snapshot::HeaderOperations unused;
   compile_host(rewrite.authority, unused, diagnostics);
@@ -190,7 +189,6 @@ void check_list_of_tokens(const std::vector<Text>& values, std::string_view fiel
 }
 
 void check_cors_policy(CorsPolicy& policy, RegexCompiler& regexes, Diagnostics& diagnostics) {
-  if (policy.node == nullptr) return;
   for (StringMatch& origin : policy.allow_origins) check_string_match(origin, "allowOrigins", regexes, diagnostics);
   check_list_of_tokens(policy.allow_methods, "allowMethods", diagnostics);
   check_list_of_tokens(policy.allow_headers, "allowHeaders", diagnostics);
@@ -209,15 +207,15 @@ void check_cors_policy(CorsPolicy& policy, RegexCompiler& regexes, Diagnostics& 
 
 void check_mirrors(const HttpRoute& route, Diagnostics& diagnostics) {
   const Node* list = route.node->find("mirrors");
-  if (route.mirror.node != nullptr && list != nullptr)
+  if (route.mirror->node != nullptr && list != nullptr)
     diagnostics.error(list->place(), "HTTP route cannot contain both mirror and mirrors");
   if (route.mirrors.size() > limits::mirrors_max)
     diagnostics.error(list->place(), fmt::format("there are more than {} mirrors", limits::mirrors_max));
-  for (const Node* share : {route.mirror_percentage.node, route.mirror_percent.node}) {
-    if (share != nullptr && route.mirror.node == nullptr)
+  for (const Node* share : {route.mirror_percentage->node, route.mirror_percent.node}) {
+    if (share != nullptr && route.mirror->node == nullptr)
       diagnostics.warning(share->place(), "this has no effect: it is the share of mirror, which is not given");
   }
-  if (route.mirror.node == nullptr && route.mirrors.empty()) return;
+  if (route.mirror->node == nullptr && route.mirrors.empty()) return;
   for (const std::string_view answer : {"redirect", "directResponse"}) {
     if (route.node->has(answer))
       diagnostics.warning(route.node->place(), fmt::format("nothing is copied to mirrors: {} answers", answer));
@@ -228,20 +226,20 @@ void check_mirrors(const HttpRoute& route, Diagnostics& diagnostics) {
 
 void check_actions(HttpRoute& route, RegexCompiler& regexes, Diagnostics& diagnostics) {
   if (route.node->kind != Node::Kind::mapping) return;
-  check_redirect(route.redirect, diagnostics);
-  check_direct_response(route.direct_response, diagnostics);
-  check_rewrite(route.rewrite, regexes, diagnostics);
-  check_retries(route.retries, diagnostics);
-  if (const Duration limit = route.timeout.value, each = route.retries.per_try_timeout.value;
+  check_redirect(*route.redirect, diagnostics);
+  check_direct_response(*route.direct_response, diagnostics);
+  if (Rewrite* rewrite = route.rewrite.get()) check_rewrite(*rewrite, regexes, diagnostics);
+  check_retries(*route.retries, diagnostics);
+  if (const Duration limit = route.timeout.value, each = route.retries->per_try_timeout.value;
       limit > Duration::zero() && each >= limit) {
-    diagnostics.warning(route.retries.per_try_timeout.node->place(),
+    diagnostics.warning(route.retries->per_try_timeout.node->place(),
                         "perTryTimeout has no effect: the timeout of the route is over sooner");
   }
-  check_fault(route.fault, diagnostics);
-  check_cors_policy(route.cors_policy, regexes, diagnostics);
+  check_fault(*route.fault, diagnostics);
+  if (CorsPolicy* policy = route.cors_policy.get()) check_cors_policy(*policy, regexes, diagnostics);
   check_mirrors(route, diagnostics);
   // What answers does not forward, as in Istio.
-  if (route.delegate.node != nullptr) {
+  if (route.delegate->node != nullptr) {
     for (const std::string_view answer : {"route", "redirect", "directResponse"}) {
       if (route.node->has(answer))
         diagnostics.error(route.node->place(), fmt::format("HTTP route cannot contain both delegate and {}", answer));

@@ -33,6 +33,7 @@ RouteBuilder::RouteBuilder(const Model& model, const std::vector<BoundServer>& s
       host_pairs_left_(limits::config_host_pairs_max),
       virtual_hosts_left_(limits::config_virtual_hosts_max),
       matches_left_(limits::config_routes_max) {
+  snapshot.route_lists.reserve(model.virtual_services.size());
   for (const BoundServer& server : servers) servers_by_gateway_[server.gateway->key()].push_back(&server);
   for (const Gateway& gateway : model.gateways) gateways_.emplace(gateway.key(), &gateway);
 }
@@ -98,9 +99,10 @@ void RouteBuilder::warn_of_scheme_loops(const CompiledMatches& matches, const Vi
     const auto server = std::ranges::find_if(met.in_order, leads_to_itself);
     if (server == met.in_order.end()) continue;
     diagnostics_.warning(
-        compiled.place, fmt::format("this redirect leads to itself on {}, which is {} already; give the match the port "
-                                    "of the other server, or use httpsRedirect there",
-                                    server_title(*(*server)->gateway, *(*server)->server), redirect->scheme));
+        compiled.node->place(),
+        fmt::format("this redirect leads to itself on {}, which is {} already; give the match the port "
+                    "of the other server, or use httpsRedirect there",
+                    server_title(*(*server)->gateway, *(*server)->server), redirect->scheme));
   }
 }
 
@@ -227,9 +229,9 @@ uint32_t RouteBuilder::route_list_of(const Parts& parts, const snapshot::Virtual
         catch_all = &compiled;
       } else if (unreachable_.insert(&compiled).second) {
         diagnostics_.warning(
-            compiled.place,
+            compiled.node->place(),
             fmt::format("this route is never reached for host {}: the one at {} already takes every request",
-                        in_quotes(virtual_host.pattern), catch_all->place.to_string()));
+                        in_quotes(virtual_host.pattern), catch_all->node->place().to_string()));
       }
       break;
     }
@@ -251,7 +253,7 @@ void RouteBuilder::warn_of_unused_matches() {
   for (const CompiledMatches& matches : compiled_) {
     for (const CompiledMatch& compiled : matches) {
       if (compiled.server_specific == nullptr || used_.contains(compiled.server_specific)) continue;
-      diagnostics_.warning(compiled.place,
+      diagnostics_.warning(compiled.node->place(),
                            "this match is for none of the servers (its port, gateways, sourceLabels, sourceNamespace)");
     }
   }

@@ -112,7 +112,7 @@ void Reader::read_object(const Node& node, void* object, const ObjectSchema& sch
 }
 
 void Reader::read_field(const Node& node, size_t index, void* object, const ObjectSchema& schema) {
-  const std::string& key = node.keys[index].text;
+  const std::string_view key = node.keys[index].text;
   const Node& value = node.items[index];
   const auto field = std::ranges::find(schema.fields, std::string_view(key), &FieldSchema::name);
   if (field == schema.fields.end()) {
@@ -148,7 +148,7 @@ void Reader::read_text(const Node& node, Text& value, const FieldSchema& field) 
 
 void Reader::check_choice(const Node& node, const FieldSchema& field) {
   const auto is_this = [&](const Choice& choice) {
-    return field.ignores_case ? equals_ignoring_case(choice.name, node.text) : choice.name == node.text;
+    return field.ignores_case ? equals_ignoring_case(choice.name, node.text) : node.text == choice.name;
   };
   const auto chosen = std::ranges::find_if(field.choices, is_this);
   if (chosen != field.choices.end()) {
@@ -164,8 +164,9 @@ void Reader::check_choice(const Node& node, const FieldSchema& field) {
 
 void Reader::read_number(const Node& node, Number& value, const FieldSchema& field) {
   uint32_t number = 0;
-  const char* end = node.text.data() + node.text.size();
-  const auto [parsed_to, failed] = std::from_chars(node.text.data(), end, number);
+  const std::string_view text = node.text;
+  const char* end = text.data() + text.size();
+  const auto [parsed_to, failed] = std::from_chars(text.data(), end, number);
   const bool is_written_as_number = node.kind == Node::Kind::scalar && node.is_plain;
   if (!is_written_as_number || failed != std::errc{} || parsed_to != end || number < field.min || number > field.max) {
     const bool is_quoted = node.kind == Node::Kind::scalar && !node.is_plain;
@@ -185,9 +186,10 @@ void Reader::read_flag(const Node& node, Flag& value) {
 
 void Reader::read_percentage(const Node& node, Percentage& value) {
   double percent = -1;
-  const char* end = node.text.data() + node.text.size();
+  const std::string_view text = node.text;
+  const char* end = text.data() + text.size();
   const bool is_read =
-      node.kind == Node::Kind::scalar && node.is_plain && std::from_chars(node.text.data(), end, percent).ptr == end;
+      node.kind == Node::Kind::scalar && node.is_plain && std::from_chars(text.data(), end, percent).ptr == end;
   if (!is_read || !(percent >= 0 && percent <= 100))
     return error(node, fmt::format("must be a number from 0 to 100, {}", not_this(node)));
   value = {static_cast<uint32_t>(std::lround(percent * 10'000)), &node};
@@ -217,9 +219,10 @@ void Reader::read_port_reference(const Node& node, PortReference& value) {
 // Values are not shown: those of a Secret are secret.
 void Reader::read_text_map(const Node& node, TextMap& value) {
   if (node.kind != Node::Kind::mapping) return error(node, fmt::format("must be an object, not {}", what_it_is(node)));
+  value.reserve(node.keys.size());
   for (size_t i = 0; i < node.keys.size(); ++i) {
     const Node& item = node.items[i];
-    const std::string& key = node.keys[i].text;
+    const std::string_view key = node.keys[i].text;
     if (item.kind != Node::Kind::scalar) {
       error(item, fmt::format("the value of {} must be a text, not {}", in_quotes(key), what_it_is(item)));
     } else if (item.is_plain && (is_true(item.text) || is_false(item.text) || is_number(item.text))) {
@@ -233,7 +236,7 @@ void Reader::read_text_map(const Node& node, TextMap& value) {
 void Reader::read_number_map(const Node& node, NumberMap& value, const FieldSchema& field) {
   if (!check_mapping(node)) return;
   for (size_t i = 0; i < node.keys.size(); ++i) {
-    read_number(node.items[i], value.emplace_back(node.keys[i].text, Number{}).second, field);
+    read_number(node.items[i], value.emplace_back(node.keys[i].text.view(), Number{}).second, field);
   }
 }
 

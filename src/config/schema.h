@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -68,6 +69,32 @@ using TextMap = std::vector<std::pair<std::string_view, Text>>;
 using NumberMap = std::vector<std::pair<std::string_view, Number>>;
 template <typename Object>
 using ObjectMap = std::vector<std::pair<std::string_view, Object>>;
+
+// An object that few documents have: it takes memory only where it is given. One that is not given reads as an empty
+// one, whose `node` is null.
+template <typename Object>
+class Rare {
+ public:
+  Rare() = default;
+  Rare(const Rare& other) : object_(other.get() == nullptr ? nullptr : std::make_unique<Object>(*other)) {}
+  Rare(Rare&&) noexcept = default;
+  Rare& operator=(const Rare& other) { return *this = Rare(other); }
+  Rare& operator=(Rare&&) noexcept = default;
+  ~Rare() = default;
+
+  [[nodiscard]] const Object& operator*() const noexcept {
+    static const Object empty;
+    return object_ == nullptr ? empty : *object_;
+  }
+  [[nodiscard]] const Object* operator->() const noexcept { return &**this; }
+  // To change it; null: it is not given.
+  [[nodiscard]] Object* get() noexcept { return object_.get(); }
+  [[nodiscard]] const Object* get() const noexcept { return object_.get(); }
+  [[nodiscard]] Object& emplace() { return *(object_ = std::make_unique<Object>()); }
+
+ private:
+  std::unique_ptr<Object> object_;
+};
 
 // Bounds of numbers.
 inline constexpr uint32_t port_max = 65535;
@@ -205,6 +232,16 @@ template <typename T>
 concept MapOfObjects = requires { typename MapItem<T>::Type; };
 
 template <typename T>
+struct RareItem {};
+template <typename T>
+struct RareItem<Rare<T>> {
+  using Type = T;
+};
+
+template <typename T>
+concept RareObject = requires { typename RareItem<T>::Type; };
+
+template <typename T>
 void read_value(Reader& reader, const Node& node, T& value, const FieldSchema& field) {
   if constexpr (std::is_same_v<T, Text>) {
     reader.read_text(node, value, field);
@@ -225,11 +262,13 @@ void read_value(Reader& reader, const Node& node, T& value, const FieldSchema& f
   } else if constexpr (ModelObject<T>) {
     value.node = &node;
     reader.read_object(node, &value, T::schema);
+  } else if constexpr (RareObject<T>) {
+    read_value(reader, node, value.emplace(), field);
   } else if constexpr (MapOfObjects<T>) {
     if (!reader.check_mapping(node)) return;
     value.reserve(node.items.size());
     for (size_t i = 0; i < node.items.size(); ++i) {
-      const std::string& key = node.keys[i].text;
+      const std::string_view key = node.keys[i].text;
       reader.enter(key);
       read_value(reader, node.items[i], value.emplace_back(key, typename MapItem<T>::Type{}).second, field);
       reader.leave();
@@ -268,6 +307,8 @@ constexpr void describe_type(FieldSchema& field) {
   } else if constexpr (ModelObject<T>) {
     field.type = "object";
     field.object = &T::schema;
+  } else if constexpr (RareObject<T>) {
+    describe_type<typename RareItem<T>::Type>(field);
   } else if constexpr (MapOfObjects<T>) {
     describe_type<typename MapItem<T>::Type>(field);
     field.shape = FieldSchema::Shape::map;

@@ -149,10 +149,10 @@ void check_route(HttpRoute& route, RegexCompiler& regexes, Diagnostics& diagnost
   if (route.node->kind == Node::Kind::mapping && !has_route && std::ranges::none_of(actions, has_action)) {
     diagnostics.error(route.node->place(), "HTTP route, redirect or direct_response is required");
   }
-  static_cast<void>(compile_header_operations(route.headers, diagnostics));
+  static_cast<void>(compile_header_operations(*route.headers, diagnostics));
   for (const RouteDestination& to : route.route) {
     check_host(to.destination.host, to.destination.host.value, diagnostics);
-    static_cast<void>(compile_header_operations(to.headers, diagnostics));
+    static_cast<void>(compile_header_operations(*to.headers, diagnostics));
   }
 }
 
@@ -200,8 +200,8 @@ void check_delegate(const VirtualService& service, Diagnostics& diagnostics) {
   if (!spec.tls.empty() || !spec.tcp.empty())
     diagnostics.error(service.place(), "a virtual service without hosts is a delegate, which has http routes only");
   for (const HttpRoute& route : spec.http) {
-    if (route.delegate.node != nullptr)
-      diagnostics.error(route.delegate.node->place(), "a delegate cannot delegate to another virtual service");
+    if (route.delegate->node != nullptr)
+      diagnostics.error(route.delegate->node->place(), "a delegate cannot delegate to another virtual service");
     for (const HttpMatch& match : route.match) {
       if (match.gateways.empty() && match.source_labels.empty() && !match.source_namespace) continue;
       diagnostics.error(match.node->place(), "a match of a delegate has no gateways, sourceLabels and sourceNamespace");

@@ -1,9 +1,9 @@
 #include "config/validate_certificates.h"
 
 #include "base/address.h"
+#include "base/rfc3339.h"
 #include "config/base64.h"
 #include "config/host_name.h"
-#include "config/rfc3339.h"
 #include "config/wording.h"
 
 #include <fmt/format.h>

@@ -23,9 +23,9 @@ struct HttpMatch {
   Text name;
   StringMatch uri;
   Flag ignore_uri_case;
-  StringMatch scheme;
-  StringMatch method;
-  StringMatch authority;
+  Rare<StringMatch> scheme;
+  Rare<StringMatch> method;
+  Rare<StringMatch> authority;
   ObjectMap<StringMatch> headers;
   ObjectMap<StringMatch> without_headers;
   ObjectMap<StringMatch> query_params;
@@ -69,7 +69,7 @@ struct RouteDestination {
   const Node* node = nullptr;
   Destination destination;
   Number weight;
-  Headers headers;
+  Rare<Headers> headers;
   static const ObjectSchema schema;
 };
 
@@ -185,19 +185,19 @@ struct HttpRoute {
   Text name;
   std::vector<HttpMatch> match;
   std::vector<RouteDestination> route;
-  Redirect redirect;
-  DirectResponse direct_response;
-  Delegate delegate;
-  Rewrite rewrite;
+  Rare<Redirect> redirect;
+  Rare<DirectResponse> direct_response;
+  Rare<Delegate> delegate;
+  Rare<Rewrite> rewrite;
   TimeSpan timeout;
-  Retries retries;
-  Fault fault;
-  CorsPolicy cors_policy;
-  Destination mirror;
-  Percent mirror_percentage;
+  Rare<Retries> retries;
+  Rare<Fault> fault;
+  Rare<CorsPolicy> cors_policy;
+  Rare<Destination> mirror;
+  Rare<Percent> mirror_percentage;
   Number mirror_percent;
   std::vector<Mirror> mirrors;
-  Headers headers;
+  Rare<Headers> headers;
   static const ObjectSchema schema;
 };
 

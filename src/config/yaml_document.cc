@@ -96,6 +96,16 @@ Extent extent_of(const Node& node) {
   return result;
 }
 
+// The last ones of `all`, beginning with `first`, with no more memory than they need.
+template <typename T>
+CompactVector<T> taken_from(std::vector<T>& all, size_t first) {
+  CompactVector<T> result;
+  result.reserve(all.size() - first);
+  for (size_t i = first; i < all.size(); ++i) result.push_back(std::move(all[i]));
+  all.resize(first);
+  return result;
+}
+
 // Reads the parser's events into nodes. After the first error everything returns false.
 class TreeBuilder {
  public:
@@ -114,12 +124,12 @@ class TreeBuilder {
   bool read_alias(Node& node, unsigned depth);
   bool read_key(Node::Key& key);
   bool finish_mapping(Node& node);
-  bool merge(Node& node, std::unordered_set<std::string>& names, const Node& from);
+  bool merge(Node& node, std::unordered_set<std::string_view>& names, const Node& from);
   bool check_depth(size_t depth);
-  bool take_nodes(size_t count, const SourcePlace& place);
-  bool take_copies(const Extent& extent, const SourcePlace& place);
+  bool take_nodes(size_t count, const Node* place);  // null: the last token
+  bool take_copies(const Extent& extent, const Node& node);
   bool set_place(Node& node, fy_token* token, fy_token* tag);
-  bool read_text(fy_token* token, std::string& text);
+  bool read_text(fy_token* token, NodeText& text);
   bool fail(SourcePlace place, std::string message);
   bool fail_with_parser_error();
 
@@ -137,6 +147,10 @@ class TreeBuilder {
   uint32_t line_ = 1;  // of the last token
   uint32_t column_ = 1;
   std::map<std::string, Node, std::less<>> anchors_;  // of the current document
+  // Of the lists and mappings that are being read, the inner ones last: how many each has is known at its end.
+  std::vector<Node> items_;
+  std::vector<Node::Key> keys_;
+  std::vector<size_t> order_;  // of finish_mapping()
 };
 
 bool TreeBuilder::fail(SourcePlace place, std::string message) {
@@ -194,7 +208,7 @@ bool TreeBuilder::read_document(Node& root) {
 bool TreeBuilder::read_node(Node& node, unsigned depth) {
   if (!event_) return fail(place_here(), "invalid YAML: the document ends too early");
   node.file = &source_.name;
-  if (!check_depth(depth) || !take_nodes(1, place_here())) return false;
+  if (!check_depth(depth) || !take_nodes(1, nullptr)) return false;
   fy_token* anchor = nullptr;
   if (event_->type == FYET_SCALAR) anchor = event_->scalar.anchor;
   if (event_->type == FYET_SEQUENCE_START) anchor = event_->sequence_start.anchor;
@@ -212,7 +226,7 @@ bool TreeBuilder::read_node(Node& node, unsigned depth) {
   }
   // Known from here on: an alias inside of its own anchor is an unknown name, not a loop.
   if (is_read && has_anchor) {
-    if (!take_copies(extent_of(node), node.place())) return false;
+    if (!take_copies(extent_of(node), node)) return false;
     anchors_.insert_or_assign(anchor_name, node);
   }
   return is_read;
@@ -262,7 +276,7 @@ bool TreeBuilder::read_scalar(Node& node) {
 // Faults of libfyaml 0.7.12 are kept out: it misreads two escaped quotes in a row ('it''''s') and leaks
 // memory for more of them; it puts NULs into a folded block (>) where a blank line precedes an indented one,
 // and reads a block without lines as a NUL. The input has no NUL: find_bad_byte() saw to it.
-bool TreeBuilder::read_text(fy_token* token, std::string& text) {
+bool TreeBuilder::read_text(fy_token* token, NodeText& text) {
   if (token == nullptr) return true;
   const fy_scalar_style style = fy_token_scalar_style(token);
   if (style == FYSS_SINGLE_QUOTED) {
@@ -278,32 +292,47 @@ bool TreeBuilder::read_text(fy_token* token, std::string& text) {
   if (is_block && read.contains('\0')) {
     return fail(place_here(), "a folded text (>) has a blank line before an indented one: write it in double quotes");
   }
-  text = read;
+  const fy_mark* mark = fy_token_start_mark(token);
+  const std::string_view written =
+      mark == nullptr ? std::string_view() : input_.substr(std::min(mark->input_pos, input_.size()), read.size());
+  text = written == read ? NodeText::part_of(written) : NodeText::copy_of(read);
   return true;
 }
 
 bool TreeBuilder::read_list(Node& node, unsigned depth) {
   if (!set_place(node, event_->sequence_start.sequence_start, event_->sequence_start.tag)) return false;
   node.kind = Node::Kind::list;
+  const size_t first = items_.size();
   for (;;) {
     if (!next()) return false;
-    if (event_ && event_->type == FYET_SEQUENCE_END) return true;
-    node.items.emplace_back();
-    if (!read_node(node.items.back(), depth + 1)) return false;
+    if (event_ && event_->type == FYET_SEQUENCE_END) {
+      node.items = taken_from(items_, first);
+      return true;
+    }
+    Node item;
+    if (!read_node(item, depth + 1)) return false;
+    items_.push_back(std::move(item));
   }
 }
 
 bool TreeBuilder::read_mapping(Node& node, unsigned depth) {
   if (!set_place(node, event_->mapping_start.mapping_start, event_->mapping_start.tag)) return false;
   node.kind = Node::Kind::mapping;
+  const size_t first_item = items_.size();
+  const size_t first_key = keys_.size();
   for (;;) {
     if (!next()) return false;
-    if (event_ && event_->type == FYET_MAPPING_END) return finish_mapping(node);
+    if (event_ && event_->type == FYET_MAPPING_END) {
+      node.items = taken_from(items_, first_item);
+      node.keys = taken_from(keys_, first_key);
+      return finish_mapping(node);
+    }
     Node::Key key;
     if (!read_key(key) || !next()) return false;
-    node.keys.push_back(std::move(key));
-    node.items.emplace_back();
-    if (!read_node(node.items.back(), depth + 1)) return false;
+    keys_.push_back(std::move(key));
+    Node item;
+    if (!read_node(item, depth + 1)) return false;
+    items_.push_back(std::move(item));
   }
 }
 
@@ -324,41 +353,42 @@ bool TreeBuilder::read_alias(Node& node, unsigned depth) {
   if (found == anchors_.end())
     return fail(node.place(), fmt::format("no anchor {} stands before this", in_quotes(name)));
   const Extent extent = extent_of(found->second);
-  if (!check_depth(depth + extent.depth) || !take_copies(extent, node.place())) return false;
+  if (!check_depth(depth + extent.depth) || !take_copies(extent, node)) return false;
   node = found->second;
   return true;
 }
 
 // Duplicate keys are refused, then merge keys applied (https://yaml.org/type/merge.html).
 bool TreeBuilder::finish_mapping(Node& node) {
-  std::vector<size_t> order(node.keys.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::ranges::sort(order, {}, [&](size_t i) { return std::pair(std::string_view(node.keys[i].text), i); });
-  for (size_t i = 1; i < order.size(); ++i) {
-    const Node::Key& first = node.keys[order[i - 1]];
-    const Node::Key& second = node.keys[order[i]];
+  order_.resize(node.keys.size());
+  std::iota(order_.begin(), order_.end(), size_t{0});
+  std::ranges::sort(order_, {}, [&](size_t i) { return std::pair(node.keys[i].text.view(), i); });
+  for (size_t i = 1; i < order_.size(); ++i) {
+    const Node::Key& first = node.keys[order_[i - 1]];
+    const Node::Key& second = node.keys[order_[i]];
     if (first.text != second.text) continue;
     return fail({source_.name, second.line, second.column},
                 fmt::format("the key {} is there twice; first in line {}", in_quotes(second.text), first.line));
   }
 
-  const auto merge_key = std::ranges::find(node.keys, "<<", &Node::Key::text);
+  const auto is_merge_key = [](const Node::Key& key) { return key.text == "<<"; };
+  const auto merge_key = std::ranges::find_if(node.keys, is_merge_key);
   if (merge_key == node.keys.end()) return true;
-  const auto index = merge_key - node.keys.begin();
-  const Node from = std::move(node.items[static_cast<size_t>(index)]);
-  node.keys.erase(merge_key);
-  node.items.erase(node.items.begin() + index);
-  std::unordered_set<std::string> names;
+  const auto index = static_cast<size_t>(merge_key - node.keys.begin());
+  const Node from = std::move(node.items[index]);
+  node.keys.erase(index);
+  node.items.erase(index);
+  std::unordered_set<std::string_view> names;
   for (const Node::Key& key : node.keys) names.insert(key.text);
   if (from.kind != Node::Kind::list) return merge(node, names, from);
   return std::ranges::all_of(from.items, [&](const Node& item) { return merge(node, names, item); });
 }
 
-bool TreeBuilder::merge(Node& node, std::unordered_set<std::string>& names, const Node& from) {
+bool TreeBuilder::merge(Node& node, std::unordered_set<std::string_view>& names, const Node& from) {
   if (from.kind != Node::Kind::mapping) return fail(from.place(), "<< merges mappings only");
   for (size_t i = 0; i < from.keys.size(); ++i) {
     if (!names.insert(from.keys[i].text).second) continue;
-    if (!take_copies(extent_of(from.items[i]), from.items[i].place())) return false;
+    if (!take_copies(extent_of(from.items[i]), from.items[i])) return false;
     node.keys.push_back(from.keys[i]);
     node.items.push_back(from.items[i]);
   }
@@ -370,31 +400,46 @@ bool TreeBuilder::check_depth(size_t depth) {
   return fail(place_here(), fmt::format("nested deeper than {} levels", limits::config_nesting_max));
 }
 
-bool TreeBuilder::take_nodes(size_t count, const SourcePlace& place) {
+bool TreeBuilder::take_nodes(size_t count, const Node* place) {
   if (budget_.take(count)) return true;
-  return fail(place, fmt::format("all documents together, with aliases expanded, have more than {} values",
-                                 limits::config_nodes_max));
+  return fail(
+      place == nullptr ? place_here() : place->place(),
+      fmt::format("all documents together, with aliases expanded, have more than {} values", limits::config_nodes_max));
 }
 
 // Small: a few anchors save typing; ten levels of ten aliases are an attack ("billion laughs"), and so are thousands of
 // aliases of one long text.
-bool TreeBuilder::take_copies(const Extent& extent, const SourcePlace& place) {
+bool TreeBuilder::take_copies(const Extent& extent, const Node& node) {
   if (extent.count > copies_left_) {
-    return fail(place, fmt::format("the anchors and aliases of this file expand to more than {} values",
-                                   limits::config_alias_nodes_max));
+    return fail(node.place(), fmt::format("the anchors and aliases of this file expand to more than {} values",
+                                          limits::config_alias_nodes_max));
   }
   if (extent.bytes > copied_bytes_left_) {
-    return fail(place, fmt::format("the anchors and aliases of this file expand to more than {} bytes",
-                                   limits::config_file_bytes_max));
+    return fail(node.place(), fmt::format("the anchors and aliases of this file expand to more than {} bytes",
+                                          limits::config_file_bytes_max));
   }
   copies_left_ -= extent.count;
   copied_bytes_left_ -= extent.bytes;
-  return take_nodes(extent.count, place);
+  return take_nodes(extent.count, &node);
 }
 
 }  // namespace
 
-Node::~Node() { explicit_bzero(text.data(), text.size()); }
+static_assert(sizeof(Node) <= 56);
+
+NodeText NodeText::copy_of(std::string_view text) {
+  if (text.empty()) return {};
+  char* own = static_cast<char*>(::operator new(text.size()));
+  std::memcpy(own, text.data(), text.size());
+  return {{own, text.size()}, true};
+}
+
+NodeText::~NodeText() {
+  if (!is_own_) return;
+  char* own = const_cast<char*>(data_);
+  explicit_bzero(own, size_);
+  ::operator delete(own);
+}
 
 bool Node::is_null() const noexcept {
   return kind == Kind::scalar && is_plain &&
@@ -402,7 +447,7 @@ bool Node::is_null() const noexcept {
 }
 
 const Node* Node::find(std::string_view key) const noexcept {
-  const auto found = std::ranges::find(keys, key, &Key::text);
+  const auto found = std::ranges::find_if(keys, [&](const Key& some) { return some.text == key; });
   return found == keys.end() ? nullptr : &items[static_cast<size_t>(found - keys.begin())];
 }
 

@@ -1,10 +1,11 @@
-// YAML (and so JSON) as an owned tree of nodes, each with its place. The one file that knows the parser.
+// YAML (and so JSON) as a tree of nodes, each with its place. The one file that knows the parser.
 //
 // Bounded: bytes, nesting and nodes. Aliases are expanded into copies, whose number and bytes are bounded. Merge keys
 // (<<) are applied. Duplicate keys, unknown tags, keys that are not scalars, invalid UTF-8 and control characters are
 // errors.
 #pragma once
 
+#include "base/compact_vector.h"
 #include "base/source_place.h"
 #include "config/diagnostic.h"
 #include "config/load.h"
@@ -14,15 +15,55 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sluice::config {
 
+// The text of a node or of a key. Most are a part of the source as it is; those that are written otherwise than they
+// are meant (with escapes, over several lines) and those that are made have memory of their own.
+class NodeText {
+ public:
+  NodeText() = default;
+  // `source` must outlive it, and its copies.
+  [[nodiscard]] static NodeText part_of(std::string_view source) noexcept { return {source, false}; }
+  [[nodiscard]] static NodeText copy_of(std::string_view text);
+  NodeText(const NodeText& other) : NodeText(other.is_own_ ? copy_of(other) : part_of(other)) {}
+  NodeText(NodeText&& other) noexcept { swap(other); }
+  NodeText& operator=(NodeText other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~NodeText();  // wipes memory of its own: it may be a private key
+
+  // NOLINTNEXTLINE(google-explicit-constructor): it is a text
+  operator std::string_view() const noexcept { return view(); }
+  [[nodiscard]] std::string_view view() const noexcept { return {data_, size_}; }
+  [[nodiscard]] size_t size() const noexcept { return size_; }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  friend bool operator==(const NodeText& a, const NodeText& b) noexcept { return a.view() == b.view(); }
+  friend bool operator==(const NodeText& a, std::string_view b) noexcept { return a.view() == b; }
+
+ private:
+  NodeText(std::string_view text, bool is_own) noexcept
+      : data_(text.data()), size_(static_cast<uint32_t>(text.size())), is_own_(is_own) {}
+  void swap(NodeText& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    std::swap(is_own_, other.is_own_);
+  }
+
+  const char* data_ = nullptr;
+  uint32_t size_ = 0;
+  bool is_own_ = false;
+};
+
+// Small: a large configuration has a million of them.
 struct Node {
   enum class Kind : uint8_t { scalar, list, mapping };
 
   struct Key {
-    std::string text;
+    NodeText text;
     uint32_t line = 0;
     uint32_t column = 0;
   };
@@ -34,16 +75,9 @@ struct Node {
   uint32_t line = 0;    // from 1
   uint32_t column = 0;  // from 1
   const std::string* file = nullptr;
-  std::string text;         // scalar
-  std::vector<Node> items;  // list: the items; mapping: the values
-  std::vector<Key> keys;    // mapping: the key of each value, unique
-
-  Node() = default;
-  Node(const Node&) = default;
-  Node(Node&&) noexcept = default;
-  Node& operator=(const Node&) = default;
-  Node& operator=(Node&&) noexcept = default;
-  ~Node();  // wipes the text: it may be a private key
+  NodeText text;              // scalar
+  CompactVector<Node> items;  // list: the items; mapping: the values
+  CompactVector<Key> keys;    // mapping: the key of each value, unique
 
   [[nodiscard]] bool is_null() const noexcept;
   [[nodiscard]] SourcePlace place() const { return {*file, line, column}; }
@@ -82,7 +116,7 @@ class NodeBudget {
   std::atomic<size_t> left_;
 };
 
-// `source` must outlive the nodes. Any thread.
+// `source` must outlive the nodes, which point into it. Any thread.
 [[nodiscard]] ParsedFile parse_yaml(const SourceText& source, NodeBudget& budget, Diagnostics& diagnostics);
 
 }  // namespace sluice::config

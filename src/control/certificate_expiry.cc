@@ -1,7 +1,7 @@
 #include "control/certificate_expiry.h"
 
 #include "base/log.h"
-#include "config/rfc3339.h"
+#include "base/rfc3339.h"
 
 #include <algorithm>
 #include <array>
@@ -21,7 +21,7 @@ void CertificateExpiry::look(const snapshot::Snapshot& snapshot, WallTime now) {
   looked_ = now;
   std::map<std::string, unsigned> said;
   for (const snapshot::CertificateSummary& certificate : snapshot.certificates) {
-    const auto end = config::parse_rfc3339(certificate.not_after);
+    const auto end = parse_rfc3339(certificate.not_after);
     if (certificate.is_managed || !end) continue;
     const auto due =
         static_cast<unsigned>(std::ranges::count_if(kWarnings, [&](Duration before) { return *end - now <= before; }));

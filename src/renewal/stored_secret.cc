@@ -11,12 +11,9 @@
 
 namespace sluice::renewal {
 
-Result<StoredSecret> read_stored_secret(std::string_view yaml) {
-  config::SourceText source{.name = "Secret", .text = std::string(yaml)};
-  config::NodeBudget budget(limits::stored_secret_nodes_max);
-  config::Diagnostics diagnostics;
-  const config::ParsedFile file = config::parse_yaml(source, budget, diagnostics);
-  explicit_bzero(source.text.data(), source.text.size());
+namespace {
+
+Result<StoredSecret> read_parsed(const config::ParsedFile& file) {
   if (file.documents.size() != 1) return failure("holds no Secret");
   const config::Node* data = file.documents.front().find("data");
   const auto value_of = [data](std::string_view key) -> std::string {
@@ -34,6 +31,17 @@ Result<StoredSecret> read_stored_secret(std::string_view yaml) {
         annotations == nullptr ? nullptr : annotations->find(config::request_digest_annotation);
     if (digest != nullptr) secret.digest = digest->text;
   }
+  return secret;
+}
+
+}  // namespace
+
+Result<StoredSecret> read_stored_secret(std::string_view yaml) {
+  config::SourceText source{.name = "Secret", .text = std::string(yaml)};
+  config::NodeBudget budget(limits::stored_secret_nodes_max);
+  config::Diagnostics diagnostics;
+  Result<StoredSecret> secret = read_parsed(config::parse_yaml(source, budget, diagnostics));
+  explicit_bzero(source.text.data(), source.text.size());
   return secret;
 }
 

@@ -33,7 +33,7 @@ std::optional<AccessLogFormat> compile(std::string_view text, std::string_view e
   config::Node node;
   node.file = &file;
   node.line = node.column = 1;
-  node.text = text;
+  node.text = config::NodeText::part_of(text);
   return config::compile_access_log_format({.value = node.text, .node = &node}, {.value = encoding, .node = &node},
                                            diagnostics);
 }

@@ -206,12 +206,12 @@ TEST(FormatCompiler, KnowsThePlaceInAFile) {
   node.file = &file;
   node.line = 7;
   node.column = 12;
-  node.text = "before %X%";
+  node.text = NodeText::part_of("before %X%");
   node.is_plain = true;
   EXPECT_EQ(place_in(node, 7).to_string(), "test.yaml:7:19");
   node.is_plain = false;
   EXPECT_EQ(place_in(node, 7).to_string(), "test.yaml:7:20") << "behind the quote";
-  node.text = "be\nore %X%";
+  node.text = NodeText::part_of("be\nore %X%");
   EXPECT_EQ(place_in(node, 7).to_string(), "test.yaml:7:12") << "on another line, or an escape";
 }
 

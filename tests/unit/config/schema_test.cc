@@ -39,6 +39,20 @@ void check_object(const ObjectSchema& schema, std::set<const ObjectSchema*>& see
   }
 }
 
+TEST(Rare, ReadsAsEmptyWhereItIsNotGiven) {
+  Rare<Redirect> redirect;
+  EXPECT_EQ(redirect.get(), nullptr);
+  EXPECT_EQ(redirect->node, nullptr);
+  redirect.emplace().port.value = 80;
+  Rare<Redirect> copy = redirect;
+  redirect.get()->port.value = 81;
+  EXPECT_EQ(copy->port.value, 80U);
+  copy = redirect;
+  EXPECT_EQ(copy->port.value, 81U);
+  copy = Rare<Redirect>();
+  EXPECT_EQ(copy->port.value, 0U);
+}
+
 TEST(Schema, EveryFieldHasADocLineATypeAndOneName) {
   std::set<const ObjectSchema*> seen;
   for (const KindSchema& kind : all_kinds()) {

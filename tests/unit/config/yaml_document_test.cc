@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace sluice::config {
@@ -27,13 +28,13 @@ struct Parsed {
 std::string flat(const Node& node) {
   std::string result;
   switch (node.kind) {
-    case Node::Kind::scalar: return node.is_plain ? node.text : "'" + node.text + "'";
+    case Node::Kind::scalar: return fmt::format("{0}{1}{0}", node.is_plain ? "" : "'", node.text.view());
     case Node::Kind::list:
       for (const Node& item : node.items) result += (result.empty() ? "" : ",") + flat(item);
       return "[" + result + "]";
     case Node::Kind::mapping:
       for (size_t i = 0; i < node.items.size(); ++i)
-        result += (result.empty() ? "" : ",") + node.keys[i].text + ":" + flat(node.items[i]);
+        result += fmt::format("{}{}:{}", result.empty() ? "" : ",", node.keys[i].text.view(), flat(node.items[i]));
       return "{" + result + "}";
   }
   return result;
@@ -48,6 +49,34 @@ std::string flat(const Parsed& parsed) {
 TEST(YamlDocument, ReadsBlockFlowQuotedAndLiteralValues) {
   EXPECT_EQ(flat(Parsed("a: 1\nb: [x, 'y', \"z\\n\"]\nc: {d: , e: ~}\nf: |\n  g\n  h\n")),
             "{a:1,b:[x,'y','z\n'],c:{d:,e:~},f:'g\nh\n'}");
+}
+
+// A large configuration has a million of them.
+TEST(YamlDocument, TextsAreAPartOfTheSourceWhereTheyAreWrittenAsTheyAreMeant) {
+  const Parsed parsed("key: plain text\nquoted: 'it is'\nescaped: \"a\\tb\"\nblock: |\n  c\n  d\n");
+  const std::string& source = parsed.source.text;
+  const auto is_part = [&](const NodeText& text) {
+    return text.view().data() >= source.data() && text.view().data() < source.data() + source.size();
+  };
+  const Node& document = parsed.file.documents.at(0);
+  for (const Node::Key& key : document.keys) EXPECT_TRUE(is_part(key.text)) << key.text.view();
+  EXPECT_TRUE(is_part(document.find("key")->text));
+  EXPECT_TRUE(is_part(document.find("quoted")->text));
+  EXPECT_FALSE(is_part(document.find("escaped")->text));
+  EXPECT_FALSE(is_part(document.find("block")->text));
+  EXPECT_EQ(document.find("escaped")->text, "a\tb");
+}
+
+TEST(NodeText, ACopyHasMemoryOfItsOwnExactlyWhenTheOriginalHas) {
+  std::string text = "text";
+  const NodeText part = NodeText::part_of(text);
+  const NodeText own = NodeText::copy_of(text);
+  const NodeText part_again = part;
+  const NodeText own_again = own;
+  EXPECT_NE(own.view().data(), own_again.view().data());
+  text = "Text";
+  EXPECT_EQ(part_again, "Text");
+  EXPECT_EQ(own_again, "text");
 }
 
 TEST(YamlDocument, ReadsJson) {

@@ -146,7 +146,7 @@ struct Compiled {
 Compiled compile(std::string_view format, std::string_view encoding) {
   static const std::string file = "mesh.yaml";
   config::Node format_node;
-  format_node.text = format;
+  format_node.text = config::NodeText::part_of(format);
   format_node.file = &file;
   config::Diagnostics diagnostics;
   Compiled compiled{

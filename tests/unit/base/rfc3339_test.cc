@@ -1,10 +1,10 @@
-#include "config/rfc3339.h"
+#include "base/rfc3339.h"
 
 #include <gtest/gtest.h>
 
 #include <string_view>
 
-namespace sluice::config {
+namespace sluice {
 namespace {
 
 using namespace std::chrono_literals;
@@ -29,4 +29,4 @@ TEST(Rfc3339, IsRefusedWhenItIsAnythingElse) {
 }
 
 }  // namespace
-}  // namespace sluice::config
+}  // namespace sluice

@@ -1,8 +1,8 @@
-#include "config/rfc3339.h"
+#include "base/rfc3339.h"
 
 #include <chrono>
 
-namespace sluice::config {
+namespace sluice {
 
 namespace {
 
@@ -66,4 +66,4 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
                   std::chrono::seconds(second) - *offset);
 }
 
-}  // namespace sluice::config
+}  // namespace sluice
