@@ -163,8 +163,10 @@ Answer<std::string> fetch_certificate(Client& client, const Account& account, co
   for (size_t i = 0; i <= alternates.size(); ++i) {
     if (i > 0) request.url = alternates[i - 1];
     Answer<Response> response = client.post(account, request);
+    if (!response && i > 0) continue;  // the first one is as good
     if (!response) return std::unexpected(response.error());
     const Answer<std::vector<tls::Der>> chain = read_chain(request, response->body);
+    if (!chain && i > 0) continue;
     if (!chain) return std::unexpected(chain.error());
     if (preferred_chain.empty() || read_certificate_fields(chain->back())->issuer_common_name == preferred_chain)
       return std::move(response->body);

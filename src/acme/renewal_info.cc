@@ -34,7 +34,7 @@ Answer<std::optional<RenewalInfo>> fetch_renewal_info(Client& client, const std:
   const Json* window = json ? member(*json, "suggestedWindow") : nullptr;
   const auto start = window == nullptr ? std::nullopt : parse_rfc3339(text_member(*window, "start"));
   const auto end = window == nullptr ? std::nullopt : parse_rfc3339(text_member(*window, "end"));
-  if (!start || !end || *end < *start)  // RFC 9773 4.2: as if there were none
+  if (!start || !end || *end <= *start)  // RFC 9773 4.2: as if there were none
     return fail(FailureKind::passing, request, "the answer has no usable suggestedWindow");
   return RenewalInfo{.start = *start,
                      .end = *end,

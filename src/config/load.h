@@ -37,7 +37,7 @@ struct Compiled {
 // place of the issued one of that name; one that cannot be read is a warning, and is not there; the ca.crt of one that
 // sluice has obtained (request_digest_annotation) is nobody's client CA.
 [[nodiscard]] Compiled load(const Sources& sources, Diagnostics& diagnostics);
-// The same for documents in memory. The texts are wiped when they have been read: Secrets are among them.
+// The same for documents in memory. The texts are wiped at the end: Secrets are among them.
 [[nodiscard]] Compiled load(std::vector<SourceText> texts, std::vector<SourceText> issued, Diagnostics& diagnostics);
 
 // The snapshot alone.

@@ -255,14 +255,14 @@ std::shared_ptr<const snapshot::KeyPair> SecretStore::read_pair(const Secret& se
     pair->is_managed = secret.is_issued;
     return pair;
   }
-  if (emptiness) {
-    diagnostics_.error(emptiness->place, emptiness->message);
-    return nullptr;
-  }
   if (secret.is_issued) {
     diagnostics_.warning(secret.place(), fmt::format("Secret {} has no key, and cannot serve: that of a Certificate "
                                                      "with csr is where the request was made",
                                                      secret.key()));
+    return nullptr;
+  }
+  if (emptiness) {
+    diagnostics_.error(emptiness->place, emptiness->message);
     return nullptr;
   }
   diagnostics_.error(secret.place(), fmt::format("found secret {} but didn't have expected keys (cert and key) or "

@@ -166,7 +166,7 @@ void add_server_credentials(snapshot::TlsServer& server, const ServerTls& tls, c
     has_all = from.add_client_ca(*server.settings.client_verification) && has_all;
   from.add_ticket_keys(server);
   if (!has_all) server.awaits_certificate = false;
-  if (!has_all || server.awaits_certificate) server.key_pairs.clear();
+  if (!has_all) server.key_pairs.clear();
 }
 
 }  // namespace sluice::config

@@ -44,10 +44,17 @@ void check_name(const Text& name, std::string_view field, Diagnostics& diagnosti
   }
 }
 
+void check_namespace(const Text& name, std::string_view field, Diagnostics& diagnostics) {
+  if (name && (!is_object_name(name.value) || name.value.contains('.'))) {
+    diagnostics.error(name.node->place(), fmt::format("{}: {} is not a namespace: lower case letters, digits and '-'",
+                                                      field, in_quotes(name.value)));
+  }
+}
+
 template <typename Reference>
 void check_reference(const Reference& reference, std::string_view field, Diagnostics& diagnostics) {
   check_name(reference.name, fmt::format("{}.name", field), diagnostics);
-  check_name(reference.name_space, fmt::format("{}.namespace", field), diagnostics);
+  check_namespace(reference.name_space, fmt::format("{}.namespace", field), diagnostics);
 }
 
 void check_challenge(const Document& document, Diagnostics& diagnostics) {

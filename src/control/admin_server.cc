@@ -133,12 +133,20 @@ std::optional<renewal::Command> command_of(std::string_view path) {
   return std::nullopt;
 }
 
+// Against DNS rebinding: a page of a browser that was loaded by a name reaches this port by that name.
+bool is_local_name(std::string_view host) {
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return host == "localhost" || SocketAddress::from_ip(std::string(host), 0);
+}
+
 // What a POST wants done.
 Page command_page(const ProcessState& state, const http::RequestHead& request) {
   const std::optional<renewal::Command> command = command_of(request.path);
   if (!command) return not_found_page();
   if (!request.headers.find(kCommandField))
     return {403, kPlain, fmt::format("the field {} is missing: a page of a browser may not do this\n", kCommandField)};
+  if (!is_local_name(request.host))
+    return {403, kPlain, "commands are for an address or localhost, not for a name that somebody else may have made\n"};
   constexpr std::string_view known[] = {"certificate"};
   const Result<PageParameters> parameters = PageParameters::parse(request.query, known);
   if (!parameters) return bad_page(parameters.error());

@@ -1,6 +1,6 @@
 // The two HTTP ports of the operator. Status: readiness, for a kubelet and load balancers. Admin: metrics
-// and what the process knows, for people; bound to the loopback address unless told otherwise. They only
-// read, and answer GET and HEAD.
+// and what the process knows, for people, who can also have certificates obtained, renewed and revoked; bound to the
+// loopback address unless told otherwise. All else only reads, and answers GET and HEAD.
 #pragma once
 
 #include "base/result.h"
@@ -15,7 +15,8 @@ namespace sluice::control {
 [[nodiscard]] Result<std::unique_ptr<web::Server>> start_status_server(const SocketAddress& address,
                                                                        const ProcessState& state);
 
-// GET /, /ready, /stats/prometheus, /config_dump, /routes, /explain, /certs.
+// GET /, /ready, /stats/prometheus, /config_dump, /routes, /explain, /certs; POST /certs/issue, /certs/renew,
+// /certs/revoke.
 [[nodiscard]] Result<std::unique_ptr<web::Server>> start_admin_server(const SocketAddress& address,
                                                                       const ProcessState& state);
 

@@ -70,20 +70,20 @@ void warn_of_staple(const snapshot::KeyPair& pair, WallTime now, config::Diagnos
 
 // Of managed certificates, which are obtained again: they keep nobody from starting.
 void drop_unusable_pairs(TlsServer& server, config::Diagnostics& diagnostics) {
-  for (const auto& pair : server.key_pairs) {
-    if (!pair->is_managed) continue;
-    if (const Status usable = tls::check_key_pair(*pair); !usable) {
-      diagnostics.warning(pair->place, fmt::format("{}: {}", pair->secret_name, usable.error().message));
-      server.awaits_certificate = true;
-    }
-  }
-  if (server.awaits_certificate) server.key_pairs.clear();
+  std::erase_if(server.key_pairs, [&](const std::shared_ptr<const snapshot::KeyPair>& pair) {
+    if (!pair->is_managed) return false;
+    const Status usable = tls::check_key_pair(*pair);
+    if (usable) return false;
+    diagnostics.warning(pair->place, fmt::format("{}: {}", pair->secret_name, usable.error().message));
+    server.awaits_certificate = true;
+    return true;
+  });
 }
 
 void complete_server(Snapshot& snapshot, TlsServer& server, WallTime now, TicketKeyrings& keyrings,
                      FallbackCertificates* fallbacks, config::Diagnostics& diagnostics) {
   drop_unusable_pairs(server, diagnostics);
-  if (server.awaits_certificate && fallbacks != nullptr) {
+  if (server.key_pairs.empty() && server.awaits_certificate && fallbacks != nullptr) {
     Result<std::shared_ptr<const snapshot::KeyPair>> pair = fallbacks->of(server, now);
     if (pair) {
       server.key_pairs.push_back(std::move(*pair));

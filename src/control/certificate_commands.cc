@@ -14,6 +14,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -54,6 +57,13 @@ Result<Json> ask_for_certificates(const SocketAddress& admin) {
 
 Result<Json> read_certificates(const CertificateSource& source) {
   if (source.admin) return ask_for_certificates(*source.admin);
+  const std::string folder = source.state_directory + "/certificates";
+  if (access(folder.c_str(), R_OK | X_OK) != 0) {
+    return failure(
+        fmt::format("reading {}: {}; run this as sluice's user, name another --state-dir, or ask the running "
+                    "sluice with --admin ADDR:PORT",
+                    folder, errno_text(errno)));
+  }
   const renewal::Store store = renewal::Store::look_at(source.state_directory);
   std::vector<renewal::CertificateReport> reports;
   for (const config::ObjectKey& key : store.certificates()) {

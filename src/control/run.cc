@@ -170,6 +170,7 @@ class Process {
   std::optional<ConfigWatcher> watcher_;  // --watch
   FallbackCertificates fallbacks_;
   std::shared_ptr<renewal::Manager> manager_;  // null: no document has asked for a certificate
+  uint64_t published_challenges_ = 0;          // the board's revision that the snapshot has
   bool has_unloaded_certificates_ = false;     // new ones came while the documents were refused
   Clock::time_point load_certificates_after_{};
   CertificateExpiry expiry_;
@@ -304,6 +305,7 @@ void Process::publish(std::unique_ptr<Snapshot> snapshot) {
   } else if (manager_ != nullptr) {
     manager_->board().served(posted.revision);
   }
+  published_challenges_ = posted.revision;
   cell_->collect();
 }
 
@@ -396,7 +398,9 @@ void Process::look_at_certificates() {
   expiry_.look(*cell_->newest(), now_wall());
   if (manager_ == nullptr) return;
   // Answers to challenges are not documents: the same configuration with them is a new snapshot with the same hash.
-  if (manager_->board().has_news()) publish(std::make_unique<Snapshot>(*cell_->newest()));
+  renewal::ChallengeBoard& board = manager_->board();
+  if (board.posted().revision != published_challenges_) publish(std::make_unique<Snapshot>(*cell_->newest()));
+  if (board.has_news() && cell_->adopted_by_all(cell_->newest()->version)) board.served(published_challenges_);
   if (manager_->take_news()) {
     has_unloaded_certificates_ = true;
     load_certificates_after_ = {};

@@ -152,8 +152,10 @@ class Conversation {
   static std::string alias_text(const Answer& answer, const Record& record) {
     size_t at = record.data_begin;
     const Result<std::string> target = read_name(as_bytes(answer.bytes), at, record.data_begin + record.data_size);
-    return fmt::format("the name is an alias (CNAME) of {}, where the record would have to be; set followCNAME",
-                       target ? name_text(*target) : "another name");
+    return fmt::format(
+        "the name is an alias (CNAME) of {}, where the record would have to be: make it there with dns01.hook, or "
+        "remove the CNAME",
+        target ? name_text(*target) : "another name");
   }
 
   uint16_t new_id() { return static_cast<uint16_t>(random_()); }

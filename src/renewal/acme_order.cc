@@ -2,8 +2,10 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "certs/certificate_facts.h"
 #include "certs/certificate_request.h"
 #include "config/wording.h"
+#include "tls/key_pair.h"
 #include "tls/pem.h"
 
 #include <fmt/format.h>
@@ -21,11 +23,34 @@ using acme::ChallengeType;
 using acme::fail;
 using acme::OrderStatus;
 
+constexpr Duration kFirstLookPause = std::chrono::seconds(10);  // after a TXT record was made
+
 std::vector<acme::Identifier> identifiers_of(const certs::SubjectNames& names) {
   std::vector<acme::Identifier> identifiers;
   for (const std::string& name : names.dns_names) identifiers.push_back({acme::Identifier::Type::dns, name});
   for (const std::string& address : names.ip_addresses) identifiers.push_back({acme::Identifier::Type::ip, address});
   return identifiers;
+}
+
+// What the server says is not stored in the place of something that works: the key and the names must be right.
+Status check_issued(const certs::IssuedCertificate& issued, const certs::Subject& subject) {
+  if (!issued.key_pem.empty()) {  // else the user has it
+    snapshot::KeyPair pair;
+    pair.chain_pem = issued.chain_pem;
+    pair.key_pem = issued.key_pem;
+    if (const Status usable = tls::check_key_pair(pair); !usable)
+      return failure("cannot be used: " + usable.error().message);
+  }
+  const Result<certs::CertificateFacts> facts = certs::read_facts(issued.chain_pem);
+  if (!facts) return std::unexpected(facts.error());
+  if (facts->not_after <= facts->not_before) return failure("ends before it begins");
+  for (const auto* names : {&subject.names.dns_names, &subject.names.ip_addresses}) {
+    for (const std::string& name : *names) {
+      if (!certs::is_covered(name, facts->names.dns_names, facts->names.ip_addresses))
+        return failure("is not for " + name);
+    }
+  }
+  return {};
 }
 
 // Everything above the leaf, or empty: what has issued it is not known.
@@ -52,7 +77,19 @@ AcmeOrder::~AcmeOrder() {
   }
 }
 
+// An account that the server knows no more (a test server that began anew) is made again, once.
 Answer<AcmeOrder::Progress> AcmeOrder::step(Record& record, const Save& save, uint32_t attempt, WallTime now) {
+  Answer<Progress> progress = advance(record, save, attempt, now);
+  if (progress || progress.error().type != "accountDoesNotExist" || has_new_account_) return progress;
+  has_new_account_ = true;
+  if (const Status forgotten = session_.forget_account_url(); !forgotten)
+    return fail(FailureKind::passing, forgotten.error().message);
+  order_.reset();
+  names_.clear();
+  return Progress{};
+}
+
+Answer<AcmeOrder::Progress> AcmeOrder::advance(Record& record, const Save& save, uint32_t attempt, WallTime now) {
   const Answer<bool> has_account = session_.prepare_account();
   if (!has_account) return std::unexpected(has_account.error());
   if (!*has_account) return Progress{};
@@ -83,10 +120,6 @@ Answer<AcmeOrder::Progress> AcmeOrder::begin(Record& record, const Save& save) {
                                               {.identifiers = identifiers_,
                                                .profile = session_.issuer().profile,
                                                .replaces = may_replace_ ? saved.replaces : ""});
-  if (!order && order.error().type == "accountDoesNotExist") {
-    if (Status status = session_.forget_account_url(); !status)
-      return fail(FailureKind::passing, status.error().message);
-  }
   if (!order && may_replace_ && !saved.replaces.empty() && order.error().kind != FailureKind::passing) {
     log::info("Certificate {}: ordered without `replaces`: {}", certificate_.key.text(), order.error().message);
     may_replace_ = false;
@@ -107,7 +140,7 @@ Answer<AcmeOrder::Progress> AcmeOrder::begin(Record& record, const Save& save) {
 
 // All of them are put up before the first is looked at, and the slow ones become visible at the same time.
 Answer<AcmeOrder::Progress> AcmeOrder::validate(Record& record, const Save& save, uint32_t attempt, WallTime now) {
-  if (now - record.order->begun > limits::acme_order_time_max) {
+  if (std::chrono::steady_clock::now() - begun_ > limits::acme_order_time_max) {
     return fail(FailureKind::order, fmt::format("the server has not validated the names within {} minutes",
                                                 limits::acme_order_time_max / std::chrono::minutes(1)));
   }
@@ -154,7 +187,8 @@ std::vector<ChallengeType> AcmeOrder::wanted_types(const acme::Identifier& ident
     case config::Challenge::automatic: break;
   }
   std::vector<ChallengeType> types;
-  const bool has_dns = !std::holds_alternative<std::monostate>(session_.issuer().dns_01);
+  const bool has_dns =
+      !std::holds_alternative<std::monostate>(session_.issuer().dns_01) || session_.issuer().skips_dns_records;
   if (has_dns && identifier.type == acme::Identifier::Type::dns) types.push_back(ChallengeType::dns_01);
   if (possible_.http_01) types.push_back(ChallengeType::http_01);
   if (possible_.tls_alpn_01) types.push_back(ChallengeType::tls_alpn_01);
@@ -168,6 +202,9 @@ Answer<AcmeOrder::Progress> AcmeOrder::put_up(Name& name, const acme::Authorizat
     const auto found = std::ranges::find(authorization.challenges, type, &acme::Challenge::type);
     if (found != authorization.challenges.end()) possible.push_back(&*found);
   }
+  // The server looks at one of them already, since before the process ended.
+  const auto known = std::ranges::find_if(
+      possible, [](const acme::Challenge* each) { return each->status != acme::ChallengeStatus::pending; });
   if (possible.empty()) {
     std::vector<std::string_view> offered;
     for (const acme::Challenge& challenge : authorization.challenges) offered.push_back(acme::text_of(challenge.type));
@@ -177,7 +214,7 @@ Answer<AcmeOrder::Progress> AcmeOrder::put_up(Name& name, const acme::Authorizat
                     "Gateway server without TLS, tls-alpn-01 one with TLS, dns-01 spec.acme.dns01 in the Issuer",
                     authorization.identifier.value, fmt::join(offered, ", ")));
   }
-  const acme::Challenge& challenge = *possible[attempt % possible.size()];
+  const acme::Challenge& challenge = known != possible.end() ? **known : *possible[attempt % possible.size()];
   Proof proof = make_proof(authorization.identifier, challenge, *session_.account().key);
   if (challenge.type == ChallengeType::dns_01) {
     uses_dns_01_ = true;
@@ -194,7 +231,9 @@ Answer<AcmeOrder::Progress> AcmeOrder::put_up(Name& name, const acme::Authorizat
   name.challenge = challenge;
   name.proof = std::move(proof);
   name.put_up = now;
-  return Progress{};
+  // Resolvers remember for a while that there was none: they are not asked too early, as with Gardener.
+  const bool is_slow = challenge.type == ChallengeType::dns_01 && !session_.issuer().skips_dns_records;
+  return Progress{.certificate = {}, .pause = is_slow ? kFirstLookPause : Duration{}};
 }
 
 Answer<AcmeOrder::Progress> AcmeOrder::wait_until_visible(Name& name, WallTime now) {
@@ -264,6 +303,8 @@ Answer<AcmeOrder::Progress> AcmeOrder::fetch(const PendingOrder& order) {
   progress.certificate->chain_pem = std::move(*chain);
   progress.certificate->key_pem = order.key_pem;
   progress.certificate->ca_pem = issuers_of(progress.certificate->chain_pem);
+  if (const Status fits = check_issued(*progress.certificate, subject_); !fits)
+    return fail(FailureKind::order, "the certificate that the server has issued " + fits.error().message);
   return progress;
 }
 

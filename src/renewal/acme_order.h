@@ -10,6 +10,7 @@
 #include "renewal/proof.h"
 #include "renewal/record.h"
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -59,6 +60,7 @@ class AcmeOrder {
     bool is_valid = false;
   };
 
+  acme::Answer<Progress> advance(Record& record, const Save& save, uint32_t attempt, WallTime now);
   acme::Answer<Progress> begin(Record& record, const Save& save);
   acme::Answer<Progress> validate(Record& record, const Save& save, uint32_t attempt, WallTime now);
   acme::Answer<Progress> look_at_name(Name& name, Record& record, const Save& save, uint32_t attempt, WallTime now);
@@ -81,8 +83,10 @@ class AcmeOrder {
   std::optional<acme::Order> order_;  // as the server said last
   std::vector<Name> names_;           // of order_
   bool uses_dns_01_ = false;
-  bool may_replace_ = true;  // false: the server does not take `replaces`
-  uint32_t looks_ = 0;       // since something has changed
+  bool may_replace_ = true;       // false: the server does not take `replaces`
+  bool has_new_account_ = false;  // the server had forgotten the one of before
+  uint32_t looks_ = 0;            // since something has changed
+  const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace sluice::renewal

@@ -8,6 +8,7 @@
 #include "certs/secret_yaml.h"
 #include "certs/self_signed.h"
 #include "renewal/stored_secret.h"
+#include "renewal/wish.h"
 #include "tls/key_pair.h"
 #include "tls/parsed_certificate.h"
 #include "tls/pem.h"
@@ -27,77 +28,8 @@ namespace {
 using config::AcmeIssuer;
 
 constexpr WallTime kNever = WallTime::max();
-
-// --- What documents mean ---------------------------------------------------------------------------
-
-certs::KeyType key_type_of(const config::KeyWish& wish) {
-  if (wish.algorithm == config::KeyAlgorithm::ecdsa)
-    return wish.bits == 384 ? certs::KeyType::ecdsa_p384 : certs::KeyType::ecdsa_p256;
-  if (wish.bits == 4096) return certs::KeyType::rsa_4096;
-  return wish.bits == 3072 ? certs::KeyType::rsa_3072 : certs::KeyType::rsa_2048;
-}
-
-certs::CertificateWish wish_of(const config::Certificate& certificate) {
-  certs::CertificateWish wish;
-  wish.common_name = certificate.common_name;
-  wish.names = {.dns_names = certificate.dns_names,
-                .ip_addresses = certificate.ip_addresses,
-                .emails = certificate.email_addresses,
-                .uris = certificate.uris};
-  wish.key_type = key_type_of(certificate.private_key);
-  wish.key_encoding = certificate.private_key.is_pkcs8 ? certs::KeyEncoding::pkcs8 : certs::KeyEncoding::pkcs1;
-  wish.is_ca = certificate.is_ca;
-  wish.duration = certificate.duration.value_or(Duration{});
-  wish.csr_pem = certificate.csr_pem;
-  wish.preferred_chain = certificate.preferred_chain;
-  return wish;
-}
-
-certs::IssuerKind kind_of(const config::Issuer& issuer) {
-  if (std::holds_alternative<config::CaIssuer>(issuer.kind)) return certs::IssuerKind::ca;
-  return std::holds_alternative<AcmeIssuer>(issuer.kind) ? certs::IssuerKind::acme : certs::IssuerKind::self_signed;
-}
-
-std::string hexadecimal_sha256(std::string_view text) {
-  std::string result;
-  for (const uint8_t byte : tls::sha256(as_bytes(text))) fmt::format_to(std::back_inserter(result), "{:02x}", byte);
-  return result;
-}
-
-// Of all that an attempt depends on; keys are in it, so only its hash is kept.
-std::string fingerprint_of(const config::Issuer& issuer) {
-  std::string text;
-  const auto add = [&text](std::string_view part) {
-    fmt::format_to(std::back_inserter(text), "{}:{}\n", part.size(), part);
-  };
-  if (const auto* ca = std::get_if<config::CaIssuer>(&issuer.kind)) {
-    add(ca->chain_pem);
-    add(ca->key_pem.text);
-  }
-  if (const auto* acme = std::get_if<AcmeIssuer>(&issuer.kind)) {
-    add(acme->server);
-    add(acme->email);
-    add(acme->profile);
-    add(acme->may_register ? "registers" : "");
-    add(acme->account_key_pem ? acme->account_key_pem->text : "");
-    add(acme->external_account ? acme->external_account->key_id : "");
-    add(acme->external_account ? acme->external_account->hmac_key.text : "");
-    add(acme->ca_pem);
-    add(acme->skips_dns_records ? "skips" : "");
-    for (const std::string& server : acme->precheck_nameservers) add(server);
-    if (const auto* hook = std::get_if<config::DnsHook>(&acme->dns_01)) {
-      for (const std::string& word : hook->command) add(word);
-      add(std::to_string(hook->timeout.count()));
-    }
-    if (const auto* update = std::get_if<config::DnsUpdate>(&acme->dns_01)) {
-      for (const std::string* part : {&update->nameserver, &update->key_name, &update->algorithm, &update->secret.text})
-        add(*part);
-    }
-  }
-  std::string hash = hexadecimal_sha256(text);
-  explicit_bzero(text.data(), text.size());
-  return hash;
-}
+// Passing failures of an order, one after the other, before it waits longer.
+constexpr uint32_t kStumblesMax = 5;
 
 // In [0, 1), the same for one certificate's life.
 double random_of(const std::string& serial) {
@@ -105,12 +37,6 @@ double random_of(const std::string& serial) {
   uint32_t bits = 0;
   std::memcpy(&bits, hash.data(), sizeof bits);
   return bits / 4294967296.0;
-}
-
-std::vector<std::string> names_of(const certs::Subject& subject) {
-  std::vector<std::string> names = subject.names.dns_names;
-  names.insert(names.end(), subject.names.ip_addresses.begin(), subject.names.ip_addresses.end());
-  return names;
 }
 
 // Of a Secret that can serve. With a request of the user's there is no key.
@@ -165,9 +91,10 @@ void Keeper::follow(config::ManagedCertificates documents, PossibleChallenges po
     if (digest != entry.digest || certificate.issuer != entry.certificate.issuer) entry.order.reset();
     entry.certificate = certificate;
     entry.digest = std::move(digest);
-    entry.wish = hexadecimal_sha256(
-        fmt::format("{} {} {} {} {}", entry.digest, issuer == nullptr ? "" : fingerprint_of(*issuer),
-                    config::text_of(certificate.challenge), certificate.preferred_chain, certificate.secret.text()));
+    entry.wish = fmt::format("{} {} {}", fingerprint_of(certificate, entry.digest, issuer), possible.http_01,
+                             possible.tls_alpn_01);
+    if (issuer != nullptr && certificate.problem.empty() && !issuer->problem.empty())
+      entry.certificate.problem = fmt::format("Issuer {}: {}", certificate.issuer, issuer->problem);
     if (issuer != nullptr && certificate.problem.empty()) {
       Result<certs::Subject> subject = certs::requested_subject(wish, kind_of(*issuer));
       if (subject) {
@@ -176,36 +103,62 @@ void Keeper::follow(config::ManagedCertificates documents, PossibleChallenges po
         entry.certificate.problem = subject.error().message;
       }
     }
-    read(entry, now);
+    if (is_new || !has_lock_ || !entry.trouble.empty()) load(entry);
+    refresh(entry, now);
     if (is_new) entry.next_step = now;
   }
 }
 
-// The record, and what is in the Secret; then what the documents change of it.
-void Keeper::read(Entry& entry, WallTime now) {
+// From the disk. Whoever has the lock does it once: from then on what is in memory is what is meant.
+void Keeper::load(Entry& entry) {
   Result<std::optional<Record>> record = store_.read_record(entry.certificate.key);
-  if (!record) {
-    if (entry.trouble != record.error().message)
-      log::error("Certificate {}: {}", entry.certificate.key.text(), record.error().message);
-    entry.trouble = record.error().message;
-    return;
-  }
+  if (!record) return set_trouble(entry, record.error().message);
   entry.trouble.clear();
+  entry.is_new_record = !record->has_value();
   entry.record = std::move(*record).value_or(Record{});
+}
+
+void Keeper::set_trouble(Entry& entry, const std::string& trouble) {
+  if (entry.trouble != trouble) log::error("Certificate {}: {}", entry.certificate.key.text(), trouble);
+  entry.trouble = trouble;
+}
+
+// What the Secret and the documents change of the record.
+void Keeper::refresh(Entry& entry, WallTime now) {
   const Record before = entry.record;
-  adopt_secret(entry, now);
-  entry.record.secret = entry.certificate.secret.text();
-  entry.record.issuer = entry.certificate.issuer;
-  entry.record.common_name = entry.subject.common_name;
-  entry.record.dns_names = entry.subject.names.dns_names;
-  if (!entry.certificate.renew) entry.record.is_renew_done = false;
-  if (entry.record.wish != entry.wish) {
-    entry.record.wish = entry.wish;
-    entry.record.backoff = {};
-    entry.record.ask_for_window = {};
+  if (entry.trouble.empty()) adopt_secret(entry, now);
+  if (!may_work(entry)) entry.order.reset();
+  if (!entry.trouble.empty()) return;
+  Record& record = entry.record;
+  record.secret = entry.certificate.secret.text();
+  record.issuer = entry.certificate.issuer;
+  record.common_name = entry.subject.common_name;
+  record.dns_names = entry.subject.names.dns_names;
+  if (!entry.certificate.renew) record.is_renew_done = false;
+  if (record.wish != entry.wish) {
+    record.wish = entry.wish;
+    record.backoff = {};
+    record.ask_for_window = {};
   }
-  schedule(entry);
-  if (has_lock_ && entry.record != before) (void)save(entry);
+  // A revocation means what was issued before: never the first certificate that comes.
+  if (!record.issued || entry.is_new_record) {
+    for (const config::Revocation& revocation : documents_.revocations) {
+      const std::string name = revocation.key.text();
+      if (revocation.certificate != entry.certificate.key ||
+          std::ranges::find(record.revocations, name) != record.revocations.end())
+        continue;
+      log::info("CertificateRevocation {} has no effect: there is no certificate that it can mean", name);
+      record.revocations.push_back(name);
+    }
+  }
+  entry.is_new_record = false;
+  schedule(entry, now);
+  if (has_lock_ && record != before) (void)save(entry);  // else the next change saves it
+}
+
+// Otherwise nothing is done for it until documents or files change.
+bool Keeper::may_work(const Entry& entry) const {
+  return has_lock_ && !entry.certificate.user_secret && entry.certificate.problem.empty() && entry.trouble.empty();
 }
 
 // A process that was killed may have written the Secret and not the record; people may have removed or imported one.
@@ -213,10 +166,7 @@ void Keeper::adopt_secret(Entry& entry, WallTime now) {
   Record& record = entry.record;
   entry.is_imported = false;
   Result<std::optional<std::string>> yaml = store_.read_secret(entry.certificate.secret);
-  if (!yaml) {
-    entry.trouble = yaml.error().message;
-    return;
-  }
+  if (!yaml) return set_trouble(entry, yaml.error().message);
   if (!*yaml) {
     record.issued.reset();
     return;
@@ -244,7 +194,10 @@ void Keeper::adopt_secret(Entry& entry, WallTime now) {
   record.ask_for_window = {};
   if (secret->digest != entry.digest) return;
   record.order.reset();
+  record.backoff = {};
+  record.failed_names.clear();
   record.is_renew_wanted = false;
+  record.is_renew_done = entry.certificate.renew;
   record.state = State::ready;
   record.message = "certificate found in the state directory";
 }
@@ -258,12 +211,20 @@ bool Keeper::save(Entry& entry) {
 }
 
 // Whoever has the lock manages; others follow what it writes, and take over when it ends.
-void Keeper::keep_lock(WallTime now) {
+void Keeper::look_for_lock(WallTime now) {
   if (has_lock_ || (now < look_for_lock_ && look_for_lock_ - now <= limits::state_lock_pause)) return;
   look_for_lock_ = now + limits::state_lock_pause;
   has_lock_ = store_.take_lock();
-  if (!has_lock_) return;
-  for (auto& [key, entry] : entries_) read(entry, now);
+  if (!has_lock_) {
+    if (!std::exchange(has_said_others_manage_, true))
+      log::info("certificates: another process manages those of the state directory; this one serves them");
+    return;
+  }
+  if (has_said_others_manage_) log::info("certificates: this process manages them from now on");
+  for (auto& [key, entry] : entries_) {
+    load(entry);
+    refresh(entry, now);
+  }
 }
 
 // Another process has written one, or a person has imported one.
@@ -272,7 +233,10 @@ void Keeper::look_at_secrets(WallTime now) {
   if (changed == secrets_seen_) return;
   secrets_seen_ = changed;
   has_news_ = true;
-  for (auto& [key, entry] : entries_) read(entry, now);
+  for (auto& [key, entry] : entries_) {
+    if (!has_lock_) load(entry);
+    refresh(entry, now);
+  }
 }
 
 // --- What is due -----------------------------------------------------------------------------------
@@ -298,13 +262,19 @@ const config::Revocation* Keeper::due_revocation(const Entry& entry) const {
 WallTime Keeper::due_time(const Entry& entry, const NamesInUse& in_use, WallTime now) const {
   const config::Certificate& certificate = entry.certificate;
   const Record& record = entry.record;
-  if (!has_lock_ || certificate.user_secret || !certificate.problem.empty() || !entry.trouble.empty()) return kNever;
+  // A pause that is longer than any is of before the clock was set.
+  const auto bounded = [now](WallTime time, Duration pause_max) { return time - now > pause_max ? now : time; };
+  const WallTime next_step = bounded(entry.next_step, limits::acme_pause_asked_max);
+  if (has_lock_ && !entry.trouble.empty()) return next_step;
+  if (!may_work(entry)) return kNever;
+  const WallTime retry = record.backoff.is_over(now) ? WallTime{} : record.backoff.recheck_after();
   WallTime due = kNever;
-  if (entry.is_revocation_wanted || due_revocation(entry) != nullptr) due = entry.revoke_after;
-  if (entry.order || !record.dns_records.empty()) return std::min(due, entry.next_step);
+  if (record.is_revocation_wanted || due_revocation(entry) != nullptr)
+    due = bounded(entry.revoke_after, limits::renewal_retry_lasting);
+  if (entry.order) return std::min(due, std::max(next_step, retry));
+  if (!record.dns_records.empty()) return std::min(due, next_step);
   if (is_wanted(entry, now)) {
-    WallTime attempt =
-        std::max(entry.next_step, record.backoff.is_over(now) ? WallTime{} : record.backoff.recheck_after());
+    WallTime attempt = std::max(next_step, retry);
     if (is_acme(documents_.find_issuer(certificate.issuer)))
       attempt = std::max(attempt, names_free_at(entry, in_use, now));
     return std::min(due, attempt);
@@ -312,7 +282,7 @@ WallTime Keeper::due_time(const Entry& entry, const NamesInUse& in_use, WallTime
   if (!record.issued || record.issued->is_revoked || entry.is_imported) return due;
   due = std::min(due, record.renewal);
   if (!record.issued->certificate_id.empty() && is_acme(documents_.find_issuer(certificate.issuer)))
-    due = std::min(due, record.ask_for_window);
+    due = std::min(due, bounded(record.ask_for_window, limits::acme_window_interval_max));
   return due;
 }
 
@@ -347,12 +317,13 @@ WallTime Keeper::names_free_at(const Entry& entry, const NamesInUse& in_use, Wal
 
 // Obtaining or revoking, now or in a moment.
 bool Keeper::is_working(const Entry& entry, const NamesInUse& in_use, WallTime now) const {
-  const bool is_about_to = is_wanted(entry, now) || entry.is_revocation_wanted || due_revocation(entry) != nullptr;
+  const bool is_about_to =
+      is_wanted(entry, now) || entry.record.is_revocation_wanted || due_revocation(entry) != nullptr;
   return entry.order != nullptr || (is_about_to && due_time(entry, in_use, now) <= now + limits::order_turn_pause);
 }
 
 WallTime Keeper::step(WallTime now) {
-  keep_lock(now);
+  look_for_lock(now);
   look_at_secrets(now);
   if (!has_lock_) return look_for_lock_;
   const NamesInUse in_use = names_in_use(now);
@@ -370,10 +341,14 @@ WallTime Keeper::step(WallTime now) {
 }
 
 void Keeper::work(Entry& entry, WallTime now) {
+  if (!entry.trouble.empty()) {
+    entry.next_step = now + limits::state_retry_pause;
+    load(entry);
+    return refresh(entry, now);
+  }
   const config::Issuer* issuer = documents_.find_issuer(entry.certificate.issuer);
   const config::Revocation* revocation = due_revocation(entry);
-  if ((entry.is_revocation_wanted || revocation != nullptr) && entry.revoke_after <= now)
-    return follow_revocation(entry, revocation, now);
+  if (entry.record.is_revocation_wanted || revocation != nullptr) return follow_revocation(entry, revocation, now);
   if (!entry.order && !entry.record.dns_records.empty()) return remove_dns_record(entry, now);
   if (entry.order) return step_order(entry, *issuer, now);
   if (is_wanted(entry, now)) return obtain(entry, *issuer, now);
@@ -458,7 +433,6 @@ void Keeper::begin_order(Entry& entry, const config::Issuer& issuer, WallTime no
   const Record before = entry.record;
   PendingOrder order;
   order.digest = entry.digest;
-  order.begun = now;
   if (entry.certificate.csr_pem.empty()) {
     Result<certs::SigningKey> key = certs::SigningKey::make(key_type_of(entry.certificate.private_key));
     Result<std::string> pem =
@@ -498,7 +472,6 @@ void Keeper::step_order(Entry& entry, const config::Issuer& issuer, WallTime now
     if (!session) return fail(entry, session.error(), now);
     entry.order = std::make_unique<AcmeOrder>(**session, Proofs(board_, (*session)->issuer(), stop_), entry.certificate,
                                               entry.subject, possible_);
-    record.order->begun = now;  // the patience begins anew with each attempt
   }
   const auto save_record = [&]() -> Status { return store_.write_record(entry.certificate.key, record); };
   acme::Answer<AcmeOrder::Progress> progress = entry.order->step(record, save_record, record.backoff.failures, now);
@@ -510,9 +483,19 @@ void Keeper::step_order(Entry& entry, const config::Issuer& issuer, WallTime now
                              .uses_dns_01 = entry.order->uses_dns_01(),
                              .is_renewal = record.issued.has_value()};
   if (!progress) {
+    // Of an order that the server has, the network's and the server's moods are waited out, with the answers up.
+    if (progress.error().kind == FailureKind::passing && record.order && !record.order->url.empty() &&
+        ++entry.stumbles <= kStumblesMax) {
+      log::info("Certificate {}: {}; tried again", entry.certificate.key.text(), progress.error().message);
+      entry.next_step =
+          now + std::clamp(progress.error().retry_after.value_or(std::chrono::seconds(1 << entry.stumbles)),
+                           Duration(limits::acme_look_pause), Duration(limits::acme_pause_asked_max));
+      return;
+    }
     ++orders_[counter];
     return fail(entry, progress.error(), now);
   }
+  entry.stumbles = 0;
   entry.next_step = now + progress->pause;
   if (!progress->certificate) return;
   ++orders_[counter];
@@ -565,7 +548,7 @@ void Keeper::finish(Entry& entry, const certs::IssuedCertificate& certificate, W
   entry.next_step = now;
   secrets_seen_ = store_.secrets_changed();
   has_news_ = true;
-  schedule(entry);
+  schedule(entry, now);
   (void)save(entry);
   log::info("Certificate {}: issued by {} for {}, until {}, renewed at {}", document.key.text(), document.issuer,
             fmt::join(names_of(entry.subject), ", "), tls::to_rfc3339(record.issued->not_after),
@@ -574,9 +557,10 @@ void Keeper::finish(Entry& entry, const certs::IssuedCertificate& certificate, W
 
 // Clocks that disagree, or a server that is never content, must not make a loop of renewals; a document's wish cannot,
 // since what is issued after it fulfils it.
-void Keeper::schedule(Entry& entry) {
+void Keeper::schedule(Entry& entry, WallTime now) {
   Record& record = entry.record;
   if (!record.issued || record.issued->not_after <= record.issued->not_before) return;
+  record.issued->issued = std::min(record.issued->issued, now);  // the clock was ahead then
   const Issued& issued = *record.issued;
   const WallTime wanted = renewal_time({.not_before = issued.not_before, .not_after = issued.not_after},
                                        {.renew_before = entry.certificate.renew_before, .suggested = record.suggested},
@@ -593,6 +577,7 @@ void Keeper::schedule(Entry& entry) {
 void Keeper::fail(Entry& entry, const acme::Failure& failure, WallTime now) {
   Record& record = entry.record;
   entry.order.reset();
+  entry.stumbles = 0;
   record.backoff = after_failure(record.backoff, failure.kind, now, failure.retry_after);
   record.state = State::error;
   record.message = failure.message;
@@ -616,6 +601,7 @@ void Keeper::remove_dns_record(Entry& entry, WallTime now) {
     Proofs proofs(board_, std::get<AcmeIssuer>(issuer->kind), stop_);
     removed = proofs.take_down({.type = acme::ChallengeType::dns_01, .name = dns.name, .value = dns.value, .host = {}});
   }
+  if (stop_.stop_requested()) return;  // the next process does it
   if (!removed) {
     log::warning("Certificate {}: the TXT record {} with {} stays behind: {}", entry.certificate.key.text(), dns.name,
                  dns.value, removed.error().message);
@@ -647,14 +633,14 @@ void Keeper::ask_for_window(Entry& entry, WallTime now) {
       record.suggested = suggested;
     }
   }
-  schedule(entry);
+  schedule(entry, now);
   (void)save(entry);
 }
 
 void Keeper::follow_revocation(Entry& entry, const config::Revocation* revocation, WallTime now) {
   Record& record = entry.record;
   const auto done = [&](bool renew) {
-    entry.is_revocation_wanted = false;
+    record.is_revocation_wanted = false;
     if (revocation != nullptr) record.revocations.push_back(revocation->key.text());
     if (renew) record.is_renew_wanted = true;
     entry.next_step = now;
@@ -685,11 +671,12 @@ void Keeper::follow_revocation(Entry& entry, const config::Revocation* revocatio
     return true;
   };
   const acme::Answer<bool> is_revoked = revoke();
+  if (stop_.stop_requested()) return;      // it is still wanted
   if (is_revoked && !*is_revoked) return;  // the account has come a step further
   if (!is_revoked) {
     entry.revoke_after =
         now + std::max(is_revoked.error().retry_after.value_or(Duration{}), Duration(limits::revocation_retry_pause));
-    entry.is_revocation_wanted = entry.is_revocation_wanted && is_revoked.error().kind == FailureKind::passing;
+    record.is_revocation_wanted = record.is_revocation_wanted && is_revoked.error().kind == FailureKind::passing;
     record.message = "revoking: " + is_revoked.error().message;
     (void)save(entry);
     return log::error("Certificate {}: revoking it: {}", entry.certificate.key.text(), is_revoked.error().message);
@@ -701,6 +688,7 @@ void Keeper::follow_revocation(Entry& entry, const config::Revocation* revocatio
     other.record.issued->is_revoked = true;
     other.record.state = State::revoked;
     other.record.message = "certificate revoked";
+    if (revocation != nullptr && revocation->renew) other.record.is_renew_wanted = true;
     if (&other != &entry) (void)save(other);
   }
   done(revocation != nullptr && revocation->renew);
@@ -724,9 +712,9 @@ Status Keeper::command(Command command, std::string_view certificate, WallTime n
     if (entry.record.issued->is_revoked) return failure("its certificate is revoked already");
     if (!is_acme(documents_.find_issuer(document.issuer)))
       return failure("only certificates of ACME servers can be revoked");
-    entry.is_revocation_wanted = true;
+    entry.record.is_revocation_wanted = true;
     entry.revoke_after = now;
-    return {};
+    return save(entry) ? Status{} : failure("the state directory cannot be written");
   }
   const WallTime free = names_free_at(entry, names_in_use(now), now);
   if (is_acme(documents_.find_issuer(document.issuer)) && free > now + limits::order_turn_pause)

@@ -58,12 +58,13 @@ class Keeper {
     std::string digest;  // of what it asks for
     std::string wish;    // of all that an attempt depends on
     Record record;
-    std::string trouble;                // why its record cannot be read; empty: it can. Nothing is done then
-    bool is_imported = false;           // its Secret is a person's
-    bool is_revocation_wanted = false;  // by a command
-    WallTime revoke_after{};            // when revoking is tried again
-    WallTime next_step{};               // of the order, or of what is left of it
-    std::unique_ptr<AcmeOrder> order;   // under way in this process; then there is record.order
+    bool is_new_record = false;        // there was none, or a damaged one
+    std::string trouble;               // why its record cannot be read; empty: it can. Nothing is done then
+    bool is_imported = false;          // its Secret is a person's
+    uint32_t stumbles = 0;             // passing failures of the order, one after the other
+    WallTime revoke_after{};           // when revoking is tried again
+    WallTime next_step{};              // of the order, or of what is left of it
+    std::unique_ptr<AcmeOrder> order;  // under way in this process; then there is record.order
   };
 
   // Of an Issuer of the kind acme, as long as it stays as it is.
@@ -80,10 +81,13 @@ class Keeper {
     size_t orders = 0;
   };
 
-  void read(Entry& entry, WallTime now);
+  void load(Entry& entry);
+  void refresh(Entry& entry, WallTime now);
+  void set_trouble(Entry& entry, const std::string& trouble);
+  [[nodiscard]] bool may_work(const Entry& entry) const;
   void adopt_secret(Entry& entry, WallTime now);
   [[nodiscard]] bool save(Entry& entry);
-  void keep_lock(WallTime now);
+  void look_for_lock(WallTime now);
   void look_at_secrets(WallTime now);
 
   [[nodiscard]] bool is_wanted(const Entry& entry, WallTime now) const;
@@ -104,7 +108,7 @@ class Keeper {
   [[nodiscard]] bool take_quota(const config::Issuer& issuer, WallTime now);
   void finish(Entry& entry, const certs::IssuedCertificate& certificate, WallTime now);
   void fail(Entry& entry, const acme::Failure& failure, WallTime now);
-  void schedule(Entry& entry);
+  void schedule(Entry& entry, WallTime now);
 
   [[nodiscard]] acme::Answer<AcmeSession*> session_of(const config::Issuer& issuer);
 
@@ -121,6 +125,7 @@ class Keeper {
   uint64_t registrations_ = 0;
   bool has_lock_ = false;
   bool has_news_ = false;
+  bool has_said_others_manage_ = false;
   WallTime look_for_lock_{};
   WallTime secrets_seen_{};
 };

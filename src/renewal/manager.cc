@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <vector>
 
 namespace sluice::renewal {
 
@@ -83,7 +84,11 @@ void Manager::take_inbox(Keeper& keeper) {
     commands = std::exchange(commands_, {});
   }
   if (documents) keeper.follow(std::move(documents->certificates), documents->possible, now_wall());
-  for (Ordered& each : commands) each.outcome.set_value(keeper.command(each.command, each.certificate, now_wall()));
+  if (commands.empty()) return;
+  std::vector<Status> outcomes;
+  for (const Ordered& each : commands) outcomes.push_back(keeper.command(each.command, each.certificate, now_wall()));
+  publish(keeper);  // whoever hears of the outcome sees it in the report
+  for (size_t i = 0; i < commands.size(); ++i) commands[i].outcome.set_value(std::move(outcomes[i]));
 }
 
 void Manager::publish(Keeper& keeper) {

@@ -107,6 +107,7 @@ Status Proofs::take_down(const Proof& proof) {
 }
 
 Status Proofs::change_record(bool adds, const Proof& proof) const {
+  if (issuer_.skips_dns_records) return {};
   const dns::Change change = adds ? dns::Change::add : dns::Change::remove;
   if (const auto* hook = std::get_if<config::DnsHook>(&issuer_.dns_01)) {
     return dns::run_hook({.command = hook->command, .time_max = hook->timeout}, change, proof.name, proof.value, stop_);

@@ -20,8 +20,8 @@ int64_t to_seconds(WallTime time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
 }
 
-// Reads the members of an object and of those inside of it. The first that is wrong is kept in `status`; what is
-// returned from then on is of no use.
+// Reads the members of an object and of those inside of it. One that is absent has its default: other versions have
+// fewer. The first that is wrong is kept in `status`; what is returned from then on is of no use.
 class Members {
  public:
   Members(const Json& object, Status& status, std::string prefix = {})
@@ -29,23 +29,27 @@ class Members {
 
   std::string text(const char* name) {
     const Json* value = find(name);
-    if (value == nullptr || !value->is_string()) return complain(name), std::string();
+    if (value == nullptr) return {};
+    if (!value->is_string()) return complain(name), std::string();
     return value->get<std::string>();
   }
   std::vector<std::string> texts(const char* name) {
     const Json* value = find(name);
-    if (value == nullptr || !value->is_array() || !std::ranges::all_of(*value, &Json::is_string))
+    if (value == nullptr) return {};
+    if (!value->is_array() || !std::ranges::all_of(*value, &Json::is_string))
       return complain(name), std::vector<std::string>();
     return value->get<std::vector<std::string>>();
   }
   bool flag(const char* name) {
     const Json* value = find(name);
-    if (value == nullptr || !value->is_boolean()) return complain(name), false;
+    if (value == nullptr) return {};
+    if (!value->is_boolean()) return complain(name), false;
     return value->get<bool>();
   }
   int64_t number(const char* name, int64_t max) {
     const Json* value = find(name);
-    if (value == nullptr || !value->is_number_integer()) return complain(name), 0;
+    if (value == nullptr) return {};
+    if (!value->is_number_integer()) return complain(name), 0;
     const auto number = value->get<int64_t>();
     if (number < 0 || number > max) return complain(name), 0;
     return number;
@@ -63,8 +67,8 @@ class Members {
   std::vector<Members> objects(const char* name) {
     std::vector<Members> all;
     const Json* value = find(name);
-    if (value == nullptr || !value->is_array() || !std::ranges::all_of(*value, &Json::is_object))
-      return complain(name), all;
+    if (value == nullptr) return all;
+    if (!value->is_array() || !std::ranges::all_of(*value, &Json::is_object)) return complain(name), all;
     for (const Json& each : *value) all.emplace_back(each, status_, prefix_ + name + ".");
     return all;
   }
@@ -84,8 +88,11 @@ class Members {
 };
 
 Json to_object(const PendingOrder& order) {
-  return {{"url", order.url},       {"accountUrl", order.account_url}, {"key", order.key_pem},
-          {"digest", order.digest}, {"replaces", order.replaces},      {"begun", to_seconds(order.begun)}};
+  return {{"url", order.url},
+          {"accountUrl", order.account_url},
+          {"key", order.key_pem},
+          {"digest", order.digest},
+          {"replaces", order.replaces}};
 }
 
 PendingOrder read_order(Members members) {
@@ -95,7 +102,6 @@ PendingOrder read_order(Members members) {
   order.key_pem = members.text("key");
   order.digest = members.text("digest");
   order.replaces = members.text("replaces");
-  order.begun = members.time("begun");
   return order;
 }
 
@@ -169,6 +175,7 @@ std::string to_json(const Record& record) {
                {"wish", record.wish},
                {"askForWindow", to_seconds(record.ask_for_window)},
                {"isRenewWanted", record.is_renew_wanted},
+               {"isRevocationWanted", record.is_revocation_wanted},
                {"isRenewDone", record.is_renew_done},
                {"revocations", record.revocations},
                {"failedNames", record.failed_names},
@@ -203,6 +210,7 @@ Result<Record> read_record(std::string_view text) {
   record.wish = members.text("wish");
   record.ask_for_window = members.time("askForWindow");
   record.is_renew_wanted = members.flag("isRenewWanted");
+  record.is_revocation_wanted = members.flag("isRevocationWanted");
   record.is_renew_done = members.flag("isRenewDone");
   record.revocations = members.texts("revocations");
   record.failed_names = members.texts("failedNames");

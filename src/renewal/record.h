@@ -26,7 +26,6 @@ struct PendingOrder {
   std::string key_pem;   // empty: the user wrote the CSR. Wiped at the end
   std::string digest;    // of what is asked for; the request is made of that and the key
   std::string replaces;  // RFC 9773 5: the certificate that it takes the place of; empty: none
-  WallTime begun{};
 
   PendingOrder() = default;
   PendingOrder(const PendingOrder&) = default;
@@ -79,6 +78,7 @@ struct Record {
   WallTime ask_for_window{};                 // when to ask again
   std::vector<std::string> revocations;      // "namespace/name" of the CertificateRevocations that have been followed
   bool is_renew_wanted = false;              // by a person, or because it was revoked
+  bool is_revocation_wanted = false;         // by a person
   bool is_renew_done = false;                // spec.renew has been followed; false again once it is taken back
   friend bool operator==(const Record&, const Record&) = default;
 };

@@ -45,11 +45,13 @@ Status make_directory(const std::string& path) {
         errno_text(errno) +
         "; create it for sluice's user (StateDirectory= of the service does), or name another one with --state-dir");
   struct stat found{};
-  if (stat(path.c_str(), &found) != 0) return wrong(errno_text(errno));
+  if (lstat(path.c_str(), &found) != 0) return wrong(errno_text(errno));
   if (!S_ISDIR(found.st_mode)) return wrong("it is no directory");
-  if (found.st_uid != geteuid() && geteuid() != 0) return wrong("it is another user's; chown it to sluice's");
-  if ((found.st_mode & 0077) != 0 && chmod(path.c_str(), kDirectoryMode) != 0)
-    return wrong("others may enter it, and that cannot be changed: " + errno_text(errno));
+  if (found.st_uid != geteuid())
+    return wrong("it is another user's: run this as that user (sudo -u USER), or chown it");
+  // Not changed here: it may be somebody's by a slip ("/", ".").
+  if ((found.st_mode & 0077) != 0)
+    return wrong("others may enter it: chmod 0700, or name another one with --state-dir");
   return {};
 }
 
@@ -64,6 +66,14 @@ Result<std::optional<std::string>> read_whole(const std::string& path) {
 Status remove_file(const std::string& path) {
   if (unlink(path.c_str()) == 0 || errno == ENOENT) return {};
   return failure(fmt::format("cannot remove {}: {}", path, errno_text(errno)));
+}
+
+// "NAME.yaml.XXXXXX" (base/write_file.h): names of documents may have dots too.
+bool is_leftover(std::string_view name) {
+  constexpr size_t random_size = 7;
+  if (name.size() < random_size || name[name.size() - random_size] != '.') return false;
+  const std::string_view stem = name.substr(0, name.size() - random_size);
+  return !name.substr(stem.size() + 1).contains('.') && (stem.ends_with(".yaml") || stem.ends_with(".json"));
 }
 
 std::string hexadecimal(const std::array<uint8_t, 32>& bytes, size_t count) {
@@ -127,8 +137,7 @@ void Store::remove_leftovers() const {
   std::error_code error;
   for (const std::string_view folder : {kSecrets, kCertificates, kAccounts}) {
     for (const auto& entry : std::filesystem::directory_iterator(fmt::format("{}/{}", directory_, folder), error)) {
-      const std::string name = entry.path().filename().string();
-      if (name.contains(".yaml.") || name.contains(".json.")) std::filesystem::remove(entry.path(), error);
+      if (is_leftover(entry.path().filename().string())) std::filesystem::remove(entry.path(), error);
     }
   }
 }

@@ -106,12 +106,17 @@ TEST_F(AdminServer, AnswersHeadWithoutContentAndRefusesOtherMethods) {
 
 // A page of a browser on this machine can send a POST, but not with a field of its own choice.
 TEST_F(AdminServer, TakesCommandsFromProgramsAlone) {
-  const std::string line =
-      "POST /certs/renew?certificate=a/b HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n";
-  EXPECT_TRUE(answer_to(*admin_, line + "\r\n").starts_with("HTTP/1.1 403 "));
-  EXPECT_TRUE(answer_to(*admin_, line + "x-sluice-command: 1\r\n\r\n").starts_with("HTTP/1.1 409 "))
-      << "nothing is managed";
-  EXPECT_TRUE(answer_to(*status_, line + "x-sluice-command: 1\r\n\r\n").starts_with("HTTP/1.1 405 "));
+  const auto command = [](const std::string& host, const std::string& more) {
+    return "POST /certs/renew?certificate=a/b HTTP/1.1\r\nhost: " + host +
+           "\r\ncontent-length: 0\r\nconnection: close\r\n" + more + "\r\n";
+  };
+  const std::string field = "x-sluice-command: 1\r\n";
+  EXPECT_TRUE(answer_to(*admin_, command("127.0.0.1:15000", "")).starts_with("HTTP/1.1 403 "));
+  EXPECT_TRUE(answer_to(*admin_, command("rebound.example", field)).starts_with("HTTP/1.1 403 ")) << "DNS rebinding";
+  for (const char* host : {"127.0.0.1:15000", "[::1]:15000", "127.0.0.1", "localhost:15000"}) {
+    EXPECT_TRUE(answer_to(*admin_, command(host, field)).starts_with("HTTP/1.1 409 ")) << "nothing is managed";
+  }
+  EXPECT_TRUE(answer_to(*status_, command("127.0.0.1", field)).starts_with("HTTP/1.1 405 "));
 }
 
 TEST_F(AdminServer, BoundsARequest) {

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -45,6 +46,11 @@ class FakeAcmeServer {
   WallTime now{};
   Json renewal_info;             // null: not offered
   std::string refuse_new_order;  // a problem's type; empty: it does not
+
+  int fail_each = 0;           // so many exchanges one is 503; 0: none
+  bool mixes_up_keys = false;  // certificates are for another key
+
+  void forget_accounts() { accounts_.clear(); }
 
   int exchanges = 0;
   int accounts = 0;
@@ -87,7 +93,8 @@ class FakeAcmeServer {
   acme::Answer<acme::HttpResponse> exchange(const acme::HttpRequest& request) {
     ++exchanges;
     if (exchanges == kill_before) throw Killed();
-    acme::HttpResponse response = answer_to(request);
+    acme::HttpResponse response =
+        fail_each != 0 && exchanges % fail_each == 0 ? problem(503, "serverInternal", "busy") : answer_to(request);
     if (exchanges == kill_after) throw Killed();
     return response;
   }
@@ -103,6 +110,8 @@ class FakeAcmeServer {
     const Json body = payload.empty() ? Json() : Json::parse(payload);
     if (path == "account") return account(header["jwk"].dump(), body);
     const std::string who = header["kid"];
+    if (std::ranges::none_of(accounts_, [&](const auto& each) { return each.second == who; }))
+      return problem(400, "accountDoesNotExist", "no such account");
     if (path == "order") return new_order(who, body);
     if (path == "revoke") return ++revocations, answer(200, nullptr);
     const size_t slash = path.find('/');
@@ -215,6 +224,10 @@ class FakeAcmeServer {
     certs::CertificateWish wish;
     wish.csr_pem = tls::encode_pem(as_bytes(der), certs::kRequestLabel);
     wish.duration = lifetime;
+    if (mixes_up_keys) {
+      wish.csr_pem.clear();
+      wish.names.dns_names = {"a.example.com"};
+    }
     const auto issued = authority_.issue(wish, now);
     if (!issued) return problem(400, "badCSR", issued.error().message);
     order.certificate_pem = issued->chain_pem;

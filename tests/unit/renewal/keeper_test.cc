@@ -317,6 +317,70 @@ TEST_F(KeeperTest, AFailedOrderIsNotTriedAgainWithinAnHour) {
   EXPECT_EQ(report_of("istio-system/other").state, State::ready);
 }
 
+TEST_F(KeeperTest, WaitsOutTheMoodsOfAServerWithoutGivingAnOrderUp) {
+  server_.fail_each = 4;
+  start();
+  follow(std::string(kAcmeIssuer) + certificate_document("web"));
+  work(30min);
+  EXPECT_EQ(report_of("istio-system/web").state, State::ready) << report_of("istio-system/web").message;
+  EXPECT_EQ(server_.orders, 1);
+  EXPECT_EQ(server_.certificates, 1);
+}
+
+TEST_F(KeeperTest, MakesAnAccountAnewThatTheServerHasForgotten) {
+  start();
+  follow(std::string(kAcmeIssuer) + certificate_document("web"));
+  work();
+  server_.forget_accounts();
+  ASSERT_TRUE(keeper_->command(Command::renew, "istio-system/web", now_));
+  work();
+  EXPECT_EQ(report_of("istio-system/web").state, State::ready) << report_of("istio-system/web").message;
+  EXPECT_EQ(server_.accounts, 2);
+  EXPECT_EQ(server_.certificates, 2);
+}
+
+TEST_F(KeeperTest, StoresNoCertificateOfAnotherKey) {
+  start();
+  follow(std::string(kAcmeIssuer) + certificate_document("web"));
+  work();
+  const std::string before = secret_of("web-secret").certificate.chain_pem;
+  (void)keeper_->take_news();
+  server_.mixes_up_keys = true;
+  ASSERT_TRUE(keeper_->command(Command::renew, "istio-system/web", now_));
+  work(50min);
+  EXPECT_EQ(report_of("istio-system/web").state, State::error);
+  EXPECT_EQ(secret_of("web-secret").certificate.chain_pem, before);
+  EXPECT_FALSE(keeper_->take_news());
+  EXPECT_EQ(server_.orders, 2) << "it is a failed order: the next one waits";
+}
+
+TEST_F(KeeperTest, GoesOnWhenTheClockIsSetBack) {
+  server_.validates = [](auto&, auto&) { return false; };
+  start();
+  follow(std::string(kAcmeIssuer) + certificate_document("web"));
+  work();
+  EXPECT_EQ(report_of("istio-system/web").state, State::error);
+  server_.validates = [](auto&, auto&) { return true; };
+  now_ -= 24h * 90;
+  work();
+  EXPECT_EQ(report_of("istio-system/web").state, State::ready) << "nobody knows how long it has been";
+  EXPECT_EQ(server_.certificates, 1);
+}
+
+TEST_F(KeeperTest, OrdersGoOnOverLoads) {
+  start();
+  const std::string documents = std::string(kAcmeIssuer) + certificate_document("web");
+  follow(documents);
+  for (int load = 0; load < 30; ++load) {
+    server_.now = now_;
+    now_ = std::max(now_, keeper_->step(now_));
+    board_.served(board_.posted().revision);
+    follow(documents);
+  }
+  EXPECT_EQ(report_of("istio-system/web").state, State::ready);
+  EXPECT_EQ(server_.orders, 1);
+}
+
 TEST_F(KeeperTest, WaitsAsLongAsTheServerSays) {
   server_.refuse_new_order = "rateLimited";
   start();
@@ -394,6 +458,21 @@ spec:
   EXPECT_EQ(report_of("istio-system/web").state, State::ready);
   work();
   EXPECT_EQ(server_.revocations, 1) << "the new one is not meant";
+}
+
+// On a new machine, with documents of years.
+TEST_F(KeeperTest, ARevocationOfBeforeDoesNotHitTheFirstCertificate) {
+  start();
+  follow(std::string(kAcmeIssuer) + certificate_document("web") + R"(
+apiVersion: cert.gardener.cloud/v1alpha1
+kind: CertificateRevocation
+metadata: {name: leaked, namespace: istio-system}
+spec:
+  certificateRef: {name: web, namespace: istio-system}
+)");
+  work();
+  EXPECT_EQ(server_.revocations, 0);
+  EXPECT_EQ(report_of("istio-system/web").state, State::ready);
 }
 
 TEST_F(KeeperTest, ARevocationMayAskForAnother) {

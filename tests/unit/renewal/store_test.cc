@@ -57,11 +57,15 @@ TEST_F(StoreTest, IsForItsOwnerAlone) {
   EXPECT_EQ(mode_of(folder_), 0700u);
 }
 
-TEST_F(StoreTest, ClosesADirectoryThatWasOpen) {
+// "/" or "." by a slip: nothing of it is changed.
+TEST_F(StoreTest, RefusesADirectoryThatOthersMayEnter) {
   std::filesystem::create_directories(folder_);
-  ASSERT_EQ(chmod(folder_.c_str(), 0777), 0);
-  open();
-  EXPECT_EQ(mode_of(folder_), 0700u);
+  ASSERT_EQ(chmod(folder_.c_str(), 0755), 0);
+  const Result<Store> store = Store::open(folder_);
+  ASSERT_FALSE(store.has_value());
+  EXPECT_TRUE(store.error().message.contains("others may enter it")) << store.error().message;
+  EXPECT_EQ(mode_of(folder_), 0755u);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_));
 }
 
 TEST_F(StoreTest, GivesBackWhatWasWritten) {
@@ -110,11 +114,15 @@ TEST_F(StoreTest, WhoTakesTheLockRemovesWhatAKilledProcessHasLeft) {
   std::ofstream(folder_ + "/certificates/a.b.json.Xy3f1z") << "half a record";
   std::ofstream(folder_ + "/secrets/a.b.yaml.Xy3f1z") << "half a key";
   std::ofstream(folder_ + "/secrets/notes.txt") << "a person's";
+  const config::ObjectKey dotted{"a", "www.json.org"}, longer{"a", "x.yaml.abcdef"};
+  ASSERT_TRUE(store.write_imported_secret(dotted, "kind: Secret\n"));
+  ASSERT_TRUE(store.write_imported_secret(longer, "kind: Secret\n"));
   ASSERT_TRUE(store.write_imported_secret(certificate_, "kind: Secret\n"));
   ASSERT_TRUE(store.take_lock());
   EXPECT_FALSE(std::filesystem::exists(folder_ + "/certificates/a.b.json.Xy3f1z"));
   EXPECT_FALSE(std::filesystem::exists(folder_ + "/secrets/a.b.yaml.Xy3f1z"));
   EXPECT_TRUE(std::filesystem::exists(folder_ + "/secrets/notes.txt"));
+  for (const auto& key : {dotted, longer}) EXPECT_EQ(*store.read_secret(key), "kind: Secret\n") << key.text();
   EXPECT_EQ(*store.read_secret(certificate_), "kind: Secret\n");
 }
 
