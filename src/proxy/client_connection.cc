@@ -204,8 +204,12 @@ void ClientConnection::serve() {
   for (unsigned requests = 0; state_ == State::open; ++requests) {
     const bool is_new = exchange_ == nullptr;
     if (is_new) {
-      // Old clients end a body with an empty line that is not part of it (RFC 9112 2.2).
-      if (as_text(transport_.readable()) == "\r\n") transport_.consume(2);
+      // Old clients end a body with an empty line that is not part of it (RFC 9112 2.2). Only one, and only there: how
+      // many blank lines a request may have before it does not depend on how they were cut.
+      if (may_end_with_blank_line_ && as_text(transport_.readable()) == "\r\n") {
+        may_end_with_blank_line_ = false;
+        transport_.consume(2);
+      }
       if (transport_.readable().empty()) {
         rest();
         return;
@@ -308,6 +312,7 @@ void ClientConnection::await_taking() {
 
 void ClientConnection::end_exchange() {
   services_.exchanges.destroy(*std::exchange(exchange_, nullptr));
+  may_end_with_blank_line_ = true;
   count_bytes();
   may_rest_for(limits::client_idle_timeout);
 }

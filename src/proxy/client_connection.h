@@ -163,7 +163,8 @@ class ClientConnection : public ListNode<ClientConnection> {
   std::unique_ptr<const observe::ClientTls> client_tls_;  // from the first format on that needs it
   uint32_t lingered_bytes_ = 0;
   State state_ = State::accepted;
-  bool may_begin_http2_ = false;  // plain, and nothing has been read
+  bool may_begin_http2_ : 1 = false;          // plain, and nothing has been read
+  bool may_end_with_blank_line_ : 1 = false;  // a request has ended, and nothing has been read since
   ListenerKind kind_;
   snapshot::ServerKind server_kind_ = snapshot::ServerKind::http;  // TLS: of the server that the SNI chose
 };

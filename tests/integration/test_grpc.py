@@ -165,8 +165,9 @@ def test_cancelled_call_ends_at_the_server(connect, grpc_gateway):
     assert next(answers) == b"once"
     before = len(grpc_gateway.access_lines())
     answers.cancel()
-    questions.put(None)
-    assert " DC " in grpc_gateway.wait_for_access_line(f"/{SERVICE}/Chat", start=before)
+    line = grpc_gateway.wait_for_access_line(f"/{SERVICE}/Chat", start=before)
+    questions.put(None)  # not before: it would end the call in good order, if it came first
+    assert " DC " in line
 
 
 # --- what is told of it ---
