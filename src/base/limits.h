@@ -182,6 +182,7 @@ inline constexpr Duration renewal_pause_min = 30s;      // between a certificate
 inline constexpr Duration renewal_pause_max = 24h;      // a tenth of the lifetime and this
 inline constexpr Duration renewal_look_pause = 5s;      // the wall clock may have been set meanwhile
 inline constexpr Duration acme_order_time_max = 15min;  // from its first step until all names are validated
+inline constexpr uint32_t acme_stumbles_max = 5;        // passing failures of one, before it waits longer
 inline constexpr Duration acme_look_pause = 250ms;      // between two looks at something, twice as long each time
 inline constexpr Duration acme_look_pause_max = 8s;
 inline constexpr Duration acme_pause_asked_max = 5min;    // that a server may ask for between two looks

@@ -2,14 +2,19 @@
 // doing it, one step after the other. All that it knows beside the documents is in the state directory, and what it
 // does is decided by that and the wall clock: after any end of the process it goes on. Manager thread; a step may block
 // for as long as one exchange with a server.
+//
+// Steps of an order, and what is saved before which, so that no end of the process loses a certificate or orders one
+// twice:
+//
+//   record: key of the order ─▶ new order ─▶ record: its URL ─▶ record: TXT record ─▶ TXT record ─▶ challenges ─▶
+//   finalize, certificate ─▶ Secret (key, chain) ─▶ record: issued, no order ─▶ TXT record removed ─▶ record
 #pragma once
 
 #include "base/durations.h"
 #include "config/managed_certificates.h"
-#include "renewal/acme_order.h"
 #include "renewal/acme_session.h"
 #include "renewal/challenge_board.h"
-#include "renewal/record.h"
+#include "renewal/entry.h"
 #include "renewal/report.h"
 #include "renewal/store.h"
 
@@ -17,8 +22,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
-#include <set>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -52,21 +55,6 @@ class Keeper {
   [[nodiscard]] bool take_news() noexcept { return std::exchange(has_news_, false); }
 
  private:
-  struct Entry {
-    config::Certificate certificate;
-    certs::Subject subject;
-    std::string digest;  // of what it asks for
-    std::string wish;    // of all that an attempt depends on
-    Record record;
-    bool is_new_record = false;        // there was none, or a damaged one
-    std::string trouble;               // why its record cannot be read; empty: it can. Nothing is done then
-    bool is_imported = false;          // its Secret is a person's
-    uint32_t stumbles = 0;             // passing failures of the order, one after the other
-    WallTime revoke_after{};           // when revoking is tried again
-    WallTime next_step{};              // of the order, or of what is left of it
-    std::unique_ptr<AcmeOrder> order;  // under way in this process; then there is record.order
-  };
-
   // Of an Issuer of the kind acme, as long as it stays as it is.
   struct Session {
     config::Issuer issuer;
@@ -74,32 +62,18 @@ class Keeper {
     std::unique_ptr<AcmeSession> session;  // null: not opened yet
   };
 
-  // Of all entries, at one time.
-  struct NamesInUse {
-    std::set<std::string> busy;                    // of orders that are under way
-    std::map<std::string, WallTime> failed_until;  // an order that has failed keeps others back until then
-    size_t orders = 0;
-  };
-
   void load(Entry& entry);
   void refresh(Entry& entry, WallTime now);
   void set_trouble(Entry& entry, const std::string& trouble);
-  [[nodiscard]] bool may_work(const Entry& entry) const;
+  void schedule(Entry& entry, WallTime now);
   void adopt_secret(Entry& entry, WallTime now);
   [[nodiscard]] bool save(Entry& entry);
   void look_for_lock(WallTime now);
   void look_at_secrets(WallTime now);
 
-  [[nodiscard]] bool is_wanted(const Entry& entry, WallTime now) const;
-  [[nodiscard]] NamesInUse names_in_use(WallTime now) const;
-  [[nodiscard]] WallTime names_free_at(const Entry& entry, const NamesInUse& in_use, WallTime now) const;
-  [[nodiscard]] bool is_working(const Entry& entry, const NamesInUse& in_use, WallTime now) const;
-  [[nodiscard]] WallTime due_time(const Entry& entry, const NamesInUse& in_use, WallTime now) const;
-  [[nodiscard]] const config::Revocation* due_revocation(const Entry& entry) const;
   void work(Entry& entry, WallTime now);
-  void follow_revocation(Entry& entry, const config::Revocation* revocation, WallTime now);
-  void ask_for_window(Entry& entry, WallTime now);
-  void remove_dns_record(Entry& entry, WallTime now);
+
+  // keeper_obtaining.cc
   void obtain(Entry& entry, const config::Issuer& issuer, WallTime now);
   [[nodiscard]] bool reuse(Entry& entry, WallTime now);
   void sign(Entry& entry, const config::Issuer& issuer, WallTime now);
@@ -108,9 +82,13 @@ class Keeper {
   [[nodiscard]] bool take_quota(const config::Issuer& issuer, WallTime now);
   void finish(Entry& entry, const certs::IssuedCertificate& certificate, WallTime now);
   void fail(Entry& entry, const acme::Failure& failure, WallTime now);
-  void schedule(Entry& entry, WallTime now);
-
   [[nodiscard]] acme::Answer<AcmeSession*> session_of(const config::Issuer& issuer);
+
+  // keeper_afterwards.cc
+  void remove_dns_record(Entry& entry, WallTime now);
+  void ask_for_window(Entry& entry, WallTime now);
+  void follow_revocation(Entry& entry, const config::Revocation* revocation, WallTime now);
+  [[nodiscard]] acme::Answer<bool> revoke(const Entry& entry);
 
   Store store_;
   ChallengeBoard& board_;
@@ -119,7 +97,7 @@ class Keeper {
   config::ManagedCertificates documents_;
   PossibleChallenges possible_;
   std::map<config::ObjectKey, Session> sessions_;
-  std::map<config::ObjectKey, Entry> entries_;
+  Entries entries_;
   std::map<config::ObjectKey, std::deque<WallTime>> issued_by_;  // of the last day, by Issuer, since the start
   std::map<OrderCounter, uint64_t> orders_;
   uint64_t registrations_ = 0;

@@ -163,6 +163,17 @@ PendingOrder::~PendingOrder() { explicit_bzero(key_pem.data(), key_pem.size()); 
 
 std::string_view text_of(State state) noexcept { return kStates[static_cast<size_t>(state)]; }
 
+Issued issued_of(const certs::CertificateFacts& facts, std::string digest, std::string issuer, WallTime issued) {
+  return {.digest = std::move(digest),
+          .serial = facts.serial,
+          .issuer = std::move(issuer),
+          .certificate_id = facts.certificate_id,
+          .issued = issued,
+          .not_before = facts.not_before,
+          .not_after = facts.not_after,
+          .is_revoked = false};
+}
+
 std::string to_json(const Record& record) {
   Json json = {{"secret", record.secret},
                {"issuer", record.issuer},

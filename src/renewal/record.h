@@ -4,6 +4,7 @@
 
 #include "base/durations.h"
 #include "base/result.h"
+#include "certs/certificate_facts.h"
 #include "renewal/schedule.h"
 
 #include <cstdint>
@@ -55,6 +56,9 @@ struct Issued {
   bool is_revoked = false;
   friend bool operator==(const Issued&, const Issued&) = default;
 };
+
+[[nodiscard]] Issued issued_of(const certs::CertificateFacts& facts, std::string digest, std::string issuer,
+                               WallTime issued);
 
 struct Record {
   // What it is about, for who reads the files without the documents.

@@ -51,6 +51,10 @@ certs::IssuerKind kind_of(const config::Issuer& issuer) noexcept {
   return std::holds_alternative<AcmeIssuer>(issuer.kind) ? certs::IssuerKind::acme : certs::IssuerKind::self_signed;
 }
 
+bool is_acme(const config::Issuer* issuer) noexcept {
+  return issuer != nullptr && std::holds_alternative<AcmeIssuer>(issuer->kind);
+}
+
 std::string fingerprint_of(const config::Issuer& issuer) {
   std::string text;
   const auto add = [&text](std::string_view part) {

@@ -12,6 +12,7 @@ namespace sluice::renewal {
 [[nodiscard]] certs::CertificateWish wish_of(const config::Certificate& certificate);
 [[nodiscard]] certs::KeyType key_type_of(const config::KeyWish& wish) noexcept;
 [[nodiscard]] certs::IssuerKind kind_of(const config::Issuer& issuer) noexcept;
+[[nodiscard]] bool is_acme(const config::Issuer* issuer) noexcept;  // null is not
 // DNS names and IP addresses: what an order is about.
 [[nodiscard]] std::vector<std::string> names_of(const certs::Subject& subject);
 
