@@ -2,6 +2,7 @@
 
 #include "acme/json.h"
 #include "acme/jws.h"
+#include "base/base64.h"
 
 #include <fmt/format.h>
 

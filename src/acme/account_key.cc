@@ -1,6 +1,6 @@
 #include "acme/account_key.h"
 
-#include "acme/jws.h"
+#include "base/base64.h"
 #include "tls/parsed_certificate.h"
 #include "tls/random_source.h"
 

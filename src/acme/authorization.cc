@@ -1,7 +1,7 @@
 #include "acme/authorization.h"
 
 #include "acme/json.h"
-#include "acme/jws.h"
+#include "base/base64.h"
 #include "base/limits.h"
 #include "tls/parsed_certificate.h"
 

@@ -48,38 +48,6 @@ std::string to_be_signed(const Json& header, std::string_view payload) {
 
 }  // namespace
 
-std::string to_base64url(ConstBytes bytes) {
-  std::string text(base64_size(bytes.size()), '\0');
-  write_base64(bytes, text);
-  text.erase(text.find_last_not_of('=') + 1);
-  for (char& c : text) {
-    if (c == '+') c = '-';
-    if (c == '/') c = '_';
-  }
-  return text;
-}
-
-std::optional<std::string> read_base64url(std::string_view text) {
-  std::string padded(text.substr(0, text.find_last_not_of('=') + 1));
-  for (char& c : padded) {
-    if (c == '-') {
-      c = '+';
-    } else if (c == '_') {
-      c = '/';
-    } else if (c == '=' || c == '+' || c == '/') {
-      return std::nullopt;
-    }
-  }
-  padded.resize((padded.size() + 3) / 4 * 4, '=');
-  std::string bytes(padded.size() / 4 * 3 + 1, '\0');
-  size_t size = 0;
-  Base64Reader reader;
-  if (!reader.read(padded, std::as_writable_bytes(std::span(bytes)), size) || !reader.is_complete())
-    return std::nullopt;
-  bytes.resize(size);
-  return bytes;
-}
-
 Result<std::string> sign_jws(const AccountKey& key, const JwsHeader& header, std::string_view payload) {
   const std::string text = to_be_signed(protected_header(key.algorithm(), header, key.jwk()), payload);
   const Result<std::string> signature = key.sign(text);

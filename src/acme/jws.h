@@ -1,22 +1,15 @@
-// Signed requests (RFC 7515, in the form of RFC 8555 6.2), and the encoding of everything binary in them.
+// Signed requests (RFC 7515, in the form of RFC 8555 6.2).
 #pragma once
 
 #include "base/bytes.h"
 #include "base/result.h"
 
-#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace sluice::acme {
 
 class AccountKey;
-
-// RFC 4648 5, without padding.
-[[nodiscard]] std::string to_base64url(ConstBytes bytes);
-// With or without padding, as certificate authorities print the keys of external accounts. Nothing: it is none.
-[[nodiscard]] std::optional<std::string> read_base64url(std::string_view text);
 
 struct JwsHeader {
   std::string url;

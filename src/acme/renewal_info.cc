@@ -2,7 +2,7 @@
 
 #include "acme/certificate_fields.h"
 #include "acme/json.h"
-#include "acme/jws.h"
+#include "base/base64.h"
 #include "base/limits.h"
 #include "base/rfc3339.h"
 

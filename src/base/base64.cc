@@ -2,7 +2,8 @@
 
 #include "base/check.h"
 
-#include <string_view>
+#include <algorithm>
+#include <array>
 
 namespace sluice {
 
@@ -46,6 +47,37 @@ bool Base64Reader::read(std::span<const char> text, std::span<std::byte> bytes, 
     *this = {};
   }
   return true;
+}
+
+std::string to_base64url(ConstBytes bytes) {
+  std::string text(base64_size(bytes.size()), '\0');
+  write_base64(bytes, text);
+  text.erase(text.find_last_not_of('=') + 1);
+  std::ranges::replace(text, '+', '-');
+  std::ranges::replace(text, '/', '_');
+  return text;
+}
+
+std::optional<std::string> read_base64url(std::string_view text) {
+  text = text.substr(0, text.find_last_not_of('=') + 1);
+  std::string result;
+  result.reserve(text.size() / 4 * 3 + 3);  // once: a key leaves no copies behind
+  Base64Reader reader;
+  const auto take = [&](char standard) {
+    std::array<std::byte, 3> bytes;
+    size_t size = 0;
+    if (!reader.read({&standard, 1}, bytes, size)) return false;
+    result += as_text(ConstBytes(bytes).first(size));
+    return true;
+  };
+  for (const char c : text) {
+    const bool is_of_standard = c == '+' || c == '/' || c == '=';
+    if (is_of_standard || !take(c == '-' ? '+' : c == '_' ? '/' : c)) return std::nullopt;
+  }
+  while (!reader.is_complete()) {
+    if (!take('=')) return std::nullopt;
+  }
+  return result;
 }
 
 }  // namespace sluice

@@ -1,11 +1,14 @@
-// Base64 (RFC 4648 4): the standard alphabet, padded.
+// Base64 (RFC 4648): with the standard alphabet and padded (4), and as it stands in URLs (5).
 #pragma once
 
 #include "base/bytes.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 
 namespace sluice {
 
@@ -28,5 +31,10 @@ class Base64Reader {
   uint8_t count_ = 0;    // of characters of a group that is not complete
   uint8_t padding_ = 0;  // of these
 };
+
+// RFC 4648 5: "-" and "_" in the place of "+" and "/", without padding.
+[[nodiscard]] std::string to_base64url(ConstBytes bytes);
+// With or without padding, as certificate authorities print the keys of external accounts. Nothing: it is none.
+[[nodiscard]] std::optional<std::string> read_base64url(std::string_view text);
 
 }  // namespace sluice

@@ -6,21 +6,10 @@
 #include "tls/parsed_certificate.h"
 #include "tls/pem.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace sluice::certs {
 namespace {
-
-// RFC 4648 5, without padding.
-std::string base64url(ConstBytes bytes) {
-  std::string text(base64_size(bytes.size()), '\0');
-  write_base64(bytes, text);
-  std::erase(text, '=');
-  std::ranges::replace(text, '+', '-');
-  std::ranges::replace(text, '/', '_');
-  return text;
-}
 
 // Empty too where the name is one that cannot be shown.
 std::string common_name(ConstBytes name) { return read_common_name(name).value_or(std::string()); }
@@ -40,7 +29,7 @@ Result<CertificateFacts> read_facts(std::string_view chain_pem) {
   CertificateFacts facts;
   facts.serial = std::move(parsed->serial);
   if (const ConstBytes identifier = authority_key_identifier(first); !identifier.empty())
-    facts.certificate_id = base64url(identifier) + "." + base64url(certificate->serial);
+    facts.certificate_id = to_base64url(identifier) + "." + to_base64url(certificate->serial);
   facts.common_name = common_name(certificate->subject);
   facts.issuer_common_name = common_name(certificate->issuer);
   facts.root_common_name = common_name(last->issuer);

@@ -1,5 +1,6 @@
 #include "config/certificate_compiler.h"
 
+#include "base/base64.h"
 #include "base/rfc3339.h"
 #include "config/base64.h"
 #include "config/certificate_names.h"
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
@@ -53,16 +55,23 @@ bool is_of_domain(std::string_view name, std::string_view domain) noexcept {
   return name.size() > domain.size() && name.ends_with(domain) && name[name.size() - domain.size() - 1] == '.';
 }
 
-// RFC 4648 5 without padding, as an external account's key is written; with the standard alphabet and padding too.
-std::optional<std::string> decode_base64url(std::string_view text) {
-  KeyText standard{std::string(text)};
-  std::erase_if(standard.text, [](char c) { return c == '\n' || c == '\r' || c == ' ' || c == '='; });
-  std::ranges::replace(standard.text, '-', '+');
-  std::ranges::replace(standard.text, '_', '/');
-  standard.text.reserve(standard.text.size() + 3);
-  while (standard.text.size() % 4 != 0) standard.text += '=';
-  std::optional<std::string> bytes = decode_base64(standard.text);
-  return bytes && bytes->empty() ? std::nullopt : bytes;
+// Without white space.
+KeyText packed(std::string_view text) {
+  KeyText key;
+  key.text.reserve(text.size());  // once: it is never moved
+  std::ranges::copy_if(text, std::back_inserter(key.text),
+                       [](char c) { return !std::string_view(" \t\r\n").contains(c); });
+  return key;
+}
+
+// RFC 4648 5, as the keys of external accounts are written, padded or not; with the standard alphabet too. Not empty.
+std::optional<KeyText> read_mac_key(std::string_view written) {
+  KeyText text = packed(written);
+  std::ranges::replace(text.text, '+', '-');
+  std::ranges::replace(text.text, '/', '_');
+  std::optional<std::string> bytes = read_base64url(text.text);
+  if (!bytes || bytes->empty()) return std::nullopt;
+  return KeyText(std::move(*bytes));
 }
 
 class CertificateCompiler {
@@ -220,12 +229,12 @@ void CertificateCompiler::add_account(const IssuerDocument& document, AcmeIssuer
   const ObjectKey key = secret_key(reference, document);
   const std::optional<KeyText> written = secret_value(key, "hmacKey", *reference.name.node, issuer);
   if (!written) return;
-  std::optional<std::string> bytes = decode_base64url(written->text);
+  std::optional<KeyText> bytes = read_mac_key(written->text);
   if (!bytes) {
     return diagnostics_.error(secrets_.find_exactly(key.text())->place(),
                               fmt::format("hmacKey of secret {} is not base64url (RFC 4648 5)", key.text()));
   }
-  acme.external_account = ExternalAccount{std::string(binding.key_id.value), KeyText(std::move(*bytes))};
+  acme.external_account = ExternalAccount{std::string(binding.key_id.value), std::move(*bytes)};
 }
 
 void CertificateCompiler::add_dns(const IssuerDocument& document, AcmeIssuer& acme, Issuer& issuer) {
@@ -247,9 +256,7 @@ void CertificateCompiler::add_dns(const IssuerDocument& document, AcmeIssuer& ac
   const std::string_view name = written.tsig_secret.key.value;
   std::optional<KeyText> secret = secret_value(key, name, *written.tsig_secret.name.node, issuer);
   if (!secret) return;
-  if (std::optional<std::string> bytes = decode_base64url(secret->text)) {
-    explicit_bzero(bytes->data(), bytes->size());
-  } else {
+  if (!read_mac_key(secret->text)) {
     return diagnostics_.error(
         secrets_.find_exactly(key.text())->place(),
         fmt::format("{} of secret {} is not base64, as tsig-keygen writes it", in_quotes(name), key.text()));

@@ -1,5 +1,4 @@
 #include "acme/account_key.h"
-#include "acme/jws.h"
 #include "base/base64.h"
 #include "keys.h"
 

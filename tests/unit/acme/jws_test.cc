@@ -1,5 +1,6 @@
 #include "acme/jws.h"
 #include "acme/account_key.h"
+#include "base/base64.h"
 #include "keys.h"
 
 #include <gtest/gtest.h>
@@ -13,19 +14,6 @@ namespace {
 using Json = nlohmann::json;
 
 std::string decoded(const Json& jws, const char* part) { return *read_base64url(jws[part].get<std::string>()); }
-
-TEST(Base64Url, IsThatOfRfc7515) {
-  const std::string bytes = {3, '\xec', '\xff', '\xe0', '\xc1'};  // its appendix C
-  EXPECT_EQ(to_base64url(as_bytes(bytes)), "A-z_4ME");
-  EXPECT_EQ(read_base64url("A-z_4ME"), bytes);
-  EXPECT_EQ(read_base64url("A-z_4ME="), bytes);  // some print it padded
-  EXPECT_EQ(to_base64url({}), "");
-}
-
-TEST(Base64Url, RefusesWhatIsNone) {
-  for (const std::string_view text : {"A", "A+z/4ME", "A-z_4M=E", "A z_", "A-z_4", "\xff\xff\xff\xff"})
-    EXPECT_FALSE(read_base64url(text)) << text;
-}
 
 TEST(Jws, ShowsTheKeyUntilThereIsAnAccount) {
   const auto key = AccountKey::read(kRfc7515EcKey);

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "acme/client.h"
-#include "acme/jws.h"
+#include "base/base64.h"
 #include "keys.h"
 
 #include <gtest/gtest.h>

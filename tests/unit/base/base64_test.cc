@@ -66,5 +66,27 @@ TEST(Base64, EveryByteComesBack) {
   EXPECT_EQ(decoded(encoded(text), 7), text);
 }
 
+TEST(Base64Url, IsThatOfRfc7515) {
+  const std::string bytes = {3, '\xec', '\xff', '\xe0', '\xc1'};  // its appendix C
+  EXPECT_EQ(to_base64url(as_bytes(bytes)), "A-z_4ME");
+  EXPECT_EQ(read_base64url("A-z_4ME"), bytes);
+  EXPECT_EQ(read_base64url("A-z_4ME="), bytes);  // some print it padded
+  EXPECT_EQ(to_base64url({}), "");
+  EXPECT_EQ(read_base64url(""), "");
+}
+
+TEST(Base64Url, RefusesWhatIsNone) {
+  for (const std::string_view text : {"A", "A+z/4ME", "A-z_4M=E", "A z_", "A-z_4", "\xff\xff\xff\xff"})
+    EXPECT_FALSE(read_base64url(text)) << text;
+}
+
+TEST(Base64Url, EveryByteComesBack) {
+  std::string text;
+  for (int i = 0; i < 256; ++i) {
+    text += static_cast<char>(i);
+    EXPECT_EQ(read_base64url(to_base64url(as_bytes(text))), text);
+  }
+}
+
 }  // namespace
 }  // namespace sluice

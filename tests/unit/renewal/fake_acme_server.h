@@ -2,8 +2,8 @@
 // refuse, and can end the process at any exchange.
 #pragma once
 
-#include "acme/jws.h"
 #include "acme/transport.h"
+#include "base/base64.h"
 #include "certs/authority.h"
 #include "certs/certificate_request.h"
 #include "certs/self_signed.h"
@@ -105,8 +105,8 @@ class FakeAcmeServer {
     if (path == "nonce") return answer(200, nullptr);
     if (path.starts_with("ari/")) return answer(200, renewal_info);
     const Json jws = Json::parse(request.body);
-    const Json header = Json::parse(*acme::read_base64url(jws["protected"].get<std::string>()));
-    const std::string payload = *acme::read_base64url(jws["payload"].get<std::string>());
+    const Json header = Json::parse(*read_base64url(jws["protected"].get<std::string>()));
+    const std::string payload = *read_base64url(jws["payload"].get<std::string>());
     const Json body = payload.empty() ? Json() : Json::parse(payload);
     if (path == "account") return account(header["jwk"].dump(), body);
     const std::string who = header["kid"];
@@ -198,7 +198,7 @@ class FakeAcmeServer {
 
   static std::string token(const std::string& id, const std::string& type) {
     const std::string text = id + type;
-    return acme::to_base64url(as_bytes(text));
+    return to_base64url(as_bytes(text));
   }
 
   // `id`: "ORDER/NAME/TYPE".
@@ -220,7 +220,7 @@ class FakeAcmeServer {
   acme::HttpResponse finalize(const std::string& id, const std::string& csr) {
     Order& order = orders_.at(id);
     if (!is_valid(order)) return problem(403, "orderNotReady", "not validated");
-    const std::string der = *acme::read_base64url(csr);
+    const std::string der = *read_base64url(csr);
     certs::CertificateWish wish;
     wish.csr_pem = tls::encode_pem(as_bytes(der), certs::kRequestLabel);
     wish.duration = lifetime;
