@@ -1,5 +1,6 @@
 #include "acme/transport.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "tls/peer_verifier.h"
 
 #include <wolfssl/options.h>  // before any other header of wolfSSL
@@ -38,13 +39,6 @@ std::string part_of(CURLU* url, CURLUPart part) {
   std::string copy = text;
   curl_free(text);
   return copy;
-}
-
-std::string_view trimmed(std::string_view text) noexcept {
-  constexpr std::string_view kSpace = " \t\r\n";
-  const size_t first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
 // One request at a time.

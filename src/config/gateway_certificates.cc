@@ -1,5 +1,6 @@
 #include "config/gateway_certificates.h"
 
+#include "base/text.h"
 #include "config/certificate_names.h"
 #include "config/gateway_key.h"
 #include "config/host_name.h"
@@ -45,19 +46,13 @@ struct Name {
   const Node* place;
 };
 
-std::string_view trimmed(std::string_view text) noexcept {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return text;
-}
-
 // "a,b, c"
 std::vector<Name> split(const Text& list) {
   std::vector<Name> items;
   std::string_view rest = list.value;
   while (!rest.empty() && items.size() < names_max) {
     const size_t comma = std::min(rest.find(','), rest.size());
-    const std::string_view item = trimmed(rest.substr(0, comma));
+    const std::string_view item = trimmed(rest.substr(0, comma), " ");
     if (!item.empty()) items.push_back({std::string(item), list.node});
     rest.remove_prefix(std::min(comma + 1, rest.size()));
   }
@@ -180,7 +175,7 @@ GatewayCertificates::Names GatewayCertificates::names_of(const Gateway& gateway,
                                                          const std::vector<const Server*>& servers) {
   Names names;
   if (const Text* common_name = find(gateway, "commonname"); common_name != nullptr)
-    names.push_back({std::string(trimmed(common_name->value)), common_name->node});
+    names.push_back({std::string(trimmed(common_name->value, " ")), common_name->node});
   if (const Text* dns_names = find(gateway, "dnsnames"); dns_names != nullptr) {
     for (Name& name : split(*dns_names)) {
       if (std::ranges::find(names, name.text, &Name::text) == names.end()) names.push_back(std::move(name));
@@ -212,14 +207,14 @@ void GatewayCertificates::add_labels(Node& spec, const Gateway& gateway) {
   Node mapping = node_at(*labels->node, Node::Kind::mapping);
   for (const Name& label : split(*labels)) {  // "a=b"
     const size_t equals = label.text.find('=');
-    const std::string name(trimmed(std::string_view(label.text).substr(0, equals)));
+    const std::string name(trimmed(std::string_view(label.text).substr(0, equals), " "));
     if (equals == std::string::npos || name.empty() || mapping.has(name)) {
       diagnostics_.error(labels->node->place(),
                          fmt::format("{}secret-labels: {} is not name=value, once for each name, with commas between",
                                      prefix, in_quotes(label.text)));
       continue;
     }
-    add(mapping, name, text_at(mapping, std::string(trimmed(std::string_view(label.text).substr(equals + 1)))));
+    add(mapping, name, text_at(mapping, std::string(trimmed(std::string_view(label.text).substr(equals + 1), " "))));
   }
   add(spec, "secretLabels", std::move(mapping));
 }

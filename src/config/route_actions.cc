@@ -1,6 +1,7 @@
 #include "config/route_actions.h"
 
 #include "base/limits.h"
+#include "base/text.h"
 #include "config/base64.h"
 #include "config/header_operations.h"
 #include "config/wording.h"
@@ -126,11 +127,9 @@ std::optional<uint32_t> retry_condition(std::string_view name) noexcept {
 template <typename WithPart>
 void for_each_part(std::string_view list, WithPart with_part) {
   while (!list.empty()) {
-    std::string_view part = list.substr(0, list.find(','));
+    const std::string_view part = list.substr(0, list.find(','));
     list.remove_prefix(std::min(list.size(), part.size() + 1));
-    while (part.starts_with(' ')) part.remove_prefix(1);
-    while (part.ends_with(' ')) part.remove_suffix(1);
-    if (!part.empty()) with_part(part);
+    if (const std::string_view text = trimmed(part, " "); !text.empty()) with_part(text);
   }
 }
 

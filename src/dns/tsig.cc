@@ -3,6 +3,7 @@
 #include <wolfssl/wolfcrypt/hmac.h>
 
 #include "base/base64.h"
+#include "base/text.h"
 #include "dns/tsig.h"
 
 #include <fmt/format.h>
@@ -186,9 +187,7 @@ Result<TsigKey> read_tsig_key(std::string_view name, std::string_view algorithm,
     key.algorithm = static_cast<TsigAlgorithm>(found - std::begin(kAlgorithms));
   }
 
-  const auto is_space = [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; };
-  while (!secret.empty() && is_space(secret.back())) secret.remove_suffix(1);
-  while (!secret.empty() && is_space(secret.front())) secret.remove_prefix(1);
+  secret = trimmed(secret);
   Base64Reader reader;
   size_t size = 0;
   key.secret.resize(secret.size() / 4 * 3 + 4);

@@ -1,5 +1,7 @@
 #include "tls/pem.h"
 
+#include "base/text.h"
+
 #include <wolfssl/options.h>  // before any other header of wolfSSL
 
 #include <wolfssl/wolfcrypt/coding.h>
@@ -24,13 +26,6 @@ Result<Der> decode_base64(std::string_view text) {
   }
   der.resize(size);
   return der;
-}
-
-std::string_view trimmed(std::string_view text) noexcept {
-  constexpr std::string_view kSpace = " \t\r\n";
-  const size_t first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
 std::string_view noun(std::string_view label) noexcept {
