@@ -6,11 +6,11 @@
 #include "config/host_name.h"
 #include "config/wording.h"
 #include "tls/der.h"
+#include "tls/parsed_certificate.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 namespace sluice::certs {
 namespace {
@@ -150,14 +150,6 @@ std::string to_general_names(const SubjectNames& names) {
 
 namespace {
 
-std::string ip_text(ConstBytes bytes) {
-  SocketAddress address;
-  if (bytes.size() != 4 && bytes.size() != 16) return {};
-  address.family = bytes.size() == 4 ? SocketAddress::Family::ipv4 : SocketAddress::Family::ipv6;
-  std::memcpy(address.ip.data(), bytes.data(), bytes.size());
-  return address.ip_text();
-}
-
 // Requests repeat names; nobody is helped by a refusal.
 void add_once(std::vector<std::string>& names, std::string name) {
   if (!contains(names, name)) names.push_back(std::move(name));
@@ -178,7 +170,7 @@ Result<SubjectNames> read_general_names(ConstBytes value) {
       return failure("it has a name that is no ASCII text");
     switch (name->tag) {
       case kDnsName: add_once(names.dns_names, config::normalised_host(text)); break;
-      case kIpAddress: add_once(names.ip_addresses, ip_text(name->content)); break;
+      case kIpAddress: add_once(names.ip_addresses, tls::ip_text(name->content)); break;
       case kEmail: add_once(names.emails, std::string(text)); break;
       case kUri: add_once(names.uris, std::string(text)); break;
       default: return failure("it has a name of a kind that is not supported: use DNS, IP, email and URI");

@@ -89,15 +89,6 @@ std::string sha1_hex(ConstBytes bytes) {
   return ok ? hex(digest) : std::string();
 }
 
-// 4 or 16 bytes in network order; empty when it is neither.
-std::string ip_text(ConstBytes bytes) {
-  SocketAddress address;
-  if (bytes.size() != 4 && bytes.size() != 16) return {};
-  address.family = bytes.size() == 4 ? SocketAddress::Family::ipv4 : SocketAddress::Family::ipv6;
-  std::memcpy(address.ip.data(), bytes.data(), bytes.size());
-  return address.ip_text();
-}
-
 void read_alternative_names(const DecodedCert& certificate, ParsedCertificate& parsed) {
   for (const DNS_entry* entry = certificate.altNames; entry != nullptr; entry = entry->next) {
     switch (entry->type) {
@@ -146,6 +137,14 @@ Result<ParsedCertificate> parse_first_certificate(std::string_view chain_pem) {
   const Result<std::vector<Der>> chain = decode_pem(chain_pem, kCertificateLabel);
   if (!chain) return std::unexpected(chain.error());
   return parse_certificate(chain->front());
+}
+
+std::string ip_text(ConstBytes bytes) {
+  SocketAddress address;
+  if (bytes.size() != 4 && bytes.size() != 16) return {};
+  address.family = bytes.size() == 4 ? SocketAddress::Family::ipv4 : SocketAddress::Family::ipv6;
+  std::memcpy(address.ip.data(), bytes.data(), bytes.size());
+  return address.ip_text();
 }
 
 std::array<uint8_t, 32> sha256(ConstBytes bytes) noexcept {

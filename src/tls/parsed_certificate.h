@@ -37,6 +37,9 @@ struct ParsedCertificate {
 // The first certificate of a PEM text.
 [[nodiscard]] Result<ParsedCertificate> parse_first_certificate(std::string_view chain_pem);
 
+// Of an iPAddress in a subjectAltName (RFC 5280 4.2.1.6): 4 or 16 bytes in network order; empty: they are neither.
+[[nodiscard]] std::string ip_text(ConstBytes bytes);
+
 [[nodiscard]] std::array<uint8_t, 32> sha256(ConstBytes bytes) noexcept;
 
 // "2026-11-25T10:15:04Z" (RFC 3339).
