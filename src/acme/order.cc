@@ -1,9 +1,9 @@
 #include "acme/order.h"
 
-#include "acme/certificate_fields.h"
 #include "acme/json.h"
 #include "base/base64.h"
 #include "base/limits.h"
+#include "tls/der.h"
 #include "tls/pem.h"
 
 #include <fmt/format.h>
@@ -95,19 +95,30 @@ Answer<Order> read_order(const Request& request, const Response& response, std::
   return order;
 }
 
+// RFC 5280 4.1: what is signed, how, and the signature. What it says is looked at by who wants to use it.
+bool is_certificate(ConstBytes der) noexcept {
+  const auto certificate = tls::der::take(der);
+  if (!certificate || certificate->tag != tls::der::kSequence || !der.empty()) return false;
+  ConstBytes parts = certificate->content;
+  for (const uint8_t tag : {tls::der::kSequence, tls::der::kSequence, tls::der::kBitString}) {
+    const auto part = tls::der::take(parts);
+    if (!part || part->tag != tag) return false;
+  }
+  return parts.empty();
+}
+
 // "no PEM but certificates" (RFC 8555 9.1), the leaf and what leads to its CA.
-Answer<std::vector<tls::Der>> read_chain(const Request& request, std::string_view pem) {
+Answer<void> check_chain(const Request& request, std::string_view pem) {
   const auto refuse = [&request](std::string_view what) { return fail(FailureKind::passing, request, what); };
   size_t blocks = 0;
   for (size_t at = 0; (at = pem.find("-----BEGIN ", at)) != std::string_view::npos; ++at) ++blocks;
   if (blocks > limits::acme_chain_certificates_max)
     return refuse(fmt::format("the chain has more than {} certificates", limits::acme_chain_certificates_max));
-  Result<std::vector<tls::Der>> chain = tls::decode_pem(pem, tls::kCertificateLabel);
+  const Result<std::vector<tls::Der>> chain = tls::decode_pem(pem, tls::kCertificateLabel);
   if (!chain) return refuse(fmt::format("the answer {}", chain.error().message));
   if (chain->size() != blocks) return refuse("the answer has other things than certificates");
-  if (!std::ranges::all_of(*chain, [](const tls::Der& der) { return read_certificate_fields(der).has_value(); }))
-    return refuse("the answer holds a certificate that cannot be read");
-  return std::move(*chain);
+  if (!std::ranges::all_of(*chain, is_certificate)) return refuse("the answer holds a certificate that cannot be read");
+  return {};
 }
 
 }  // namespace
@@ -156,7 +167,7 @@ Answer<Order> finalize_order(Client& client, const Account& account, const Order
 }
 
 Answer<std::string> fetch_certificate(Client& client, const Account& account, const std::string& url,
-                                      const std::string& preferred_chain) {
+                                      const IsPreferred& is_preferred) {
   Request request{.doing = "fetching the certificate", .url = url, .accept = "application/pem-certificate-chain"};
   std::string first;
   std::vector<std::string> alternates;
@@ -165,11 +176,10 @@ Answer<std::string> fetch_certificate(Client& client, const Account& account, co
     Answer<Response> response = client.post(account, request);
     if (!response && i > 0) continue;  // the first one is as good
     if (!response) return std::unexpected(response.error());
-    const Answer<std::vector<tls::Der>> chain = read_chain(request, response->body);
-    if (!chain && i > 0) continue;
-    if (!chain) return std::unexpected(chain.error());
-    if (preferred_chain.empty() || read_certificate_fields(chain->back())->issuer_common_name == preferred_chain)
-      return std::move(response->body);
+    const Answer<void> checked = check_chain(request, response->body);
+    if (!checked && i > 0) continue;
+    if (!checked) return std::unexpected(checked.error());
+    if (!is_preferred || is_preferred(response->body)) return std::move(response->body);
     if (i > 0) continue;
     first = std::move(response->body);
     alternates = std::move(response->alternates);

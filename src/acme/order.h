@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,7 +36,7 @@ struct Order {
 struct OrderWish {
   std::vector<Identifier> identifiers;
   std::string profile;   // draft-ietf-acme-profiles; empty: the server's default
-  std::string replaces;  // RFC 9773 5: certificate_id() of the predecessor; empty: none
+  std::string replaces;  // RFC 9773 5: the id of the predecessor; empty: none
 };
 
 // A failure of type "alreadyReplaced" or "malformed" may be the fault of `replaces`: to be tried once more without.
@@ -49,11 +50,13 @@ struct OrderWish {
 [[nodiscard]] Answer<Order> finalize_order(Client& client, const Account& account, const Order& order, ConstBytes csr,
                                            const std::vector<Identifier>& identifiers);
 
-// Of an order that is valid: PEM, the leaf first. Of several chains, the one whose last certificate was issued by the
-// CA with this common name; the server's own choice if none was, or if `preferred_chain` is empty. Asks for one after
-// the other, and changes nothing.
+// Whether one of several chains, in PEM, is the one that is wanted.
+using IsPreferred = std::function<bool(const std::string& chain_pem)>;
+
+// Of an order that is valid: PEM, the leaf first. Of several chains, the first that is preferred; the server's own
+// choice if none is, or if `is_preferred` is empty. Asks for one after the other, and changes nothing.
 [[nodiscard]] Answer<std::string> fetch_certificate(Client& client, const Account& account, const std::string& url,
-                                                    const std::string& preferred_chain);
+                                                    const IsPreferred& is_preferred);
 
 // RFC 8555 7.6. `reason`: RFC 5280 5.3.1; nothing: none is given. A certificate that has been revoked before is a
 // failure of type "alreadyRevoked".

@@ -1,8 +1,6 @@
 #include "acme/renewal_info.h"
 
-#include "acme/certificate_fields.h"
 #include "acme/json.h"
-#include "base/base64.h"
 #include "base/limits.h"
 #include "base/rfc3339.h"
 
@@ -10,13 +8,6 @@
 #include <chrono>
 
 namespace sluice::acme {
-
-Result<std::string> certificate_id(ConstBytes der) {
-  const std::optional<CertificateFields> fields = read_certificate_fields(der);
-  if (!fields || fields->authority_key.empty())
-    return failure("the certificate does not name the key of its issuer (authorityKeyIdentifier)");
-  return to_base64url(fields->authority_key) + "." + to_base64url(fields->serial);
-}
 
 Answer<std::optional<RenewalInfo>> fetch_renewal_info(Client& client, const std::string& certificate_id) {
   const Answer<const Directory*> directory = client.directory();

@@ -2,18 +2,12 @@
 #pragma once
 
 #include "acme/client.h"
-#include "base/bytes.h"
 #include "base/durations.h"
-#include "base/result.h"
 
 #include <optional>
 #include <string>
-#include <string_view>
 
 namespace sluice::acme {
-
-// RFC 9773 4.1: what the authority calls a certificate. Fails when it has no authority key identifier.
-[[nodiscard]] Result<std::string> certificate_id(ConstBytes der);
 
 struct RenewalInfo {
   WallTime start;
@@ -22,7 +16,7 @@ struct RenewalInfo {
   Duration ask_again{};         // one minute to one day
 };
 
-// Nothing: the server does not offer it, for this certificate or at all.
+// `certificate_id`: RFC 9773 4.1. Nothing: the server does not offer it, for this certificate or at all.
 [[nodiscard]] Answer<std::optional<RenewalInfo>> fetch_renewal_info(Client& client, const std::string& certificate_id);
 
 }  // namespace sluice::acme

@@ -53,6 +53,15 @@ Status check_issued(const certs::IssuedCertificate& issued, const certs::Subject
   return {};
 }
 
+// For the chain that leads to the CA with this common name. Empty: for none.
+acme::IsPreferred preference_for(const std::string& root_common_name) {
+  if (root_common_name.empty()) return {};
+  return [&root_common_name](const std::string& chain_pem) {
+    const Result<certs::CertificateFacts> facts = certs::read_facts(chain_pem);
+    return facts && facts->root_common_name == root_common_name;
+  };
+}
+
 // Everything above the leaf, or empty: what has issued it is not known.
 std::string issuers_of(std::string_view chain_pem) {
   const auto chain = tls::decode_pem(chain_pem, tls::kCertificateLabel);
@@ -295,8 +304,8 @@ Answer<AcmeOrder::Progress> AcmeOrder::finalize(const PendingOrder& order) {
 }
 
 Answer<AcmeOrder::Progress> AcmeOrder::fetch(const PendingOrder& order) {
-  Answer<std::string> chain =
-      acme::fetch_certificate(session_.client(), session_.account(), order_->certificate, certificate_.preferred_chain);
+  Answer<std::string> chain = acme::fetch_certificate(session_.client(), session_.account(), order_->certificate,
+                                                      preference_for(certificate_.preferred_chain));
   if (!chain) return std::unexpected(std::move(chain.error()));
   Progress progress;
   progress.certificate.emplace();

@@ -6,6 +6,7 @@
 #include "acme/order.h"
 #include "acme/renewal_info.h"
 #include "base/address.h"
+#include "certs/certificate_facts.h"
 #include "tls/pem.h"
 
 #include <nlohmann/json.hpp>
@@ -133,13 +134,21 @@ Json run(acme::Client& client, const acme::Account& account, const std::string& 
     return show(acme::finalize_order(client, account, {.url = arguments[0], .finalize = arguments[1]}, as_bytes(csr),
                                      identifiers_of(arguments.subspan(3))));
   }
-  if (command == "certificate")
-    return show(acme::fetch_certificate(client, account, arguments[0], arguments.size() > 1 ? arguments[1] : ""));
+  if (command == "certificate") {  // URL [COMMON_NAME_OF_THE_ROOT]
+    acme::IsPreferred is_preferred;
+    if (arguments.size() > 1 && !arguments[1].empty()) {
+      is_preferred = [&root = arguments[1]](const std::string& chain_pem) {
+        const auto facts = certs::read_facts(chain_pem);
+        return facts && facts->root_common_name == root;
+      };
+    }
+    return show(acme::fetch_certificate(client, account, arguments[0], is_preferred));
+  }
   if (command == "revoke")
     return show(acme::revoke_certificate(client, account, certificate_in(arguments[0]), std::stoi(arguments[1])));
   if (command == "renewal-info") {
-    const Result<std::string> id = acme::certificate_id(certificate_in(arguments[0]));
-    return id ? show(acme::fetch_renewal_info(client, *id)) : failed(id.error());
+    const auto facts = certs::read_facts(read_file(arguments[0]));
+    return facts ? show(acme::fetch_renewal_info(client, facts->certificate_id)) : failed(facts.error());
   }
   return failed(Error{"there is no command " + command});
 }

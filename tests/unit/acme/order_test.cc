@@ -1,6 +1,7 @@
 #include "acme/order.h"
 #include "base/limits.h"
 #include "scripted_server.h"
+#include "tls/pem.h"
 #include "unit/tls/authority.h"
 
 #include <gtest/gtest.h>
@@ -173,9 +174,9 @@ const Chains& chains() {
   return made;
 }
 
-Answer<std::string> fetch(ScriptedServer& server, const std::string& preferred) {
+Answer<std::string> fetch(ScriptedServer& server, const IsPreferred& is_preferred = {}) {
   Client client = server.client();
-  return fetch_certificate(client, server.account(), kServer + "/c/0", preferred);
+  return fetch_certificate(client, server.account(), kServer + "/c/0", is_preferred);
 }
 
 const HttpField kAlternate = {"link", "<https://acme.test/c/1>;rel=\"alternate\""};
@@ -183,7 +184,7 @@ const HttpField kAlternate = {"link", "<https://acme.test/c/1>;rel=\"alternate\"
 TEST(Certificate, IsTheChainOfTheServersChoice) {
   ScriptedServer server;
   server.answer_text(200, chains().by_old, {kAlternate});
-  const auto pem = fetch(server, "");
+  const auto pem = fetch(server);
   ASSERT_TRUE(pem) << pem.error().message;
   EXPECT_EQ(*pem, chains().by_old);
   EXPECT_EQ(server.asked.size(), 1);
@@ -195,7 +196,7 @@ TEST(Certificate, IsTheAlternateChainThatIsPreferred) {
   ScriptedServer server;
   server.answer_text(200, chains().by_old, {kAlternate});
   server.answer_text(200, chains().by_new, {kAlternate});
-  EXPECT_EQ(fetch(server, "New Root"), chains().by_new);
+  EXPECT_EQ(fetch(server, [](const std::string& pem) { return pem == chains().by_new; }), chains().by_new);
   EXPECT_EQ(server.last().http.url, "https://acme.test/c/1");
 }
 
@@ -203,7 +204,13 @@ TEST(Certificate, IsTheServersChoiceWhenNoChainIsPreferred) {
   ScriptedServer server;
   server.answer_text(200, chains().by_old, {kAlternate});
   server.answer_text(200, chains().by_new);
-  EXPECT_EQ(fetch(server, "Intermediate"), chains().by_old);  // it issued the leaf, not the last one
+  std::vector<std::string> seen;
+  const auto is_preferred = [&seen](const std::string& pem) {
+    seen.push_back(pem);
+    return false;
+  };
+  EXPECT_EQ(fetch(server, is_preferred), chains().by_old);
+  EXPECT_EQ(seen, (std::vector{chains().by_old, chains().by_new}));
   EXPECT_FALSE(server.has_answers_left());
 }
 
@@ -215,9 +222,20 @@ TEST(Certificate, WithAnythingElseBesideItIsRefused) {
         chains().leaf.substr(0, 100), std::string("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n")}) {
     ScriptedServer server;
     server.answer_text(200, text);
-    const auto pem = fetch(server, "");
+    const auto pem = fetch(server);
     ASSERT_FALSE(pem) << text;
     EXPECT_EQ(pem.error().kind, FailureKind::passing);
+  }
+}
+
+TEST(Certificate, ThatIsCutOffOrLongerIsRefused) {
+  const std::string der = test::der_of(chains().leaf);
+  std::vector<std::string> broken = {der + "x"};
+  for (size_t size = 1; size < der.size(); ++size) broken.push_back(der.substr(0, size));
+  for (const std::string& each : broken) {
+    ScriptedServer server;
+    server.answer_text(200, tls::encode_pem(as_bytes(each), tls::kCertificateLabel));
+    EXPECT_FALSE(fetch(server)) << each.size();
   }
 }
 

@@ -1,7 +1,6 @@
 #include "acme/renewal_info.h"
 #include "base/limits.h"
 #include "scripted_server.h"
-#include "tls/pem.h"
 
 #include <gtest/gtest.h>
 
@@ -13,18 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 using Json = nlohmann::json;
 
-// RFC 9773 appendix A.
-constexpr std::string_view kRfc9773Certificate = R"(-----BEGIN CERTIFICATE-----
-MIIBQzCB66ADAgECAgUAh2VDITAKBggqhkjOPQQDAjAVMRMwEQYDVQQDEwpFeGFt
-cGxlIENBMCIYDzAwMDEwMTAxMDAwMDAwWhgPMDAwMTAxMDEwMDAwMDBaMBYxFDAS
-BgNVBAMTC2V4YW1wbGUuY29tMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEeBZu
-7cbpAYNXZLbbh8rNIzuOoqOOtmxA1v7cRm//AwyMwWxyHz4zfwmBhcSrf47NUAFf
-qzLQ2PPQxdTXREYEnKMjMCEwHwYDVR0jBBgwFoAUaYhba4dGQEHhs3uEe6CuLN4B
-yNQwCgYIKoZIzj0EAwIDRwAwRAIge09+S5TZAlw5tgtiVvuERV6cT4mfutXIlwTb
-+FYN/8oCIClDsqBklhB9KAelFiYt9+6FDj3z4KGVelYM5MdsO3pK
------END CERTIFICATE-----
-)";
-constexpr const char* kRfc9773Id = "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE";
+constexpr const char* kRfc9773Id = "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE";  // its appendix A
 
 Json window(const std::string& start, const std::string& end) {
   return {{"suggestedWindow", {{"start", start}, {"end", end}}}};
@@ -35,13 +23,6 @@ Answer<std::optional<RenewalInfo>> read(const Json& body, std::vector<HttpField>
   Client client = server.client();
   server.answer(200, body, std::move(fields));
   return fetch_renewal_info(client, kRfc9773Id);
-}
-
-TEST(CertificateId, IsThatOfRfc9773) {
-  const auto der = tls::decode_pem(kRfc9773Certificate, tls::kCertificateLabel);
-  ASSERT_TRUE(der);
-  EXPECT_EQ(*certificate_id(der->front()), kRfc9773Id);
-  EXPECT_FALSE(certificate_id(as_bytes("text")));
 }
 
 TEST(RenewalInfo, IsAskedForWithoutAnAccount) {

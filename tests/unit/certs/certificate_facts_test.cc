@@ -2,6 +2,9 @@
 
 #include "../tls/authority.h"
 
+#include "certs/self_signed.h"
+#include "tls/pem.h"
+
 #include <gtest/gtest.h>
 
 namespace sluice::certs {
@@ -43,6 +46,30 @@ TEST(ReadFacts, NamesWhoHasIssuedTheLastOneOfTheChain) {
   EXPECT_EQ(facts->key_type, "ECDSA-P256");
   EXPECT_EQ(facts->fingerprint_sha256.size(), 64U);
   EXPECT_FALSE(read_facts("text").has_value());
+}
+
+TEST(ReadFacts, HasTheSerialAsItIsWritten) {
+  const test::Authority authority("Root of All");
+  const auto facts = read_facts(authority.issue({.serial = 0x80ff}).certificate);
+  ASSERT_TRUE(facts.has_value()) << facts.error().message;
+  EXPECT_EQ(facts->issuer_common_name, "Root of All");
+  EXPECT_TRUE(facts->certificate_id.ends_with(".AID_")) << facts->certificate_id;  // 00 80 ff: it is not negative
+}
+
+TEST(ReadFacts, HasNoIdWithoutTheIssuersKey) {
+  const auto issued = make_self_signed({.hosts = {"a.example"}, .key_type = KeyType::ecdsa_p256}, WallTime());
+  ASSERT_TRUE(issued.has_value()) << issued.error().message;
+  const auto facts = read_facts(issued->chain_pem);
+  ASSERT_TRUE(facts.has_value()) << facts.error().message;
+  EXPECT_EQ(facts->certificate_id, "");
+}
+
+TEST(ReadFacts, OfWhatIsCutOffOrLongerAreNone) {
+  const test::Authority authority("Root");
+  const std::string der = test::der_of(authority.certificate());
+  for (size_t size = 1; size < der.size(); ++size)
+    EXPECT_FALSE(read_facts(tls::encode_pem(as_bytes(der.substr(0, size)), tls::kCertificateLabel))) << size;
+  EXPECT_FALSE(read_facts(tls::encode_pem(as_bytes(der + "x"), tls::kCertificateLabel)));
 }
 
 }  // namespace
