@@ -2,7 +2,6 @@
 
 #include "acme/json.h"
 #include "acme/jws.h"
-#include "base/base64.h"
 
 #include <fmt/format.h>
 
@@ -14,12 +13,8 @@ namespace sluice::acme {
 namespace {
 
 Answer<Json> bind_external(const AccountKey& key, const ExternalAccount& external, const Request& request) {
-  std::optional<std::string> mac_key = read_base64url(external.mac_key);
-  if (!mac_key || mac_key->empty())
-    return fail(FailureKind::lasting, request, "the MAC key of the external account is not base64url");
   const Result<std::string> jws =
-      authenticate_jws(as_bytes(*mac_key), {.url = request.url, .key_id = external.key_id}, key.jwk());
-  explicit_bzero(mac_key->data(), mac_key->size());
+      authenticate_jws(as_bytes(external.mac_key), {.url = request.url, .key_id = external.key_id}, key.jwk());
   if (!jws) return fail(FailureKind::passing, request, jws.error().message);
   return Json::parse(*jws);  // our own text
 }

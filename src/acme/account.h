@@ -13,7 +13,7 @@ namespace sluice::acme {
 // RFC 8555 7.3.4: a contract with the authority that was made elsewhere.
 struct ExternalAccount {
   std::string key_id;
-  std::string mac_key;  // base64url, as the authority gives it; wiped at the end
+  std::string mac_key;  // bytes; wiped at the end
 
   ExternalAccount() = default;
   ExternalAccount(const ExternalAccount&) = default;

@@ -1,6 +1,5 @@
 #include "renewal/acme_session.h"
 
-#include "base/base64.h"
 #include "base/log.h"
 
 #include <fmt/format.h>
@@ -99,7 +98,7 @@ acme::Answer<void> AcmeSession::register_account() {
   if (const auto& external = issuer_.external_account) {
     registration.external.emplace();
     registration.external->key_id = external->key_id;
-    registration.external->mac_key = to_base64url(as_bytes(external->hmac_key.text));
+    registration.external->mac_key = external->hmac_key.text;
   }
   acme::Answer<std::string> url = acme::register_account(client_, *account_.key, registration);
   if (!url && is_unknown(url.error()))

@@ -6,6 +6,7 @@
 #include "acme/order.h"
 #include "acme/renewal_info.h"
 #include "base/address.h"
+#include "base/base64.h"
 #include "certs/certificate_facts.h"
 #include "tls/pem.h"
 
@@ -107,7 +108,7 @@ Json enlist(acme::Client& client, const acme::AccountKey& key, Arguments argumen
   if (arguments.size() == 3) {
     registration.external.emplace();
     registration.external->key_id = arguments[1];
-    registration.external->mac_key = arguments[2];
+    registration.external->mac_key = read_base64url(arguments[2]).value();
   }
   return show(acme::register_account(client, key, registration));
 }

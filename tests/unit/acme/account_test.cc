@@ -1,4 +1,5 @@
 #include "acme/account.h"
+#include "acme/jws.h"
 #include "scripted_server.h"
 
 #include <gtest/gtest.h>
@@ -44,15 +45,18 @@ TEST(Account, IsBoundToAnExternalOne) {
   Registration registration;
   registration.external.emplace();
   registration.external->key_id = "kid-1";
-  registration.external->mac_key = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W";
+  registration.external->mac_key = "bytes of a key\xff";
   ASSERT_TRUE(register_account(client, key(), registration));
   const Json binding = payload_of(server)["externalAccountBinding"];
   EXPECT_EQ(Json::parse(*read_base64url(binding["protected"].get<std::string>())),
             (Json{{"alg", "HS256"}, {"kid", "kid-1"}, {"url", kServer + "/account"}}));
   EXPECT_EQ(Json::parse(*read_base64url(binding["payload"].get<std::string>())), Json::parse(key().jwk()));
+  const auto expected = authenticate_jws(as_bytes(registration.external->mac_key),
+                                         {.url = kServer + "/account", .key_id = "kid-1"}, key().jwk());
+  EXPECT_EQ(binding["signature"], Json::parse(*expected)["signature"]);
 }
 
-TEST(Account, FailsWithoutARequestWhenTheExternalOneIsMissingOrBroken) {
+TEST(Account, FailsWithoutARequestWhenTheExternalOneIsMissing) {
   ScriptedServer server;
   server.directory["meta"] = {{"externalAccountRequired", true}};
   Client client = server.client();
@@ -60,13 +64,6 @@ TEST(Account, FailsWithoutARequestWhenTheExternalOneIsMissingOrBroken) {
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().kind, FailureKind::lasting);
   EXPECT_TRUE(none.error().message.contains("externalAccountBinding")) << none.error().message;
-  Registration broken;
-  broken.external.emplace();
-  broken.external->mac_key = "not base64!";
-  const auto refused = register_account(client, key(), broken);
-  ASSERT_FALSE(refused);
-  EXPECT_TRUE(refused.error().message.contains("is not base64url")) << refused.error().message;
-  EXPECT_FALSE(refused.error().message.contains("not base64!"));
   EXPECT_TRUE(server.asked.empty());
 }
 
