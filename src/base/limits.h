@@ -185,6 +185,7 @@ inline constexpr Duration acme_order_time_max = 15min;  // from its first step u
 inline constexpr uint32_t acme_stumbles_max = 5;        // passing failures of one, before it waits longer
 inline constexpr Duration acme_look_pause = 250ms;      // between two looks at something, twice as long each time
 inline constexpr Duration acme_look_pause_max = 8s;
+inline constexpr Duration first_dns_look_pause = 10s;     // after a TXT record was made
 inline constexpr Duration acme_pause_asked_max = 5min;    // that a server may ask for between two looks
 inline constexpr Duration board_look_pause = 50ms;        // until every shard has the answer to a challenge
 inline constexpr Duration proof_visible_time_max = 120s;  // until it has, or resolvers see the TXT record
@@ -238,6 +239,19 @@ inline constexpr Duration acme_retry_after_max = 30 * 24h;  // that a server can
 inline constexpr Duration acme_window_interval_min = 1min;  // RFC 9773 4.3.2: between two questions
 inline constexpr Duration acme_window_interval_max = 24h;
 inline constexpr Duration acme_window_interval_default = 6h;  // of a server that does not say
+
+// --- Making certificates ---------------------------------------------------------------------------
+inline constexpr size_t certificate_names_max = 100;                // as many as certificate authorities take
+inline constexpr size_t self_signed_hosts_max = 1000;               // of a Gateway's server, or a command line
+inline constexpr size_t certificate_name_bytes_max = 1024;          // e-mail addresses and URIs; a host has 253
+inline constexpr size_t common_name_characters_max = 64;            // RFC 5280 appendix A: ub-common-name
+inline constexpr size_t certificate_request_bytes_max = 16 * 1024;  // a user's, as PEM
+inline constexpr size_t issuer_chain_certificates_max = 10;         // the CA, and who is above it
+inline constexpr size_t issuer_pem_bytes_max = 256 * 1024;          // of these, as PEM
+inline constexpr size_t private_key_pem_bytes_max = 16 * 1024;      // RSA-4096 takes 3 300
+inline constexpr Duration certificate_duration_min = 1min;
+inline constexpr Duration certificate_duration_max = 366 * 10 * 24h;  // ten years
+inline constexpr Duration certificate_backdating_max = 5min;          // for clients whose clock is behind
 
 static_assert(receive_buffers_min <= receive_buffers_max && receive_buffers_max <= 32'768,
               "a buffer ring has at most 2^15 entries");

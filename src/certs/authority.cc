@@ -1,8 +1,8 @@
 #include "certs/authority.h"
 
+#include "base/limits.h"
 #include "certs/certificate_parts.h"
 #include "certs/der_writer.h"
-#include "certs/issuing_limits.h"
 #include "certs/make_certificate.h"
 #include "certs/validity.h"
 #include "config/wording.h"

@@ -1,7 +1,7 @@
 #include "certs/certificate_parts.h"
 
+#include "base/limits.h"
 #include "certs/der_writer.h"
-#include "certs/issuing_limits.h"
 #include "certs/object_identifiers.h"
 #include "config/utf8.h"
 #include "tls/der.h"

@@ -1,8 +1,8 @@
 #include "certs/certificate_wish.h"
 
 #include "base/address.h"
+#include "base/limits.h"
 #include "certs/certificate_parts.h"
-#include "certs/issuing_limits.h"
 #include "config/host_name.h"
 #include "config/wording.h"
 #include "tls/parsed_certificate.h"

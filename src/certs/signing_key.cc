@@ -1,7 +1,7 @@
 #include "certs/signing_key.h"
 
+#include "base/limits.h"
 #include "certs/der_writer.h"
-#include "certs/issuing_limits.h"
 #include "certs/object_identifiers.h"
 #include "tls/der.h"
 #include "tls/pem.h"

@@ -1,8 +1,8 @@
 #include "certs/subject_names.h"
 
 #include "base/address.h"
+#include "base/limits.h"
 #include "certs/der_writer.h"
-#include "certs/issuing_limits.h"
 #include "config/host_name.h"
 #include "config/wording.h"
 #include "tls/der.h"

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/durations.h"
+#include "base/limits.h"
 #include "base/result.h"
-#include "certs/issuing_limits.h"
 
 #include <fmt/format.h>
 

@@ -23,8 +23,6 @@ using acme::ChallengeType;
 using acme::fail;
 using acme::OrderStatus;
 
-constexpr Duration kFirstLookPause = std::chrono::seconds(10);  // after a TXT record was made
-
 std::vector<acme::Identifier> identifiers_of(const certs::SubjectNames& names) {
   std::vector<acme::Identifier> identifiers;
   for (const std::string& name : names.dns_names) identifiers.push_back({acme::Identifier::Type::dns, name});
@@ -242,7 +240,7 @@ Answer<AcmeOrder::Progress> AcmeOrder::put_up(Name& name, const acme::Authorizat
   name.put_up = now;
   // Resolvers remember for a while that there was none: they are not asked too early, as with Gardener.
   const bool is_slow = challenge.type == ChallengeType::dns_01 && !session_.issuer().skips_dns_records;
-  return Progress{.certificate = {}, .pause = is_slow ? kFirstLookPause : Duration{}};
+  return Progress{.certificate = {}, .pause = is_slow ? limits::first_dns_look_pause : Duration{}};
 }
 
 Answer<AcmeOrder::Progress> AcmeOrder::wait_until_visible(Name& name, WallTime now) {

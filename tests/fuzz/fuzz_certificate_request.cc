@@ -4,12 +4,12 @@
 #include "hostile_peer/program.h"
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "certs/authority.h"
 #include "certs/certificate_facts.h"
 #include "certs/certificate_parts.h"
 #include "certs/certificate_request.h"
 #include "certs/der_writer.h"
-#include "certs/issuing_limits.h"
 #include "config/utf8.h"
 #include "tls/pem.h"
 
