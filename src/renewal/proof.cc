@@ -49,6 +49,7 @@ Result<std::shared_ptr<tls::ServerContext>> challenge_context(const Proof& proof
   pair->secret_name = "challenge for " + proof.host;
   pair->chain_pem = certificate->chain_pem;
   pair->key_pem = certificate->key_pem;
+  pair->is_challenge = true;
   snapshot::TlsServer server;
   server.name = pair->secret_name;
   server.settings.cipher_suites = {"ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384",

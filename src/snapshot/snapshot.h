@@ -49,6 +49,9 @@ struct KeyPair {
   std::string chain_name{"tls.crt"};  // the Secret's key, or the field that names the file; for messages
   std::string key_name{"tls.key"};
   bool is_managed = false;  // sluice has obtained it and renews it
+  // The certificate answers TLS-ALPN-01: its critical extension (RFC 8737 3) is one that wolfSSL does not know, so
+  // certificate and key, which are sluice's own, are not compared.
+  bool is_challenge = false;
 
   KeyPair() = default;
   KeyPair(const KeyPair&) = delete;

@@ -2,7 +2,6 @@
 
 #include "tls/context_parts.h"
 #include "tls/crypto_device.h"
-#include "tls/pem.h"
 
 #include <fmt/format.h>
 
@@ -48,7 +47,7 @@ Status load_key(WOLFSSL_CTX* context, const snapshot::KeyPair& pair) {
     return failure(
         fmt::format("{} cannot be used ({}): it must be {}, as PEM", name, describe_code(code), kUsableKeys));
   }
-  if (!answers_acme_challenge(pair) && wolfSSL_CTX_check_private_key(context) != WOLFSSL_SUCCESS) {
+  if (!pair.is_challenge && wolfSSL_CTX_check_private_key(context) != WOLFSSL_SUCCESS) {
     return failure(
         fmt::format("{0} does not belong to the first certificate of {1}: store a matching pair, with the certificate "
                     "of the key first",
@@ -67,13 +66,6 @@ Result<std::shared_ptr<const PrivateKey>> load_key_pair(WOLFSSL_CTX* context, co
   // The library's copy of it is wiped.
   if (Status status = use_private_key(context, **key); !status) return std::unexpected(status.error());
   return key;
-}
-
-bool answers_acme_challenge(const snapshot::KeyPair& pair) {
-  constexpr std::string_view identifier = "\x06\x08\x2b\x06\x01\x05\x05\x07\x01\x1f";
-  const auto chain = decode_pem(pair.chain_pem, kCertificateLabel);
-  return chain && std::string_view(reinterpret_cast<const char*>(chain->front().data()), chain->front().size())
-                      .contains(identifier);
 }
 
 Status check_key_pair(const snapshot::KeyPair& pair) {

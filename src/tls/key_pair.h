@@ -20,8 +20,4 @@ namespace sluice::tls {
 // Whether load_key_pair() would take it.
 [[nodiscard]] Status check_key_pair(const snapshot::KeyPair& pair);
 
-// Whether its certificate is the answer to an ACME challenge, which has a critical extension (RFC 8737 3) that wolfSSL
-// does not know: keys are not compared then. Nobody else has that extension, and sluice makes these pairs itself.
-[[nodiscard]] bool answers_acme_challenge(const snapshot::KeyPair& pair);
-
 }  // namespace sluice::tls

@@ -169,7 +169,7 @@ Status ServerContext::add_pair(const snapshot::TlsSettings& settings, const snap
   if (!key) return std::unexpected(key.error());
   Result<ParsedCertificate> certificate = parse_first_certificate(key_pair.chain_pem);
   // What certs/self_signed.h makes for challenges; no request comes over such a connection that would show it.
-  if (!certificate && answers_acme_challenge(key_pair)) certificate = ParsedCertificate{.key_type = "ECDSA-P256"};
+  if (!certificate && key_pair.is_challenge) certificate = ParsedCertificate{.key_type = "ECDSA-P256"};
   if (!certificate) return failure(fmt::format("{} {}", key_pair.chain_name, certificate.error().message));
   Session::install_callbacks(context->get());
   if (settings.client_certificates != snapshot::ClientCertificates::none) {

@@ -53,6 +53,22 @@ TEST(ServerContext, RefusesTheKeyOfAnotherCertificate) {
                   "tls.key does not belong to the first certificate");
 }
 
+// As that of RFC 8737 3 is to wolfSSL.
+TEST(ServerContext, TakesAnUnknownCriticalExtensionInTheAnswerToAChallengeOnly) {
+  const test::Authority authority("CA");
+  const test::Pem pem = authority.issue({.has_unknown_critical_extension = true});
+  EXPECT_NE(refusal(five_suites(), pem.certificate, pem.key), "");
+  auto pair = std::make_shared<snapshot::KeyPair>();
+  pair->chain_pem = pem.certificate;
+  pair->key_pem = pem.key;
+  pair->is_challenge = true;
+  snapshot::TlsServer server;
+  server.settings = five_suites();
+  server.key_pairs = {std::move(pair)};
+  const auto context = ServerContext::create(server);
+  EXPECT_TRUE(context.has_value()) << context.error().message;
+}
+
 TEST(ServerContext, RefusesWhatIsNoPem) {
   expect_contains(refusal(five_suites(), "garbage", test::rsa_2048().key), "tls.crt holds no PEM certificate");
   expect_contains(
