@@ -11,7 +11,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <iterator>
 #include <map>
 #include <optional>
@@ -72,6 +71,14 @@ std::optional<KeyText> read_mac_key(std::string_view written) {
   std::optional<std::string> bytes = read_base64url(text.text);
   if (!bytes || bytes->empty()) return std::nullopt;
   return KeyText(std::move(*bytes));
+}
+
+// RFC 4648 4, and not empty.
+bool is_base64(std::string_view text) {
+  std::optional<std::string> bytes = decode_base64(text);
+  if (!bytes) return false;
+  const KeyText key(std::move(*bytes));  // wiped
+  return !key.text.empty();
 }
 
 class CertificateCompiler {
@@ -254,14 +261,14 @@ void CertificateCompiler::add_dns(const IssuerDocument& document, AcmeIssuer& ac
   update.algorithm = written.tsig_algorithm ? written.tsig_algorithm.value : "HMACSHA256";
   const ObjectKey key{std::string(document.name_space()), std::string(written.tsig_secret.name.value)};
   const std::string_view name = written.tsig_secret.key.value;
-  std::optional<KeyText> secret = secret_value(key, name, *written.tsig_secret.name.node, issuer);
+  const std::optional<KeyText> secret = secret_value(key, name, *written.tsig_secret.name.node, issuer);
   if (!secret) return;
-  if (!read_mac_key(secret->text)) {
+  update.secret = packed(secret->text);
+  if (!is_base64(update.secret.text)) {
     return diagnostics_.error(
         secrets_.find_exactly(key.text())->place(),
         fmt::format("{} of secret {} is not base64, as tsig-keygen writes it", in_quotes(name), key.text()));
   }
-  update.secret = std::move(*secret);
   acme.dns_01 = std::move(update);
 }
 

@@ -97,6 +97,20 @@ TEST(ManagedIssuers, UseTheAccountKeyOfTheirSecret) {
   EXPECT_EQ(std::get<AcmeIssuer>(result.issuers.at(0).kind).account_key_pem->text, "pem");
 }
 
+TEST(ManagedIssuers, TakeKeysWithWhiteSpaceAndTheMacKeyInEitherAlphabet) {
+  const std::string keys =
+      "apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\n"
+      "stringData: {hmacKey: '-_ +/ AA==', tsig: \"\\t+/+ /AA==\\r\\n\"}\n---\n";
+  const std::string spec =
+      "acme: {server: 'https://a', email: a@b, autoRegistration: true, externalAccountBinding: {keyID: a, "
+      "keySecretRef: {name: keys}}, dns01: {rfc2136: {nameserver: a, tsigKeyName: a, tsigSecretSecretRef: {name: keys, "
+      "key: tsig}}}}";
+  const ManagedCertificates result = certificates_of(issuer("acme", spec) + keys);
+  const auto& acme_issuer = std::get<AcmeIssuer>(result.issuers.at(0).kind);
+  EXPECT_EQ(acme_issuer.external_account->hmac_key.text, std::string("\xfb\xff\xbf\0", 4));
+  EXPECT_EQ(std::get<DnsUpdate>(acme_issuer.dns_01).secret.text, "+/+/AA==");
+}
+
 TEST(ManagedIssuers, WaitForACaThatACertificateIsToWrite) {
   const std::string ca = issuer("ca", "ca: {privateKeySecretRef: {name: root, namespace: istio-system}}");
   const std::string root =
