@@ -109,7 +109,7 @@ Result<snapshot::CertificateSummary> summarize(const snapshot::KeyPair& pair) {
                                        .not_before = tls::to_rfc3339(parsed->not_before),
                                        .not_after = tls::to_rfc3339(parsed->not_after),
                                        .fingerprint_sha256 = parsed->fingerprint_sha256,
-                                       .is_managed = pair.is_managed};
+                                       .is_renewed = pair.is_managed};
   summary.names.insert(summary.names.end(), parsed->ip_addresses.begin(), parsed->ip_addresses.end());
   summary.names.insert(summary.names.end(), parsed->uris.begin(), parsed->uris.end());
   return summary;

@@ -155,6 +155,7 @@ void DestinationRules::read_secret(const DestinationRule& rule, const ClientTls&
   const SecretUse use{rule, "credentialName", "requests to its host get 503"};
   const bool is_mutual = tls.mode.value == "MUTUAL";
   const SecretStore::CredentialCa ca = credentials_.secrets.ca_of_credential(tls.credential_name, use);
+  result.is_managed = credentials_.secrets.writer_of(tls.credential_name, use) != nullptr;
   if (is_mutual || !ca.is_known) {
     // For SIMPLE, only to say that it is missing.
     const Secret* secret = credentials_.secrets.find(tls.credential_name, use);

@@ -8,6 +8,7 @@
 #include "config/gateway_certificates.h"
 #include "config/mounted_secret.h"
 #include "config/read_model.h"
+#include "config/secret_store.h"
 #include "config/source_file.h"
 #include "config/validate.h"
 #include "config/yaml_document.h"
@@ -131,6 +132,22 @@ Compiled load_sources(SourceFiles files, SourceFiles issued, Diagnostics& diagno
 Compiled load(const Sources& sources, Diagnostics& diagnostics) {
   SourceFiles files = read_files(sources.paths, diagnostics);
   return load_sources(std::move(files), read_issued_files(sources.issued_folder, diagnostics), diagnostics);
+}
+
+IssuedPairs load_issued_pairs(const std::string& issued_folder, Diagnostics& diagnostics) {
+  SourceFiles files = read_issued_files(issued_folder, diagnostics);
+  Helpers helpers;
+  const std::deque<Node> documents = parse_issued(files.texts, helpers, diagnostics);
+  Model model;
+  add_issued_secrets(documents, model, diagnostics);
+  IssuedPairs pairs;
+  SecretStore secrets(model, diagnostics);
+  for (const Secret& secret : model.secrets) {
+    if (secret.is_issued) pairs.emplace(secret.key(), secrets.key_pair(secret));
+  }
+  std::erase_if(pairs, [](const auto& each) { return each.second == nullptr; });
+  wipe(files.texts);
+  return pairs;
 }
 
 Compiled load(std::vector<SourceText> texts, std::vector<SourceText> issued, Diagnostics& diagnostics) {

@@ -5,6 +5,7 @@
 #include "config/managed_certificates.h"
 #include "snapshot/snapshot.h"
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -39,6 +40,11 @@ struct Compiled {
 [[nodiscard]] Compiled load(const Sources& sources, Diagnostics& diagnostics);
 // The same for documents in memory. The texts are wiped at the end: Secrets are among them.
 [[nodiscard]] Compiled load(std::vector<SourceText> texts, std::vector<SourceText> issued, Diagnostics& diagnostics);
+
+// The pairs of the issued folder alone, by "namespace/name": new ones are put into the snapshot that serves while the
+// documents, which may be half edited, are left alone. One that cannot be read is a warning, and is not there.
+using IssuedPairs = std::map<std::string, std::shared_ptr<const snapshot::KeyPair>>;
+[[nodiscard]] IssuedPairs load_issued_pairs(const std::string& issued_folder, Diagnostics& diagnostics);
 
 // The snapshot alone.
 [[nodiscard]] std::unique_ptr<snapshot::Snapshot> load(const std::vector<std::string>& paths, Diagnostics& diagnostics);

@@ -59,8 +59,11 @@ bool ServerCredentials::add_key_pairs(snapshot::TlsServer& server) {
   };
   for (const auto& [name, field] : credential_names()) {
     const Secret* secret = credentials_.secrets.find(*name, use(field));
-    if (secret == nullptr && credentials_.secrets.writer_of(*name, use(field)) != nullptr) {
-      server.awaits_certificate = true;
+    const CertificateDocument* writer = credentials_.secrets.writer_of(*name, use(field));
+    if (secret != nullptr && secret->is_issued) {
+      server.managed_secrets.push_back({.name = secret->key(), .is_renewed = writer != nullptr});
+    } else if (secret == nullptr && writer != nullptr) {
+      server.managed_secrets.push_back({.name = secret_of(*writer).text()});
       continue;
     }
     add(secret == nullptr ? nullptr : credentials_.secrets.key_pair(*secret));
@@ -165,8 +168,9 @@ void add_server_credentials(snapshot::TlsServer& server, const ServerTls& tls, c
   if (server.settings.client_certificates != ClientCertificates::none)
     has_all = from.add_client_ca(*server.settings.client_verification) && has_all;
   from.add_ticket_keys(server);
-  if (!has_all) server.awaits_certificate = false;
-  if (!has_all) server.key_pairs.clear();
+  if (has_all) return;
+  server.managed_secrets.clear();
+  server.key_pairs.clear();
 }
 
 }  // namespace sluice::config

@@ -238,10 +238,11 @@ void add_server_tls(Hasher& hasher, const snapshot::TlsServer& server) {
   hasher.add(static_cast<unsigned>(server.kind)).add(static_cast<unsigned>(settings.client_certificates));
   hasher.add(settings.client_verification.has_value());
   if (settings.client_verification) add_verification(hasher, *settings.client_verification);
-  hasher.add(server.key_pairs.size());
-  for (const auto& pair : server.key_pairs) hasher.add(pair->chain_pem).add(pair->ocsp_staple);
-  // Each has a certificate of its own.
-  if (server.awaits_certificate) add_texts(hasher, server.hosts);
+  hasher.add(server.managed_secrets.size());
+  for (const snapshot::ManagedSecret& secret : server.managed_secrets) hasher.add(secret.name);
+  for (const auto& pair : server.key_pairs) {
+    if (!pair->is_managed) hasher.add(pair->chain_pem).add(pair->ocsp_staple);
+  }
   hasher.add(server.ticket_keys != nullptr);
   if (server.ticket_keys != nullptr) {
     for (const std::string* key : {&server.ticket_keys->current, &server.ticket_keys->previous})

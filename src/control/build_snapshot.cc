@@ -23,13 +23,17 @@ using snapshot::Snapshot;
 using snapshot::TlsServer;
 
 // Several servers may have the same Secret.
-void add_summary(Snapshot& snapshot, const snapshot::KeyPair& pair, config::Diagnostics& diagnostics) {
-  const bool is_there = std::ranges::find(snapshot.certificates, pair.secret_name,
-                                          &snapshot::CertificateSummary::secret_name) != snapshot.certificates.end();
+using Summaries = std::vector<snapshot::CertificateSummary>;
+void add_summary(Summaries& summaries, const TlsServer& server, const snapshot::KeyPair& pair,
+                 config::Diagnostics& diagnostics) {
+  const bool is_there =
+      std::ranges::find(summaries, pair.secret_name, &snapshot::CertificateSummary::secret_name) != summaries.end();
   if (is_there) return;
   Result<snapshot::CertificateSummary> summary = certs::summarize(pair);
   if (summary) {
-    snapshot.certificates.push_back(std::move(*summary));
+    const auto secret = std::ranges::find(server.managed_secrets, pair.secret_name, &snapshot::ManagedSecret::name);
+    if (secret != server.managed_secrets.end()) summary->is_renewed = secret->is_renewed;
+    summaries.push_back(std::move(*summary));
   } else {
     diagnostics.error(pair.place, summary.error().message);
   }
@@ -75,15 +79,22 @@ void drop_unusable_pairs(TlsServer& server, config::Diagnostics& diagnostics) {
     const Status usable = tls::check_key_pair(*pair);
     if (usable) return false;
     diagnostics.warning(pair->place, fmt::format("{}: {}", pair->secret_name, usable.error().message));
-    server.awaits_certificate = true;
     return true;
   });
 }
 
-void complete_server(Snapshot& snapshot, TlsServer& server, WallTime now, TicketKeyrings& keyrings,
+std::vector<std::string> managed_chains(const TlsServer& server) {
+  std::vector<std::string> chains;
+  for (const auto& pair : server.key_pairs) {
+    if (pair->is_managed) chains.push_back(pair->chain_pem);
+  }
+  return chains;
+}
+
+// With pairs that can be used, or none.
+void complete_server(TlsServer& server, Summaries& summaries, WallTime now, TicketKeyrings& keyrings,
                      FallbackCertificates* fallbacks, config::Diagnostics& diagnostics) {
-  drop_unusable_pairs(server, diagnostics);
-  if (server.key_pairs.empty() && server.awaits_certificate && fallbacks != nullptr) {
+  if (server.key_pairs.empty() && !server.managed_secrets.empty() && fallbacks != nullptr) {
     Result<std::shared_ptr<const snapshot::KeyPair>> pair = fallbacks->of(server, now);
     if (pair) {
       server.key_pairs.push_back(std::move(*pair));
@@ -100,7 +111,7 @@ void complete_server(Snapshot& snapshot, TlsServer& server, WallTime now, Ticket
       server.context = std::move(*context);
       for (const auto& pair : server.key_pairs) {
         warn_of_staple(*pair, now, diagnostics);
-        add_summary(snapshot, *pair, diagnostics);
+        add_summary(summaries, server, *pair, diagnostics);
       }
     } else {
       diagnostics.error(server.place, "server " + server.name + ": " + context.error().message);
@@ -124,37 +135,92 @@ void complete_upstream(snapshot::UpstreamTls& upstream, snapshot::UpstreamHttp h
   upstream.key_pair = nullptr;
 }
 
-config::Compiled load_and_complete(const config::Sources& sources, WallTime now, const Serving& serving,
-                                   config::Diagnostics& diagnostics) {
+ManagedServer describe(size_t listener, size_t index, const TlsServer& server) {
+  ManagedServer managed{.listener = listener, .server = index, .described = server, .serves = managed_chains(server)};
+  std::erase_if(managed.described.key_pairs, [](const auto& pair) { return pair->is_managed; });
+  return managed;
+}
+
+Built load_and_complete(const config::Sources& sources, WallTime now, const Serving& serving,
+                        config::Diagnostics& diagnostics) {
   config::Compiled compiled;
   run_apart([&] { compiled = config::load(sources, diagnostics); });
-  const std::unique_ptr<Snapshot>& snapshot = compiled.snapshot;
-  if (snapshot == nullptr) return compiled;
+  Built built{.snapshot = std::move(compiled.snapshot),
+              .certificates = std::move(compiled.certificates),
+              .managed_servers = {}};
+  if (built.snapshot == nullptr) return built;
+  Snapshot& snapshot = *built.snapshot;
   TicketKeyrings keyrings(serving.ticket_keys);
-  for (snapshot::Listener& listener : snapshot->listeners) {
-    for (TlsServer& server : listener.tls_servers) {
-      complete_server(*snapshot, server, now, keyrings, serving.fallbacks, diagnostics);
-      server.ticket_keys = nullptr;
+  for (size_t i = 0; i < snapshot.listeners.size(); ++i) {
+    std::vector<TlsServer>& servers = snapshot.listeners[i].tls_servers;
+    for (size_t j = 0; j < servers.size(); ++j) {
+      drop_unusable_pairs(servers[j], diagnostics);
+      if (!servers[j].managed_secrets.empty()) built.managed_servers.push_back(describe(i, j, servers[j]));
+      complete_server(servers[j], snapshot.certificates, now, keyrings, serving.fallbacks, diagnostics);
+      servers[j].ticket_keys = nullptr;
     }
   }
-  for (snapshot::Cluster& cluster : snapshot->clusters) {
+  for (snapshot::Cluster& cluster : snapshot.clusters) {
     if (cluster.tls) complete_upstream(*cluster.tls, cluster.http, now, diagnostics);
   }
-  return compiled;
+  return built;
+}
+
+// What is said of certificates that sluice has obtained is never an error of the documents.
+void append_as_warnings(const config::Diagnostics& said, config::Diagnostics& diagnostics) {
+  for (const config::Diagnostic& diagnostic : said.sorted()) {
+    if (diagnostic.severity != config::Severity::info) diagnostics.warning(diagnostic.place, diagnostic.message);
+  }
 }
 
 }  // namespace
 
-config::Compiled build_snapshot(const config::Sources& sources, WallTime now, const Serving& serving,
-                                config::Diagnostics& diagnostics) {
-  config::Compiled compiled = load_and_complete(sources, now, serving, diagnostics);
+Built build_snapshot(const config::Sources& sources, WallTime now, const Serving& serving,
+                     config::Diagnostics& diagnostics) {
+  Built built = load_and_complete(sources, now, serving, diagnostics);
   if (diagnostics.has_errors()) return {};
-  return compiled;
+  return built;
 }
 
 std::unique_ptr<Snapshot> build_snapshot_to_look_at(const std::vector<std::string>& paths, WallTime now,
                                                     config::Diagnostics& diagnostics) {
   return load_and_complete({.paths = paths}, now, {}, diagnostics).snapshot;
+}
+
+std::unique_ptr<Snapshot> swap_certificates(const Snapshot& current, std::vector<ManagedServer>& servers,
+                                            const std::string& issued_folder, WallTime now, const Serving& serving,
+                                            config::Diagnostics& diagnostics) {
+  const config::IssuedPairs pairs = config::load_issued_pairs(issued_folder, diagnostics);
+  TicketKeyrings keyrings(serving.ticket_keys);
+  std::unique_ptr<Snapshot> next;
+  for (ManagedServer& managed : servers) {
+    TlsServer server = managed.described;
+    for (const snapshot::ManagedSecret& secret : server.managed_secrets) {
+      if (const auto found = pairs.find(secret.name); found != pairs.end()) server.key_pairs.push_back(found->second);
+    }
+    config::Diagnostics said;
+    drop_unusable_pairs(server, said);
+    std::vector<std::string> chains = managed_chains(server);
+    if (chains == managed.serves || chains.size() < managed.serves.size()) {
+      append_as_warnings(said, diagnostics);
+      continue;
+    }
+    Summaries summaries = (next == nullptr ? current : *next).certificates;
+    std::erase_if(summaries, [&](const snapshot::CertificateSummary& summary) {
+      return summary.secret_name == FallbackCertificates::name_of(server) ||
+             std::ranges::find(server.managed_secrets, summary.secret_name, &snapshot::ManagedSecret::name) !=
+                 server.managed_secrets.end();
+    });
+    complete_server(server, summaries, now, keyrings, serving.fallbacks, said);
+    server.ticket_keys = nullptr;
+    append_as_warnings(said, diagnostics);
+    if (server.context == nullptr) continue;
+    if (next == nullptr) next = std::make_unique<Snapshot>(current);
+    next->certificates = std::move(summaries);
+    next->listeners[managed.listener].tls_servers[managed.server] = std::move(server);
+    managed.serves = std::move(chains);
+  }
+  return next;
 }
 
 }  // namespace sluice::control

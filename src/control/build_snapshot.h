@@ -10,6 +10,7 @@
 #include "snapshot/snapshot.h"
 #include "tls/ticket_keys.h"
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,10 +24,33 @@ struct Serving {
   FallbackCertificates* fallbacks = nullptr;  // of servers whose managed certificate is not there yet; null: none
 };
 
-// Without snapshot when anything is an error. No private key is in it: the TLS contexts have them. Requires
-// tls::initialize().
-[[nodiscard]] config::Compiled build_snapshot(const config::Sources& sources, WallTime now, const Serving& serving,
-                                              config::Diagnostics& diagnostics);
+// A server with managed Secrets, as the documents describe it: what its context is made of again when there is a new
+// certificate. Beside a managed Secret it may have one of the user's, whose key is then kept here.
+struct ManagedServer {
+  size_t listener = 0;              // index into Snapshot::listeners
+  size_t server = 0;                // index into its tls_servers
+  snapshot::TlsServer described;    // key_pairs: the user's alone
+  std::vector<std::string> serves;  // the managed chains that its context has, PEM
+};
+
+struct Built {
+  std::unique_ptr<snapshot::Snapshot> snapshot;  // null when anything is an error
+  config::ManagedCertificates certificates;
+  std::vector<ManagedServer> managed_servers;
+};
+
+// No private key is in the snapshot: the TLS contexts have them. Requires tls::initialize().
+[[nodiscard]] Built build_snapshot(const config::Sources& sources, WallTime now, const Serving& serving,
+                                   config::Diagnostics& diagnostics);
+
+// `current` with the certificates that are in the issued folder now; documents are not read, which may be half edited.
+// Null: there is nothing new for any of its servers. A certificate that cannot serve is a warning, and its server
+// keeps what it has.
+[[nodiscard]] std::unique_ptr<snapshot::Snapshot> swap_certificates(const snapshot::Snapshot& current,
+                                                                    std::vector<ManagedServer>& servers,
+                                                                    const std::string& issued_folder, WallTime now,
+                                                                    const Serving& serving,
+                                                                    config::Diagnostics& diagnostics);
 
 // The same for looking at it only, without what serving needs: a certificate that is wrong is in the diagnostics, and
 // its server is left without context. Null when the documents themselves have an error.

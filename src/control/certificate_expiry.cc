@@ -22,7 +22,7 @@ void CertificateExpiry::look(const snapshot::Snapshot& snapshot, WallTime now) {
   std::map<std::string, unsigned> said;
   for (const snapshot::CertificateSummary& certificate : snapshot.certificates) {
     const auto end = parse_rfc3339(certificate.not_after);
-    if (certificate.is_managed || !end) continue;
+    if (certificate.is_renewed || !end) continue;
     const auto due =
         static_cast<unsigned>(std::ranges::count_if(kWarnings, [&](Duration before) { return *end - now <= before; }));
     const std::string key = certificate.secret_name + " " + certificate.serial;

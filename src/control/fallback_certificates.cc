@@ -2,9 +2,16 @@
 
 #include "certs/self_signed.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <utility>
 
 namespace sluice::control {
+
+std::string FallbackCertificates::name_of(const snapshot::TlsServer& server) {
+  return fmt::format("self-signed for {}, until there is a managed certificate", fmt::join(server.hosts, ", "));
+}
 
 Result<std::shared_ptr<const snapshot::KeyPair>> FallbackCertificates::of(const snapshot::TlsServer& server,
                                                                           WallTime now) {
@@ -14,7 +21,7 @@ Result<std::shared_ptr<const snapshot::KeyPair>> FallbackCertificates::of(const 
   auto pair = std::make_shared<snapshot::KeyPair>();
   pair->chain_pem = std::move(certificate->chain_pem);
   pair->key_pem = certificate->key_pem;
-  pair->secret_name = "self-signed, until there is a managed certificate";
+  pair->secret_name = name_of(server);
   pair->place = server.place;
   pair->is_managed = true;
   by_hosts_.emplace(server.hosts, pair);

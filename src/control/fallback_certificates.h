@@ -16,6 +16,8 @@ namespace sluice::control {
 
 class FallbackCertificates {
  public:
+  // For messages, where others have the name of their Secret: "self-signed for a.example.com, until ...".
+  [[nodiscard]] static std::string name_of(const snapshot::TlsServer& server);
   [[nodiscard]] Result<std::shared_ptr<const snapshot::KeyPair>> of(const snapshot::TlsServer& server, WallTime now);
 
  private:

@@ -144,9 +144,12 @@ class Process {
   bool look_up_due_names(std::span<const int> more_urgent);
   void refresh_names();
   void drain();
-  [[nodiscard]] config::Compiled load(config::Diagnostics& diagnostics);
+  [[nodiscard]] Built load(config::Diagnostics& diagnostics);
+  [[nodiscard]] std::string issued_folder() const;
+  [[nodiscard]] Serving what_it_keeps();
   [[nodiscard]] Status follow_certificates(config::ManagedCertificates certificates);
   void look_at_certificates();
+  void take_certificates();
   void end_manager();
   [[nodiscard]] std::string serving_text() const;
 
@@ -169,10 +172,11 @@ class Process {
   std::optional<Watchdog> watchdog_;
   std::optional<ConfigWatcher> watcher_;  // --watch
   FallbackCertificates fallbacks_;
-  std::shared_ptr<renewal::Manager> manager_;  // null: no document has asked for a certificate
-  uint64_t published_challenges_ = 0;          // the board's revision that the snapshot has
-  bool has_unloaded_certificates_ = false;     // new ones came while the documents were refused
-  Clock::time_point load_certificates_after_{};
+  std::shared_ptr<renewal::Manager> manager_;   // null: no document has asked for a certificate
+  uint64_t published_challenges_ = 0;           // the board's revision that the snapshot has
+  std::vector<ManagedServer> managed_servers_;  // of the documents that serve
+  bool wants_reload_ = false;                   // for Secrets of the state directory, until it is not refused
+  Clock::time_point reload_after_{};
   CertificateExpiry expiry_;
 };
 
@@ -199,9 +203,9 @@ Status Process::start() {
     if (const Status status = watcher_->restart(); !status) return failure("--watch: " + status.error().message);
   }
   config::Diagnostics diagnostics;
-  config::Compiled compiled = load(diagnostics);
+  Built built = load(diagnostics);
   log_diagnostics(diagnostics);
-  std::unique_ptr<Snapshot>& snapshot = compiled.snapshot;
+  std::unique_ptr<Snapshot>& snapshot = built.snapshot;
   if (snapshot == nullptr) {
     return failure(fmt::format("the configuration has {} (above); repair what they say, `sluice check` finds all",
                                config::counted(diagnostics.error_count(), "error")));
@@ -215,7 +219,8 @@ Status Process::start() {
   dns_.follow(*snapshot);
   look_up_due_names(kEndingSignals);
   publish(std::move(snapshot));
-  if (Status status = follow_certificates(std::move(compiled.certificates)); !status) return status;
+  managed_servers_ = std::move(built.managed_servers);
+  if (Status status = follow_certificates(std::move(built.certificates)); !status) return status;
   state_->record_load(now_wall());
   state_->set_phase(Phase::serving);
   log::info("sluice " SLUICE_VERSION ": {}; {}, {} descriptors; status on {}, admin on {}", serving_text(),
@@ -340,8 +345,8 @@ void Process::reload() {
       log::error("watch: {}; changes there are not seen: SIGHUP reloads", status.error().message);
   }
   config::Diagnostics diagnostics;
-  config::Compiled compiled = load(diagnostics);
-  std::unique_ptr<Snapshot>& snapshot = compiled.snapshot;
+  Built built = load(diagnostics);
+  std::unique_ptr<Snapshot>& snapshot = built.snapshot;
   log_diagnostics(diagnostics);
   if (snapshot != nullptr) {
     if (const Status bound = shards_->bind_listeners(*snapshot); !bound) {
@@ -360,19 +365,23 @@ void Process::reload() {
   dns_.follow(*snapshot);
   look_up_due_names(kEndingSignals);
   publish(std::move(snapshot));
-  if (const Status status = follow_certificates(std::move(compiled.certificates)); !status)
+  managed_servers_ = std::move(built.managed_servers);
+  if (const Status status = follow_certificates(std::move(built.certificates)); !status)
     log::error("reload: no certificates are obtained: {}", status.error().message);
-  has_unloaded_certificates_ = false;
+  wants_reload_ = false;
   state_->record_reload(now_wall());
   log::info("reload: done; {}", serving_text());
   notify_ready(serving_text());
 }
 
-config::Compiled Process::load(config::Diagnostics& diagnostics) {
-  return build_snapshot(
-      {.paths = options_.config_paths, .issued_folder = renewal::Store::secrets_folder(options_.state_directory)},
-      now_wall(), {.ticket_keys = ticket_keys_, .fallbacks = &fallbacks_}, diagnostics);
+Built Process::load(config::Diagnostics& diagnostics) {
+  return build_snapshot({.paths = options_.config_paths, .issued_folder = issued_folder()}, now_wall(), what_it_keeps(),
+                        diagnostics);
 }
+
+std::string Process::issued_folder() const { return renewal::Store::secrets_folder(options_.state_directory); }
+
+Serving Process::what_it_keeps() { return {.ticket_keys = ticket_keys_, .fallbacks = &fallbacks_}; }
 
 // --- Managed certificates --------------------------------------------------------------------------
 
@@ -401,15 +410,35 @@ void Process::look_at_certificates() {
   renewal::ChallengeBoard& board = manager_->board();
   if (board.posted().revision != published_challenges_) publish(std::make_unique<Snapshot>(*cell_->newest()));
   if (board.has_news() && cell_->adopted_by_all(cell_->newest()->version)) board.served(published_challenges_);
-  if (manager_->take_news()) {
-    has_unloaded_certificates_ = true;
-    load_certificates_after_ = {};
+  const renewal::News news = manager_->take_news();
+  if (news.has_certificates) take_certificates();
+  if (news.has_imports) {
+    wants_reload_ = true;
+    reload_after_ = {};
   }
-  if (!has_unloaded_certificates_ || Clock::now() < load_certificates_after_) return;
-  log::info("certificates: there is a new one");
+  if (!wants_reload_ || Clock::now() < reload_after_) return;
+  log::info("certificates: Secrets of the state directory have changed");
   reload();
-  // The documents may be half edited: the certificate is taken as soon as they can be loaded.
-  load_certificates_after_ = Clock::now() + kRefusedReloadPause;
+  reload_after_ = Clock::now() + kRefusedReloadPause;  // if the documents have an error
+}
+
+// New ones of this process, or of another that manages the same state directory.
+void Process::take_certificates() {
+  config::Diagnostics diagnostics;
+  std::unique_ptr<Snapshot> snapshot =
+      swap_certificates(*cell_->newest(), managed_servers_, issued_folder(), now_wall(), what_it_keeps(), diagnostics);
+  log_diagnostics(diagnostics);
+  if (snapshot != nullptr) {
+    publish(std::move(snapshot));
+    log::info("certificates: swapped; {}", serving_text());
+  }
+  // What a destination is shown is compiled with what it is verified by.
+  const bool is_shown = std::ranges::any_of(cell_->newest()->clusters, [](const snapshot::Cluster& cluster) {
+    return cluster.tls && cluster.tls->is_managed;
+  });
+  if (!is_shown) return;
+  wants_reload_ = true;
+  reload_after_ = {};
 }
 
 // Its state directory is free for another process from here on.

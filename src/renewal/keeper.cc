@@ -198,16 +198,20 @@ void Keeper::look_for_lock(WallTime now) {
   }
 }
 
-// Another process has written one, or a person has imported one.
+// Another process has written one, or a person has imported one, perhaps of no Certificate.
 void Keeper::look_at_secrets(WallTime now) {
   const WallTime changed = store_.secrets_changed();
   if (changed == secrets_seen_) return;
   secrets_seen_ = changed;
-  has_news_ = true;
+  bool is_obtained = false;
   for (auto& [key, entry] : entries_) {
+    const std::string before = entry.record.issued ? entry.record.issued->serial : "";
     if (!has_lock_) load(entry);
     refresh(entry, now);
+    const auto& issued = entry.record.issued;
+    is_obtained = is_obtained || (issued && issued->serial != before && !entry.is_imported);
   }
+  (is_obtained ? news_.has_certificates : news_.has_imports) = true;
 }
 
 // --- What is due -----------------------------------------------------------------------------------

@@ -36,6 +36,12 @@ enum class Command : uint8_t {
   revoke,  // at the server that has issued it
 };
 
+// What has changed in the Secrets of the state directory.
+struct News {
+  bool has_certificates = false;  // that were obtained, by this process or another: for the servers that wait for them
+  bool has_imports = false;       // a person's: they are part of the configuration, and loaded with it
+};
+
 class Keeper {
  public:
   // `board` outlives it.
@@ -51,8 +57,8 @@ class Keeper {
   [[nodiscard]] Status command(Command command, std::string_view certificate, WallTime now);
 
   [[nodiscard]] Report report(WallTime now) const;
-  // Whether Secrets have changed since it was asked last: they are to be loaded.
-  [[nodiscard]] bool take_news() noexcept { return std::exchange(has_news_, false); }
+  // Since it was asked last.
+  [[nodiscard]] News take_news() noexcept { return std::exchange(news_, {}); }
 
  private:
   // Of an Issuer of the kind acme, as long as it stays as it is.
@@ -102,7 +108,7 @@ class Keeper {
   std::map<OrderCounter, uint64_t> orders_;
   uint64_t registrations_ = 0;
   bool has_lock_ = false;
-  bool has_news_ = false;
+  News news_;
   bool has_said_others_manage_ = false;
   WallTime look_for_lock_{};
   WallTime secrets_seen_{};

@@ -189,7 +189,7 @@ void Keeper::finish(Entry& entry, const certs::IssuedCertificate& certificate, W
   entry.is_imported = false;
   entry.next_step = now;
   secrets_seen_ = store_.secrets_changed();
-  has_news_ = true;
+  news_.has_certificates = true;
   schedule(entry, now);
   (void)save(entry);
   log::info("Certificate {}: issued by {} for {}, until {}, renewed at {}", document.key.text(), document.issuer,

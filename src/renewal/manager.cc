@@ -97,7 +97,9 @@ void Manager::publish(Keeper& keeper) {
     const std::lock_guard lock(mutex_);
     report_ = std::move(report);
   }
-  if (keeper.take_news()) has_news_ = true;
+  const News news = keeper.take_news();
+  if (news.has_certificates) has_certificates_ = true;
+  if (news.has_imports) has_imports_ = true;
 }
 
 }  // namespace sluice::renewal

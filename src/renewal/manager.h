@@ -38,8 +38,10 @@ class Manager {
   [[nodiscard]] Result<bool> command(Command command, std::string certificate);
   // Not null.
   [[nodiscard]] std::shared_ptr<const Report> report() const;
-  // Whether Secrets of the state directory have changed since it was asked last.
-  [[nodiscard]] bool take_news() noexcept { return has_news_.exchange(false); }
+  // Since it was asked last.
+  [[nodiscard]] News take_news() noexcept {
+    return {.has_certificates = has_certificates_.exchange(false), .has_imports = has_imports_.exchange(false)};
+  }
   [[nodiscard]] ChallengeBoard& board() noexcept { return board_; }
 
  private:
@@ -65,7 +67,8 @@ class Manager {
   std::deque<Ordered> commands_;
   std::shared_ptr<const Report> report_ = std::make_shared<Report>();
 
-  std::atomic<bool> has_news_{false};
+  std::atomic<bool> has_certificates_{false};  // news
+  std::atomic<bool> has_imports_{false};
   std::jthread thread_;  // the last member: it uses the others
 };
 

@@ -48,7 +48,7 @@ struct KeyPair {
   SourcePlace place;                  // of the Secret, or of the field that names the file
   std::string chain_name{"tls.crt"};  // the Secret's key, or the field that names the file; for messages
   std::string key_name{"tls.key"};
-  bool is_managed = false;  // sluice has obtained it and renews it
+  bool is_managed = false;  // sluice has obtained it: what is wrong with it is no fault of the documents
   // The certificate answers TLS-ALPN-01: its critical extension (RFC 8737 3) is one that wolfSSL does not know, so
   // certificate and key, which are sluice's own, are not compared.
   bool is_challenge = false;
@@ -91,6 +91,7 @@ struct UpstreamTls {
   PeerVerification verification;            // without names: the certificate must be of the server name that was asked
   std::shared_ptr<const KeyPair> key_pair;  // MUTUAL; until control/ has made `context`, then null
   bool is_complete = true;  // false: its Secret is missing, as config/ has reported: there will be no `context`
+  bool is_managed = false;  // its Secret is one that sluice obtains
   std::shared_ptr<tls::ClientContext> context;  // set by control/; null: no usable certificate, requests get 503
   std::string identity;  // a digest of the above: a reload that leaves it as it is keeps the connections
   SourcePlace place;
@@ -228,6 +229,12 @@ struct TicketKeys {
   ~TicketKeys();
 };
 
+// A credential of a server that sluice obtains; its key pair is there, or not yet.
+struct ManagedSecret {
+  std::string name;        // "istio-system/kyma-gateway-certs"
+  bool is_renewed = true;  // false: it was left behind by a Certificate that the documents do not have any more
+};
+
 // A server as its Gateway names it, for people.
 struct GatewayServer {
   std::string gateway;  // "kyma-system/kyma-gateway"
@@ -247,10 +254,10 @@ struct TlsServer {
   // Secret of a pair or of the clients' CA is missing: never a server that would let in any client.
   std::vector<std::shared_ptr<const KeyPair>> key_pairs;  // one, or one RSA and one ECDSA
   std::shared_ptr<const TicketKeys> ticket_keys;          // null: the process makes its own
-  bool awaits_certificate = false;              // a managed one: until it is there, control/ makes a self-signed one
+  std::vector<ManagedSecret> managed_secrets;   // until one is there, control/ makes a self-signed certificate
   std::shared_ptr<tls::ServerContext> context;  // set by control/; null: no usable certificate, connections are closed
-  // A digest of kind, settings, certificates and ticket keys: to clients, servers of one listener that have the same
-  // are one (route/serving_server.h).
+  // A digest of kind, settings, certificates (of managed ones, the names) and ticket keys: to clients, servers of one
+  // listener that have the same are one (route/serving_server.h).
   std::string identity;
   SourcePlace place;
 };
@@ -266,7 +273,7 @@ struct CertificateSummary {
   std::string not_before;          // RFC 3339
   std::string not_after;
   std::string fingerprint_sha256;  // hexadecimal
-  bool is_managed = false;
+  bool is_renewed = false;         // by sluice, or made by it for a while
 };
 
 struct Listener {

@@ -385,19 +385,30 @@ def test_short_lived_certificates_are_renewed_under_load(tmp_path):
         assert count > duration and len(serials) >= duration // lifetime, (count, serials)
 
 
-def test_reload_with_broken_documents_does_not_lose_a_new_certificate(tmp_path):
+def test_new_certificate_does_not_wait_for_documents_nor_take_them_along(tmp_path):
     with Managed(tmp_path) as managed:
         managed.start(managed.issuer(), certificate())
         managed.wait_for("Ready")
         before = managed.wait_for_handshake()
+        dump = managed.gateway.admin_json("/config_dump")
+        admin = ("--admin", f"127.0.0.1:{managed.gateway.admin_port}")
+
         managed.gateway.write("broken.yaml", "kind: Gateway\n")
-        command = run_sluice("cert", "renew", "web", "--admin", f"127.0.0.1:{managed.gateway.admin_port}", seconds=60)
-        assert command.returncode == 0, command
-        managed.gateway.wait_for_log("reload: refused")
-        assert managed.handshake() == before
+        managed.gateway.write("route.yaml", route("other.example.com"))
+        renewed = run_sluice("cert", "renew", "web", *admin, seconds=60)
+        assert renewed.returncode == 0, renewed
+        after = wait_until(lambda: (now := managed.handshake()) != before and now, 10)
+        assert after, managed.gateway.log_tail()
+        with managed.gateway.connect(HOST, tls=True) as client:
+            assert client.request().status == 200, "the routes are those of the last load"
+        assert managed.gateway.admin_json("/config_dump")["hash"] == dump["hash"], "it is of the documents"
+        assert "reload" not in managed.gateway.log
+
         (managed.gateway.config / "broken.yaml").unlink()
         managed.gateway.reload()
-        assert managed.wait_for_handshake() != before
+        assert managed.handshake() == after
+        with managed.gateway.connect(HOST, tls=True) as client:
+            assert client.request().status == 404
 
 
 # --- Commands -----------------------------------------------------------------------------------------
@@ -446,7 +457,7 @@ def test_imported_certificate(tmp_path):
         managed.start()
         imported = run_sluice("cert", "import", "web-certs", "--cert", chain, "--key", key, "--state-dir", managed.state)
         assert imported.returncode == 0, imported
-        managed.gateway.reload()
+        managed.gateway.reload()  # nothing is managed here that would look for it
         assert managed.handshake(HOST, pathlib.Path(authority.file).read_text())
         stranger = self_signed("other.example.com")
         key.write_text(stranger.key)

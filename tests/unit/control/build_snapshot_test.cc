@@ -3,6 +3,7 @@
 #include "base/write_file.h"
 #include "certs/secret_yaml.h"
 #include "certs/self_signed.h"
+#include "tls/parsed_certificate.h"
 #include "tls/server_context.h"
 
 #include <gtest/gtest.h>
@@ -11,6 +12,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace sluice::control {
 namespace {
@@ -133,6 +135,154 @@ TEST_F(BuildSnapshot, RefusesAWrongDocumentAndSaysWhere) {
         "apiVersion: networking.istio.io/v1beta1\nkind: Gateway\nmetadata: {name: x}\nspec:\n  hots: []\n");
   EXPECT_EQ(build(), nullptr);
   EXPECT_TRUE(errors().contains("wrong.yaml:5:3: error: ")) << errors();
+}
+
+// --- Certificates that sluice has obtained ---------------------------------------------------------
+
+class SwapCertificates : public BuildSnapshot {
+ protected:
+  SwapCertificates() {
+    std::filesystem::create_directories(issued_folder_);
+    write("issuer.yaml", R"(
+apiVersion: cert.gardener.cloud/v1alpha1
+kind: Issuer
+metadata: {name: acme, namespace: default}
+spec: {acme: {server: "https://ca.example/dir", email: a@b.example, autoRegistration: true}}
+)");
+    write("certificate.yaml", R"(
+apiVersion: cert.gardener.cloud/v1alpha1
+kind: Certificate
+metadata: {name: web, namespace: istio-system}
+spec:
+  dnsNames: [a.test, b.test]
+  secretName: certs
+  issuerRef: {name: acme, namespace: default}
+)");
+  }
+  ~SwapCertificates() override { std::filesystem::remove_all(issued_folder_); }
+
+  void issue(const certs::IssuedCertificate& certificate, const std::string& name = "certs") const {
+    const std::string yaml =
+        certs::secret_yaml({.name_space = "istio-system", .name = name, .digest = "digest", .labels = {}}, certificate);
+    ASSERT_TRUE(write_file_atomically(issued_folder_ + "/" + name + ".yaml", yaml, 0600));
+  }
+
+  Serving serving() { return {.ticket_keys = ticket_keys_, .fallbacks = &fallbacks_}; }
+
+  void load() {
+    diagnostics_ = {};
+    built_ = build_snapshot({.paths = {folder_}, .issued_folder = issued_folder_}, now(), serving(), diagnostics_);
+    ASSERT_NE(built_.snapshot, nullptr) << errors();
+  }
+
+  // Null: nothing is new.
+  std::unique_ptr<snapshot::Snapshot> swap() {
+    diagnostics_ = {};
+    return swap_certificates(*built_.snapshot, built_.managed_servers, issued_folder_, now(), serving(), diagnostics_);
+  }
+
+  static std::vector<std::string> serials(const snapshot::Snapshot& snapshot) {
+    std::vector<std::string> all;
+    for (const auto& certificate : snapshot.certificates) all.push_back(certificate.serial);
+    return all;
+  }
+  static std::string serial_of(const certs::IssuedCertificate& certificate) {
+    return tls::parse_first_certificate(certificate.chain_pem)->serial;
+  }
+
+  const std::string issued_folder_ = folder_ + ".issued";
+  FallbackCertificates fallbacks_;
+  Built built_;
+};
+
+TEST_F(SwapCertificates, PutsTheFirstOneInThePlaceOfTheSelfSigned) {
+  load();
+  ASSERT_EQ(built_.managed_servers.size(), 2U);
+  ASSERT_EQ(serials(*built_.snapshot).size(), 2U) << "each server has its own until then";
+  EXPECT_EQ(swap(), nullptr);
+  const certs::IssuedCertificate certificate = make_certificate();
+  issue(certificate);
+  const auto next = swap();
+  ASSERT_NE(next, nullptr) << errors();
+  EXPECT_EQ(serials(*next), std::vector<std::string>{serial_of(certificate)});
+  EXPECT_EQ(next->hash, built_.snapshot->hash);
+  for (size_t i = 0; i < 2; ++i) {
+    const snapshot::TlsServer& before = built_.snapshot->listeners[i].tls_servers[0];
+    const snapshot::TlsServer& server = next->listeners[i].tls_servers[0];
+    EXPECT_NE(server.context, before.context);
+    EXPECT_NE(server.context, nullptr);
+    EXPECT_EQ(server.identity, before.identity);
+    EXPECT_TRUE(server.key_pairs.empty()) << "keys are in the contexts alone";
+  }
+  EXPECT_EQ(swap(), nullptr) << "nothing is new";
+  load();
+  EXPECT_EQ(built_.snapshot->hash, next->hash) << "a load of the same documents is the same configuration";
+}
+
+TEST_F(SwapCertificates, DoesNotReadDocuments) {
+  issue(make_certificate());
+  load();
+  write("gateway.yaml", "kind: Gateway\n");
+  const certs::IssuedCertificate certificate = make_certificate();
+  issue(certificate);
+  const auto next = swap();
+  ASSERT_NE(next, nullptr) << errors();
+  EXPECT_EQ(serials(*next), std::vector<std::string>{serial_of(certificate)});
+}
+
+TEST_F(SwapCertificates, KeepsWhatServesWhenTheNewOneCannot) {
+  issue(make_certificate());
+  load();
+  certs::IssuedCertificate mixed = make_certificate();
+  mixed.key_pem = make_certificate().key_pem;
+  issue(mixed);
+  EXPECT_EQ(swap(), nullptr);
+  EXPECT_EQ(diagnostics_.warning_count(), 2U) << "of two servers";
+  EXPECT_FALSE(diagnostics_.has_errors());
+  std::filesystem::remove(issued_folder_ + "/certs.yaml");
+  EXPECT_EQ(swap(), nullptr) << "nor is a certificate taken away";
+  ASSERT_TRUE(write_file_atomically(issued_folder_ + "/certs.yaml", "{", 0600));
+  EXPECT_EQ(swap(), nullptr);
+  EXPECT_FALSE(diagnostics_.has_errors());
+}
+
+TEST_F(SwapCertificates, LeavesTheUsersCertificateBesideIt) {
+  write("gateway.yaml", R"(
+apiVersion: networking.istio.io/v1beta1
+kind: Gateway
+metadata: {name: gw, namespace: default}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 8443, name: https, protocol: HTTPS}
+    tls: {mode: SIMPLE, credentialNames: [certs, users]}
+    hosts: ["a.test"]
+)");
+  certs::SelfSignedOptions options;
+  options.hosts = {"a.test"};
+  options.key_type = certs::KeyType::ecdsa_p256;
+  const certs::IssuedCertificate users = *certs::make_self_signed(options, now());
+  write("users.yaml",
+        certs::secret_yaml({.name_space = "istio-system", .name = "users", .digest = {}, .labels = {}}, users));
+  load();
+  EXPECT_EQ(serials(*built_.snapshot), std::vector<std::string>{serial_of(users)}) << "it serves alone until then";
+  options.key_type = certs::KeyType::rsa_2048;
+  const certs::IssuedCertificate certificate = *certs::make_self_signed(options, now());
+  issue(certificate);
+  const auto next = swap();
+  ASSERT_NE(next, nullptr) << errors();
+  EXPECT_EQ(serials(*next), (std::vector<std::string>{serial_of(users), serial_of(certificate)}));
+}
+
+TEST_F(SwapCertificates, WhatARemovedCertificateLeftBehindServesAndIsWatched) {
+  const certs::IssuedCertificate certificate = make_certificate();
+  issue(certificate);
+  load();
+  EXPECT_TRUE(built_.snapshot->certificates.at(0).is_renewed);
+  std::filesystem::remove(folder_ + "/certificate.yaml");
+  load();
+  ASSERT_EQ(serials(*built_.snapshot), std::vector<std::string>{serial_of(certificate)});
+  EXPECT_FALSE(built_.snapshot->certificates.at(0).is_renewed) << "its end is somebody's to look after";
 }
 
 }  // namespace

@@ -12,13 +12,13 @@ using namespace std::chrono_literals;
 
 constexpr WallTime end{1'803'409'600s};  // 2027-02-23T19:06:40Z
 
-snapshot::Snapshot snapshot_with(bool is_managed) {
+snapshot::Snapshot snapshot_with(bool is_renewed) {
   snapshot::Snapshot snapshot;
   snapshot::CertificateSummary certificate;
   certificate.secret_name = "istio-system/certs";
   certificate.serial = "0a";
   certificate.not_after = "2027-02-23T19:06:40Z";
-  certificate.is_managed = is_managed;
+  certificate.is_renewed = is_renewed;
   snapshot.certificates.push_back(certificate);
   return snapshot;
 }

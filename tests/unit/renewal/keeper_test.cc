@@ -133,8 +133,8 @@ TEST_F(KeeperTest, ObtainsACertificateAndPutsItIntoItsSecret) {
   const CertificateReport report = report_of("istio-system/web");
   EXPECT_EQ(report.state, State::ready) << report.message;
   EXPECT_FALSE(report.is_working);
-  EXPECT_TRUE(keeper_->take_news());
-  EXPECT_FALSE(keeper_->take_news());
+  EXPECT_TRUE(keeper_->take_news().has_certificates);
+  EXPECT_FALSE(keeper_->take_news().has_certificates);
   const StoredSecret secret = secret_of("web-secret");
   EXPECT_FALSE(secret.digest.empty());
   const auto facts = certs::read_facts(secret.certificate.chain_pem);
@@ -344,13 +344,13 @@ TEST_F(KeeperTest, StoresNoCertificateOfAnotherKey) {
   follow(std::string(kAcmeIssuer) + certificate_document("web"));
   work();
   const std::string before = secret_of("web-secret").certificate.chain_pem;
-  (void)keeper_->take_news();
+  (void)keeper_->take_news().has_certificates;
   server_.mixes_up_keys = true;
   ASSERT_TRUE(keeper_->command(Command::renew, "istio-system/web", now_));
   work(50min);
   EXPECT_EQ(report_of("istio-system/web").state, State::error);
   EXPECT_EQ(secret_of("web-secret").certificate.chain_pem, before);
-  EXPECT_FALSE(keeper_->take_news());
+  EXPECT_FALSE(keeper_->take_news().has_certificates);
   EXPECT_EQ(server_.orders, 2) << "it is a failed order: the next one waits";
 }
 
@@ -529,7 +529,7 @@ TEST_F(KeeperTest, OneOfTwoProcessesManagesAndTheOtherFollows) {
   work();
   EXPECT_EQ(server_.certificates, 1);
   (void)second.step(now_);
-  EXPECT_TRUE(second.take_news()) << "it loads what the other has obtained";
+  EXPECT_TRUE(second.take_news().has_certificates) << "it loads what the other has obtained";
   EXPECT_FALSE(second.report(now_).is_managing);
   EXPECT_EQ(second.report(now_).certificates.front().state, State::ready);
   keeper_.reset();
