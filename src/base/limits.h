@@ -178,6 +178,7 @@ inline constexpr Duration renewal_retry_step = 120s;  // for each failure one mo
 inline constexpr Duration renewal_retry_max = 8h;
 inline constexpr Duration renewal_retry_lasting = 24h;  // of what only a change of the configuration mends
 inline constexpr Duration failed_order_pause = 1h;      // certificate authorities count failures by the hour
+inline constexpr size_t failed_orders_max = 64;         // of one certificate whose document changes, remembered
 inline constexpr Duration renewal_pause_min = 30s;      // between a certificate and its successor: the smaller of
 inline constexpr Duration renewal_pause_max = 24h;      // a tenth of the lifetime and this
 inline constexpr Duration renewal_look_pause = 5s;      // the wall clock may have been set meanwhile

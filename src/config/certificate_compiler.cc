@@ -47,11 +47,11 @@ Challenge challenge_of(const Document& document) noexcept {
 
 bool is_dns_name(std::string_view name) { return name != "*" && !wrong_with_host(name); }
 
-// The domain itself, and all names below it.
-bool is_of_domain(std::string_view name, std::string_view domain) noexcept {
-  if (name.starts_with("*.")) name.remove_prefix(2);
-  if (name == domain) return true;
-  return name.size() > domain.size() && name.ends_with(domain) && name[name.size() - domain.size() - 1] == '.';
+DomainSelection selection_of(const IssuerDomains& domains) {
+  DomainSelection selection;
+  for (const Text& domain : domains.include) selection.include.push_back(normalised_host(domain.value));
+  for (const Text& domain : domains.exclude) selection.exclude.push_back(normalised_host(domain.value));
+  return selection;
 }
 
 // Without white space.
@@ -213,6 +213,7 @@ AcmeIssuer CertificateCompiler::compile_acme(const IssuerDocument& document, Iss
   acme.profile = spec.profile.value;
   acme.may_register = spec.auto_registration.value;
   if (spec.ca_bundle) acme.ca_pem = decode_base64(spec.ca_bundle.value).value_or("");
+  acme.domains = selection_of(spec.domains);
   acme.skips_dns_records = spec.skip_dns_challenge_validation.value;
   for (const Text& server : spec.precheck_nameservers) acme.precheck_nameservers.emplace_back(server.value);
   if (acme.precheck_nameservers.empty())
@@ -378,18 +379,13 @@ const IssuerDocument* CertificateCompiler::find_issuer(const CertificateDocument
 void CertificateCompiler::check_domains(const CertificateDocument& document, const IssuerDocument& issuer,
                                         const Certificate& certificate) {
   const IssuerDomains& domains = issuer.spec.acme.domains;
-  const auto is_in = [](const std::vector<Text>& list, std::string_view name) {
-    return std::ranges::any_of(list,
-                               [&](const Text& domain) { return is_of_domain(name, normalised_host(domain.value)); });
-  };
+  const DomainSelection selection = selection_of(domains);
   for (const std::string& name : certificate.dns_names) {
-    const bool is_excluded = is_in(domains.exclude, name);
-    if (!is_excluded && (domains.include.empty() || is_in(domains.include, name))) continue;
-    diagnostics_.error(
-        place_of(document, name).place(),
-        fmt::format("domain {} is {} Issuer {} ({})", in_quotes(name),
-                    is_excluded ? "excluded by spec.acme.domains of" : "not in spec.acme.domains.include of",
-                    certificate.issuer, domains.node->place().to_string()));
+    const std::string_view refusal = selection.refusal_of(name);
+    if (refusal.empty()) continue;
+    diagnostics_.error(place_of(document, name).place(),
+                       fmt::format("domain {} is {} Issuer {} ({})", in_quotes(name), refusal, certificate.issuer,
+                                   domains.node->place().to_string()));
   }
 }
 

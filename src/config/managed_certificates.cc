@@ -8,6 +8,27 @@ namespace sluice::config {
 
 KeyText::~KeyText() { explicit_bzero(text.data(), text.size()); }
 
+namespace {
+
+// The domain itself, and all names below it.
+bool is_of_domain(std::string_view name, std::string_view domain) noexcept {
+  if (name.starts_with("*.")) name.remove_prefix(2);
+  if (name == domain) return true;
+  return name.size() > domain.size() && name.ends_with(domain) && name[name.size() - domain.size() - 1] == '.';
+}
+
+bool is_of_any(std::string_view name, const std::vector<std::string>& domains) noexcept {
+  return std::ranges::any_of(domains, [name](const std::string& domain) { return is_of_domain(name, domain); });
+}
+
+}  // namespace
+
+std::string_view DomainSelection::refusal_of(std::string_view name) const noexcept {
+  if (is_of_any(name, exclude)) return "excluded by spec.acme.domains of";
+  if (!include.empty() && !is_of_any(name, include)) return "not in spec.acme.domains.include of";
+  return {};
+}
+
 std::string_view text_of(Challenge challenge) noexcept {
   switch (challenge) {
     case Challenge::automatic: return "automatic";

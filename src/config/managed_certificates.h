@@ -78,6 +78,15 @@ struct DnsUpdate {
   KeyText secret;         // base64, as name servers' configuration has it
 };
 
+// For which names an Issuer requests certificates; normalised, each for itself and what is below.
+struct DomainSelection {
+  std::vector<std::string> include;  // empty: all
+  std::vector<std::string> exclude;
+
+  // Why not for `name`, to be followed by the Issuer: "excluded by spec.acme.domains of". Empty: it does.
+  [[nodiscard]] std::string_view refusal_of(std::string_view name) const noexcept;
+};
+
 struct AcmeIssuer {
   std::string server;  // URL of the directory
   std::string email;
@@ -87,6 +96,7 @@ struct AcmeIssuer {
   std::optional<ExternalAccount> external_account;
   std::string ca_pem;  // the server is verified with these; empty: with those of the system
   std::variant<std::monostate, DnsHook, DnsUpdate> dns_01;
+  DomainSelection domains;
   bool skips_dns_records = false;
   std::vector<std::string> precheck_nameservers;  // "host" or "host:port"; never empty
 };

@@ -172,8 +172,8 @@ int import_certificate(const ImportOptions& options) {
   const Status written = store->write_imported_secret(*key, yaml);
   explicit_bzero(yaml.data(), yaml.size());
   if (!written) return fail(written.error());
-  fmt::print("Secret {} is in {}; a running sluice takes it within {} s\n", key->text(), options.state_directory,
-             limits::renewal_look_pause / std::chrono::seconds(1));
+  fmt::print("Secret {} is in {}; a running sluice takes it within {} s if it manages certificates, else with SIGHUP\n",
+             key->text(), options.state_directory, limits::renewal_look_pause / std::chrono::seconds(1));
   return 0;
 }
 

@@ -225,7 +225,7 @@ Answer<AcmeOrder::Progress> AcmeOrder::put_up(Name& name, const acme::Authorizat
   Proof proof = make_proof(authorization.identifier, challenge, *session_.account().key);
   if (challenge.type == ChallengeType::dns_01) {
     uses_dns_01_ = true;
-    record.dns_records.push_back({proof.name, proof.value});
+    record.dns_records.push_back({.name = proof.name, .value = proof.value, .issuer = certificate_.issuer});
     if (const Status status = save(); !status) {
       record.dns_records.pop_back();
       return fail(FailureKind::passing, status.error().message);

@@ -24,27 +24,30 @@ double random_of(const std::string& serial) {
 
 }  // namespace
 
-NamesInUse names_in_use(const Entries& entries, WallTime now) {
-  NamesInUse in_use;
+InUse what_is_in_use(const Entries& entries, WallTime now) {
+  InUse in_use;
   for (const auto& [key, entry] : entries) {
     if (entry.order) {
       ++in_use.orders;
-      for (std::string& name : names_of(entry.subject)) in_use.busy.insert(std::move(name));
+      for (std::string& name : names_of(entry.subject)) in_use.names.insert(std::move(name));
     }
-    const WallTime failed = entry.record.names_failed;
-    if (now < failed || now >= failed + limits::failed_order_pause) continue;
-    for (const std::string& name : entry.record.failed_names) {
-      WallTime& until = in_use.failed_until[name];
-      until = std::max(until, failed + limits::failed_order_pause);
+    if (entry.record.issued && entry.may_work()) in_use.serials.insert(entry.record.issued->serial);
+    for (const FailedOrder& failed : entry.record.failed_orders) {
+      const WallTime end = failed.time + limits::failed_order_pause;
+      if (now < failed.time || now >= end) continue;
+      for (const std::string& name : failed.names) {
+        WallTime& until = in_use.failed_until[name];
+        until = std::max(until, end);
+      }
     }
   }
   return in_use;
 }
 
-WallTime names_free_at(const Entry& entry, const NamesInUse& in_use, WallTime now) {
+WallTime names_free_at(const Entry& entry, const InUse& in_use, WallTime now) {
   WallTime free = in_use.orders < limits::acme_orders_max ? now : now + limits::order_turn_pause;
   for (const std::string& name : names_of(entry.subject)) {
-    if (in_use.busy.contains(name)) free = std::max(free, now + limits::order_turn_pause);
+    if (in_use.names.contains(name)) free = std::max(free, now + limits::order_turn_pause);
     if (const auto failed = in_use.failed_until.find(name); failed != in_use.failed_until.end())
       free = std::max(free, failed->second);
   }
@@ -61,7 +64,7 @@ bool is_wanted(const Entry& entry, WallTime now) {
 }
 
 const config::Revocation* due_revocation(const Entry& entry, const config::ManagedCertificates& documents) {
-  if (!entry.record.issued) return nullptr;
+  if (!entry.record.issued || entry.record.revoking) return nullptr;
   const auto found = std::ranges::find_if(documents.revocations, [&](const config::Revocation& revocation) {
     return revocation.certificate == entry.certificate.key && revocation.problem.empty() &&
            std::ranges::find(entry.record.revocations, revocation.key.text()) == entry.record.revocations.end();
@@ -69,38 +72,41 @@ const config::Revocation* due_revocation(const Entry& entry, const config::Manag
   return found == documents.revocations.end() ? nullptr : &*found;
 }
 
-WallTime due_time(const Entry& entry, const config::ManagedCertificates& documents, const NamesInUse& in_use,
-                  WallTime now) {
-  const config::Certificate& certificate = entry.certificate;
+bool can_revoke(const Entry& entry, const InUse& in_use) {
+  const auto& revoking = entry.record.revoking;
+  return revoking && !(revoking->is_after_renewal && in_use.serials.contains(revoking->serial));
+}
+
+WallTime due_time(const Entry& entry, const config::ManagedCertificates& documents, const InUse& in_use, WallTime now) {
   const Record& record = entry.record;
   // A pause that is longer than any is of before the clock was set.
   const auto bounded = [now](WallTime time, Duration pause_max) { return time - now > pause_max ? now : time; };
   const WallTime next_step = bounded(entry.next_step, limits::acme_pause_asked_max);
   if (!entry.trouble.empty()) return next_step;  // perhaps it can be read now
+  if (entry.is_left_behind) return record.dns_records.empty() ? WallTime::max() : next_step;
   if (!entry.may_work()) return WallTime::max();
   const WallTime retry = record.backoff.is_over(now) ? WallTime{} : record.backoff.recheck_after();
   WallTime due = WallTime::max();
-  if (record.is_revocation_wanted || due_revocation(entry, documents) != nullptr)
+  if (can_revoke(entry, in_use) || due_revocation(entry, documents) != nullptr)
     due = bounded(entry.revoke_after, limits::renewal_retry_lasting);
   if (entry.order) return std::min(due, std::max(next_step, retry));
   if (!record.dns_records.empty()) return std::min(due, next_step);
   if (is_wanted(entry, now)) {
     WallTime attempt = std::max(next_step, retry);
-    if (is_acme(documents.find_issuer(certificate.issuer)))
+    if (is_acme(documents.find_issuer(entry.certificate.issuer)))
       attempt = std::max(attempt, names_free_at(entry, in_use, now));
     return std::min(due, attempt);
   }
   if (!record.issued || record.issued->is_revoked || entry.is_imported) return due;
   due = std::min(due, record.renewal);
-  if (!record.issued->certificate_id.empty() && is_acme(documents.find_issuer(certificate.issuer)))
+  if (!record.issued->certificate_id.empty() && is_acme(documents.find_issuer(record.issued->issuer)))
     due = std::min(due, bounded(record.ask_for_window, limits::acme_window_interval_max));
   return due;
 }
 
-bool is_working(const Entry& entry, const config::ManagedCertificates& documents, const NamesInUse& in_use,
-                WallTime now) {
+bool is_working(const Entry& entry, const config::ManagedCertificates& documents, const InUse& in_use, WallTime now) {
   const bool is_about_to =
-      is_wanted(entry, now) || entry.record.is_revocation_wanted || due_revocation(entry, documents) != nullptr;
+      is_wanted(entry, now) || entry.record.revoking || due_revocation(entry, documents) != nullptr;
   return entry.order != nullptr ||
          (is_about_to && due_time(entry, documents, in_use, now) <= now + limits::order_turn_pause);
 }

@@ -24,6 +24,7 @@ struct Entry {
   bool is_new_record = false;        // there was none, or a damaged one
   std::string trouble;               // why its record cannot be read; empty: it can. Nothing is done then
   bool is_imported = false;          // its Secret is a person's
+  bool is_left_behind = false;       // the documents have its Certificate no more: only its traces are looked after
   uint32_t stumbles = 0;             // passing failures of the order, one after the other
   WallTime revoke_after{};           // when revoking is tried again
   WallTime next_step{};              // of the order, or of what is left of it
@@ -31,7 +32,7 @@ struct Entry {
 
   // Otherwise nothing is done for it until documents or files change.
   [[nodiscard]] bool may_work() const noexcept {
-    return !certificate.user_secret && certificate.problem.empty() && trouble.empty();
+    return !is_left_behind && !certificate.user_secret && certificate.problem.empty() && trouble.empty();
   }
 };
 

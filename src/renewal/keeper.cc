@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "certs/certificate_facts.h"
+#include "config/wording.h"
 #include "renewal/agenda.h"
 #include "renewal/stored_secret.h"
 #include "renewal/wish.h"
@@ -30,6 +31,18 @@ Result<certs::CertificateFacts> read_usable(const Result<StoredSecret>& secret, 
   return certs::read_facts(pair.chain_pem);
 }
 
+// The names of a request (spec.csr) are known only now, and must be in the Issuer's domains too.
+Result<certs::Subject> requested_subject(const config::Certificate& certificate, const config::Issuer& issuer) {
+  Result<certs::Subject> subject = certs::requested_subject(wish_of(certificate), kind_of(issuer));
+  if (!subject || !is_acme(&issuer)) return subject;
+  for (const std::string& name : subject->names.dns_names) {
+    const std::string_view refusal = std::get<config::AcmeIssuer>(issuer.kind).domains.refusal_of(name);
+    if (!refusal.empty())
+      return failure(fmt::format("domain {} is {} Issuer {}", config::in_quotes(name), refusal, issuer.key.text()));
+  }
+  return subject;
+}
+
 }  // namespace
 
 Keeper::Keeper(Store store, ChallengeBoard& board, MakeTransport make_transport, std::stop_token stop)
@@ -53,13 +66,17 @@ void Keeper::follow(config::ManagedCertificates documents, PossibleChallenges po
     }
     return true;
   });
-  std::erase_if(entries_, [this](const auto& each) {
-    return std::ranges::find(documents_.certificates, each.first, &config::Certificate::key) ==
-           documents_.certificates.end();
-  });
+  for (auto& [key, entry] : entries_) {
+    if (std::ranges::find(documents_.certificates, key, &config::Certificate::key) != documents_.certificates.end())
+      continue;
+    entry.is_left_behind = true;
+    entry.order.reset();
+  }
+  std::erase_if(entries_, [&](const auto& each) { return !has_traces(each.second, now); });
   for (const config::Certificate& certificate : documents_.certificates) {
-    const auto [found, is_new] = entries_.try_emplace(certificate.key);
+    const auto [found, is_made] = entries_.try_emplace(certificate.key);
     Entry& entry = found->second;
+    const bool is_new = std::exchange(entry.is_left_behind, false) || is_made;
     const config::Issuer* issuer = documents_.find_issuer(certificate.issuer);
     const certs::CertificateWish wish = wish_of(certificate);
     std::string digest = certs::request_digest(certificate.issuer, wish);
@@ -71,7 +88,7 @@ void Keeper::follow(config::ManagedCertificates documents, PossibleChallenges po
     if (issuer != nullptr && certificate.problem.empty() && !issuer->problem.empty())
       entry.certificate.problem = fmt::format("Issuer {}: {}", certificate.issuer, issuer->problem);
     if (issuer != nullptr && certificate.problem.empty()) {
-      Result<certs::Subject> subject = certs::requested_subject(wish, kind_of(*issuer));
+      Result<certs::Subject> subject = requested_subject(certificate, *issuer);
       if (subject) {
         entry.subject = std::move(*subject);
       } else {
@@ -82,6 +99,28 @@ void Keeper::follow(config::ManagedCertificates documents, PossibleChallenges po
     refresh(entry, now);
     if (is_new) entry.next_step = now;
   }
+  has_documents_ = true;
+}
+
+// Of those whose Certificates the documents have no more, what the last process knew: TXT records that are to be
+// removed, and names whose orders have failed.
+void Keeper::load_left_behind() {
+  for (const config::ObjectKey& key : store_.certificates()) {
+    if (entries_.contains(key)) continue;
+    Result<std::optional<Record>> record = store_.read_record(key);
+    if (!record || !*record) continue;
+    Entry& entry = entries_[key];
+    entry.certificate.key = key;
+    entry.record = std::move(**record);
+    entry.is_left_behind = true;
+  }
+}
+
+bool Keeper::has_traces(const Entry& entry, WallTime now) {
+  return !entry.is_left_behind || !entry.record.dns_records.empty() ||
+         std::ranges::any_of(entry.record.failed_orders, [now](const FailedOrder& failed) {
+           return now < failed.time + limits::failed_order_pause;
+         });
 }
 
 // From the disk. Whoever has the lock does it once: from then on what is in memory is what is meant.
@@ -100,6 +139,7 @@ void Keeper::set_trouble(Entry& entry, const std::string& trouble) {
 
 // What the Secret and the documents change of the record.
 void Keeper::refresh(Entry& entry, WallTime now) {
+  if (entry.is_left_behind) return;
   const Record before = entry.record;
   if (entry.trouble.empty()) adopt_secret(entry, now);
   if (!has_lock_ || !entry.may_work()) entry.order.reset();
@@ -159,7 +199,6 @@ void Keeper::adopt_secret(Entry& entry, WallTime now) {
   if (secret->digest != entry.digest) return;
   record.order.reset();
   record.backoff = {};
-  record.failed_names.clear();
   record.is_renew_wanted = false;
   record.is_renew_done = entry.certificate.renew;
   record.state = State::ready;
@@ -220,7 +259,8 @@ WallTime Keeper::step(WallTime now) {
   look_for_lock(now);
   look_at_secrets(now);
   if (!has_lock_) return look_for_lock_;
-  const NamesInUse in_use = names_in_use(entries_, now);
+  if (has_documents_ && !std::exchange(has_seen_left_behind_, true)) load_left_behind();
+  const InUse in_use = what_is_in_use(entries_, now);
   WallTime next = WallTime::max();
   Entry* most_urgent = nullptr;
   for (auto& [key, entry] : entries_) {
@@ -230,19 +270,23 @@ WallTime Keeper::step(WallTime now) {
     most_urgent = &entry;
   }
   if (next > now) return next;
-  work(*most_urgent, now);
+  work(*most_urgent, in_use, now);
   return now;
 }
 
-void Keeper::work(Entry& entry, WallTime now) {
+void Keeper::work(Entry& entry, const InUse& in_use, WallTime now) {
   if (!entry.trouble.empty()) {
     entry.next_step = now + limits::state_retry_pause;
     load(entry);
     return refresh(entry, now);
   }
+  if (entry.is_left_behind) return remove_dns_record(entry, now);
   const config::Issuer* issuer = documents_.find_issuer(entry.certificate.issuer);
-  const config::Revocation* revocation = due_revocation(entry, documents_);
-  if (entry.record.is_revocation_wanted || revocation != nullptr) return follow_revocation(entry, revocation, now);
+  if (entry.revoke_after <= now || entry.revoke_after - now > limits::renewal_retry_lasting) {
+    if (const config::Revocation* revocation = due_revocation(entry, documents_))
+      return note_revocation(entry, *revocation, now);
+    if (can_revoke(entry, in_use)) return revoke(entry, now);
+  }
   if (!entry.order && !entry.record.dns_records.empty()) return remove_dns_record(entry, now);
   if (entry.order) return step_order(entry, *issuer, now);
   if (is_wanted(entry, now)) return obtain(entry, *issuer, now);
@@ -253,7 +297,8 @@ void Keeper::work(Entry& entry, WallTime now) {
 
 Status Keeper::command(Command command, std::string_view certificate, WallTime now) {
   const auto found = std::ranges::find_if(entries_, [&](const auto& each) { return each.first.text() == certificate; });
-  if (found == entries_.end()) return failure(fmt::format("no Certificate {} is in the documents", certificate));
+  if (found == entries_.end() || found->second.is_left_behind)
+    return failure(fmt::format("no Certificate {} is in the documents", certificate));
   Entry& entry = found->second;
   const config::Certificate& document = entry.certificate;
   if (!has_lock_) return failure("another process has the state directory, and manages its certificates");
@@ -265,13 +310,19 @@ Status Keeper::command(Command command, std::string_view certificate, WallTime n
   if (command == Command::revoke) {
     if (!entry.record.issued) return failure("it has no certificate");
     if (entry.record.issued->is_revoked) return failure("its certificate is revoked already");
-    if (!is_acme(documents_.find_issuer(document.issuer)))
+    if (!is_acme(documents_.find_issuer(entry.record.issued->issuer)))
       return failure("only certificates of ACME servers can be revoked");
-    entry.record.is_revocation_wanted = true;
+    if (entry.record.revoking) {
+      entry.record.revoking->is_after_renewal = false;  // now, whatever a document says
+    } else {
+      Result<PendingRevocation> revoking = revocation_of(entry);
+      if (!revoking) return std::unexpected(revoking.error());
+      entry.record.revoking = std::move(*revoking);
+    }
     entry.revoke_after = now;
     return save(entry) ? Status{} : failure("the state directory cannot be written");
   }
-  const WallTime free = names_free_at(entry, names_in_use(entries_, now), now);
+  const WallTime free = names_free_at(entry, what_is_in_use(entries_, now), now);
   if (is_acme(documents_.find_issuer(document.issuer)) && free > now + limits::order_turn_pause)
     return failure(fmt::format("an order for one of its names has failed: {}; the next one may begin at {}",
                                entry.record.message, tls::to_rfc3339(free)));
@@ -288,8 +339,10 @@ Report Keeper::report(WallTime now) const {
   report.is_managing = has_lock_;
   report.orders = orders_;
   report.registrations = registrations_;
-  const NamesInUse in_use = names_in_use(entries_, now);
+  const InUse in_use = what_is_in_use(entries_, now);
   for (const auto& [key, entry] : entries_) {
+    report.active_dns_challenges += entry.record.dns_records.size();
+    if (entry.is_left_behind) continue;
     CertificateReport each = report_of(key.text(), entry.record);
     each.secret = entry.certificate.secret.text();
     each.issuer = entry.certificate.issuer;
@@ -310,7 +363,6 @@ Report Keeper::report(WallTime now) const {
     }
     each.is_working = has_lock_ && is_working(entry, documents_, in_use, now);
     each.is_overdue = each.renewal && now >= *each.renewal + (*each.expiration - *each.renewal) / 6;
-    report.active_dns_challenges += entry.record.dns_records.size();
     if (entry.record.issued) ++report.secrets;
     report.certificates.push_back(std::move(each));
   }

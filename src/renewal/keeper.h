@@ -13,6 +13,7 @@
 #include "base/durations.h"
 #include "config/managed_certificates.h"
 #include "renewal/acme_session.h"
+#include "renewal/agenda.h"
 #include "renewal/challenge_board.h"
 #include "renewal/entry.h"
 #include "renewal/report.h"
@@ -69,6 +70,8 @@ class Keeper {
   };
 
   void load(Entry& entry);
+  void load_left_behind();
+  [[nodiscard]] static bool has_traces(const Entry& entry, WallTime now);
   void refresh(Entry& entry, WallTime now);
   void set_trouble(Entry& entry, const std::string& trouble);
   void schedule(Entry& entry, WallTime now);
@@ -77,7 +80,7 @@ class Keeper {
   void look_for_lock(WallTime now);
   void look_at_secrets(WallTime now);
 
-  void work(Entry& entry, WallTime now);
+  void work(Entry& entry, const InUse& in_use, WallTime now);
 
   // keeper_obtaining.cc
   void obtain(Entry& entry, const config::Issuer& issuer, WallTime now);
@@ -86,15 +89,17 @@ class Keeper {
   void begin_order(Entry& entry, const config::Issuer& issuer, WallTime now);
   void step_order(Entry& entry, const config::Issuer& issuer, WallTime now);
   [[nodiscard]] bool take_quota(const config::Issuer& issuer, WallTime now);
-  void finish(Entry& entry, const certs::IssuedCertificate& certificate, WallTime now);
+  void finish(Entry& entry, const certs::IssuedCertificate& certificate, WallTime issued, WallTime now);
   void fail(Entry& entry, const acme::Failure& failure, WallTime now);
   [[nodiscard]] acme::Answer<AcmeSession*> session_of(const config::Issuer& issuer);
 
   // keeper_afterwards.cc
   void remove_dns_record(Entry& entry, WallTime now);
   void ask_for_window(Entry& entry, WallTime now);
-  void follow_revocation(Entry& entry, const config::Revocation* revocation, WallTime now);
-  [[nodiscard]] acme::Answer<bool> revoke(const Entry& entry);
+  [[nodiscard]] Result<PendingRevocation> revocation_of(const Entry& entry) const;
+  void note_revocation(Entry& entry, const config::Revocation& revocation, WallTime now);
+  void revoke(Entry& entry, WallTime now);
+  [[nodiscard]] acme::Answer<bool> revoke_at_server(const PendingRevocation& revoking);
 
   Store store_;
   ChallengeBoard& board_;
@@ -108,6 +113,8 @@ class Keeper {
   std::map<OrderCounter, uint64_t> orders_;
   uint64_t registrations_ = 0;
   bool has_lock_ = false;
+  bool has_documents_ = false;         // of a load, be it without Certificates
+  bool has_seen_left_behind_ = false;  // load_left_behind(), once with the lock
   News news_;
   bool has_said_others_manage_ = false;
   WallTime look_for_lock_{};

@@ -8,6 +8,8 @@
 #include "renewal/wish.h"
 #include "tls/pem.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 #include <variant>
@@ -17,8 +19,8 @@ namespace sluice::renewal {
 // What an order has left behind. A record that cannot be removed harms nobody.
 void Keeper::remove_dns_record(Entry& entry, WallTime now) {
   const DnsRecord dns = entry.record.dns_records.back();
-  const config::Issuer* issuer = documents_.find_issuer(entry.certificate.issuer);
-  Status removed = failure("its Issuer is another one now");
+  const config::Issuer* issuer = documents_.find_issuer(dns.issuer);
+  Status removed = failure(fmt::format("its Issuer {} is not in the documents any more", dns.issuer));
   if (is_acme(issuer)) {
     Proofs proofs(board_, std::get<config::AcmeIssuer>(issuer->kind), stop_);
     removed = proofs.take_down({.type = acme::ChallengeType::dns_01, .name = dns.name, .value = dns.value, .host = {}});
@@ -34,7 +36,7 @@ void Keeper::remove_dns_record(Entry& entry, WallTime now) {
 
 void Keeper::ask_for_window(Entry& entry, WallTime now) {
   Record& record = entry.record;
-  const config::Issuer* issuer = documents_.find_issuer(entry.certificate.issuer);
+  const config::Issuer* issuer = documents_.find_issuer(record.issued->issuer);
   record.ask_for_window = now + limits::window_retry_pause;
   const acme::Answer<AcmeSession*> session = session_of(*issuer);
   if (session) {
@@ -57,63 +59,106 @@ void Keeper::ask_for_window(Entry& entry, WallTime now) {
   (void)save(entry);
 }
 
-// By its own account; RFC 8555 7.6. False: the account has come a step further, and it is asked again.
-acme::Answer<bool> Keeper::revoke(const Entry& entry) {
-  const config::Issuer* issuer = documents_.find_issuer(entry.certificate.issuer);
-  if (!is_acme(issuer)) return acme::fail(FailureKind::lasting, "only certificates of ACME servers can be revoked");
-  const acme::Answer<AcmeSession*> session = session_of(*issuer);
-  if (!session) return std::unexpected(session.error());
-  const acme::Answer<bool> has_account = (*session)->prepare_account();
-  if (!has_account || !*has_account) return has_account;
+// --- Revoking --------------------------------------------------------------------------------------
+
+// What the Secret has now.
+Result<PendingRevocation> Keeper::revocation_of(const Entry& entry) const {
   Result<std::optional<std::string>> yaml = store_.read_secret(entry.certificate.secret);
-  if (!yaml) return acme::fail(FailureKind::passing, yaml.error().message);
+  if (!yaml) return std::unexpected(yaml.error());
   const Result<StoredSecret> secret = read_stored_secret(yaml->value_or(""));
   if (*yaml) explicit_bzero((*yaml)->data(), (*yaml)->size());
-  if (!secret) return acme::fail(FailureKind::lasting, "the Secret " + secret.error().message);
+  const std::string name = entry.certificate.secret.text();
+  if (!secret) return failure(fmt::format("the Secret {} {}", name, secret.error().message));
   const auto chain = tls::decode_pem(secret->certificate.chain_pem, tls::kCertificateLabel);
-  if (!chain) return acme::fail(FailureKind::lasting, "the Secret " + chain.error().message);
-  const acme::Answer<void> revoked =
-      acme::revoke_certificate((*session)->client(), (*session)->account(), chain->front(), std::nullopt);
-  if (!revoked && revoked.error().type != "alreadyRevoked") return std::unexpected(revoked.error());
-  return true;
+  if (!chain) return failure(fmt::format("the Secret {} {}", name, chain.error().message));
+  return PendingRevocation{.certificate_pem = tls::encode_pem(chain->front(), tls::kCertificateLabel),
+                           .serial = entry.record.issued->serial,
+                           .issuer = entry.record.issued->issuer,
+                           .document = {},
+                           .is_after_renewal = false};
 }
 
-void Keeper::follow_revocation(Entry& entry, const config::Revocation* revocation, WallTime now) {
+// What a document asks for becomes part of the record: with `renew`, the Secret has another certificate by the time.
+void Keeper::note_revocation(Entry& entry, const config::Revocation& revocation, WallTime now) {
   Record& record = entry.record;
-  const auto done = [&](bool renew) {
-    record.is_revocation_wanted = false;
-    if (revocation != nullptr) record.revocations.push_back(revocation->key.text());
-    if (renew) record.is_renew_wanted = true;
-    entry.next_step = now;
-    if (!save(entry)) entry.revoke_after = now + limits::state_retry_pause;
-  };
-  const bool is_meant =
-      record.issued && !record.issued->is_revoked &&
-      (revocation == nullptr || !revocation->qualifying_date || record.issued->issued < *revocation->qualifying_date);
-  if (!is_meant) return done(false);
+  const Record before = record;
+  const std::string name = revocation.key.text();
+  const bool is_meant = !record.issued->is_revoked &&
+                        (!revocation.qualifying_date || record.issued->issued < *revocation.qualifying_date);
+  if (is_meant && !is_acme(documents_.find_issuer(record.issued->issuer))) {
+    log::error(
+        "CertificateRevocation {} has no effect: only certificates of ACME servers can be revoked, and {} has "
+        "issued this one",
+        name, record.issued->issuer);
+  } else if (is_meant) {
+    Result<PendingRevocation> revoking = revocation_of(entry);
+    if (!revoking) {
+      entry.revoke_after = now + limits::revocation_retry_pause;
+      return log::error("CertificateRevocation {}: {}", name, revoking.error().message);
+    }
+    record.revoking = std::move(*revoking);
+    record.revoking->document = name;
+    record.revoking->is_after_renewal = revocation.renew;
+  }
+  record.revocations.push_back(name);
+  if (record.revoking && revocation.renew) {
+    const std::string serial = record.issued->serial;
+    for (auto& [key, other] : entries_) {
+      if (!other.record.issued || other.record.issued->serial != serial || !other.may_work()) continue;
+      other.record.is_renew_wanted = true;
+      if (&other != &entry) (void)save(other);
+    }
+  }
+  if (save(entry)) return;
+  record = before;
+  entry.revoke_after = now + limits::state_retry_pause;
+}
 
-  const acme::Answer<bool> is_revoked = revoke(entry);
+void Keeper::revoke(Entry& entry, WallTime now) {
+  Record& record = entry.record;
+  const PendingRevocation revoking = *record.revoking;
+  const acme::Answer<bool> is_revoked = revoke_at_server(revoking);
   if (stop_.stop_requested()) return;  // it is still wanted
   if (is_revoked && !*is_revoked) return;
   if (!is_revoked) {
     entry.revoke_after =
         now + std::max(is_revoked.error().retry_after.value_or(Duration{}), Duration(limits::revocation_retry_pause));
-    record.is_revocation_wanted = record.is_revocation_wanted && is_revoked.error().kind == FailureKind::passing;
     record.message = "revoking: " + is_revoked.error().message;
+    // A person sees it and asks again.
+    if (revoking.document.empty() && is_revoked.error().kind != FailureKind::passing) record.revoking.reset();
     (void)save(entry);
     return log::error("Certificate {}: revoking it: {}", entry.certificate.key.text(), is_revoked.error().message);
   }
-  log::info("Certificate {}: revoked, serial number {}", entry.certificate.key.text(), record.issued->serial);
-  const std::string serial = record.issued->serial;
+  log::info("Certificate {}: revoked, serial number {}", entry.certificate.key.text(), revoking.serial);
   for (auto& [key, other] : entries_) {
-    if (!other.record.issued || other.record.issued->serial != serial) continue;
+    if (!other.record.issued || other.record.issued->serial != revoking.serial) continue;
     other.record.issued->is_revoked = true;
     other.record.state = State::revoked;
     other.record.message = "certificate revoked";
-    if (revocation != nullptr && revocation->renew) other.record.is_renew_wanted = true;
     if (&other != &entry) (void)save(other);
   }
-  done(revocation != nullptr && revocation->renew);
+  record.revoking.reset();
+  entry.next_step = now;
+  if (!save(entry)) entry.revoke_after = now + limits::state_retry_pause;
+}
+
+// By its own account; RFC 8555 7.6. False: the account has come a step further, and it is asked again.
+acme::Answer<bool> Keeper::revoke_at_server(const PendingRevocation& revoking) {
+  const config::Issuer* issuer = documents_.find_issuer(revoking.issuer);
+  if (!is_acme(issuer)) {
+    return acme::fail(FailureKind::lasting,
+                      fmt::format("its Issuer {} is not in the documents any more", revoking.issuer));
+  }
+  const acme::Answer<AcmeSession*> session = session_of(*issuer);
+  if (!session) return std::unexpected(session.error());
+  const acme::Answer<bool> has_account = (*session)->prepare_account();
+  if (!has_account || !*has_account) return has_account;
+  const auto certificate = tls::decode_pem(revoking.certificate_pem, tls::kCertificateLabel);
+  if (!certificate) return acme::fail(FailureKind::lasting, "its record " + certificate.error().message);
+  const acme::Answer<void> revoked =
+      acme::revoke_certificate((*session)->client(), (*session)->account(), certificate->front(), std::nullopt);
+  if (!revoked && revoked.error().type != "alreadyRevoked") return std::unexpected(revoked.error());
+  return true;
 }
 
 }  // namespace sluice::renewal

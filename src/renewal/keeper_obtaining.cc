@@ -58,7 +58,7 @@ bool Keeper::reuse(Entry& entry, WallTime now) {
   if (!entry.certificate.csr_pem.empty() || entry.record.is_renew_wanted) return false;
   for (auto& [key, other] : entries_) {
     const auto& issued = other.record.issued;
-    if (&other == &entry || !issued || issued->digest != entry.digest || issued->is_revoked ||
+    if (&other == &entry || other.is_left_behind || !issued || issued->digest != entry.digest || issued->is_revoked ||
         other.record.renewal <= now || other.certificate.secret == entry.certificate.secret)
       continue;
     if (entry.record.issued && entry.record.issued->serial == issued->serial) continue;
@@ -67,7 +67,7 @@ bool Keeper::reuse(Entry& entry, WallTime now) {
     const Result<StoredSecret> secret = read_stored_secret(**yaml);
     explicit_bzero((*yaml)->data(), (*yaml)->size());
     if (!secret || secret->digest != entry.digest) continue;
-    finish(entry, secret->certificate, now);
+    finish(entry, secret->certificate, issued->issued, now);
     entry.record.message = fmt::format("certificate of {}, which has asked for the same", key.text());
     (void)save(entry);
     return true;
@@ -86,7 +86,7 @@ void Keeper::sign(Entry& entry, const config::Issuer& issuer, WallTime now) {
   };
   Result<certs::IssuedCertificate> certificate = issue();
   if (!certificate) return fail(entry, failure_of(FailureKind::lasting, certificate.error().message), now);
-  finish(entry, *certificate, now);
+  finish(entry, *certificate, now, now);
 }
 
 // The key is saved before the server hears of it.
@@ -159,11 +159,11 @@ void Keeper::step_order(Entry& entry, const config::Issuer& issuer, WallTime now
   if (!progress->certificate) return;
   ++orders_[counter];
   entry.order.reset();
-  finish(entry, *progress->certificate, now);
+  finish(entry, *progress->certificate, now, now);
 }
 
 // First the Secret, then the record: whoever comes in between finds out from the Secret (adopt_secret()).
-void Keeper::finish(Entry& entry, const certs::IssuedCertificate& certificate, WallTime now) {
+void Keeper::finish(Entry& entry, const certs::IssuedCertificate& certificate, WallTime issued, WallTime now) {
   const config::Certificate& document = entry.certificate;
   const Result<certs::CertificateFacts> facts = certs::read_facts(certificate.chain_pem);
   if (!facts) return fail(entry, failure_of(FailureKind::order, "what was issued " + facts.error().message), now);
@@ -176,10 +176,9 @@ void Keeper::finish(Entry& entry, const certs::IssuedCertificate& certificate, W
   explicit_bzero(yaml.data(), yaml.size());
   if (!written) return fail(entry, failure_of(FailureKind::passing, written.error().message), now);
   Record& record = entry.record;
-  record.issued = issued_of(*facts, entry.digest, document.issuer, now);
+  record.issued = issued_of(*facts, entry.digest, document.issuer, issued);
   record.order.reset();
   record.backoff = {};
-  record.failed_names.clear();
   record.suggested.reset();
   record.ask_for_window = now + limits::first_window_pause;
   record.is_renew_wanted = false;
@@ -206,8 +205,12 @@ void Keeper::fail(Entry& entry, const acme::Failure& failure, WallTime now) {
   record.message = failure.message;
   if (failure.kind == FailureKind::order) {
     record.order.reset();
-    record.failed_names = names_of(entry.subject);
-    record.names_failed = now;
+    std::erase_if(record.failed_orders, [now](const FailedOrder& failed) {
+      return now < failed.time || now >= failed.time + limits::failed_order_pause;
+    });
+    if (record.failed_orders.size() >= limits::failed_orders_max)
+      record.failed_orders.erase(record.failed_orders.begin());
+    record.failed_orders.push_back({.names = names_of(entry.subject), .time = now});
   }
   entry.next_step = now;
   (void)save(entry);

@@ -129,6 +129,22 @@ Issued read_issued(Members members) {
   return issued;
 }
 
+Json to_object(const PendingRevocation& revoking) {
+  return {{"certificate", revoking.certificate_pem},
+          {"serial", revoking.serial},
+          {"issuer", revoking.issuer},
+          {"document", revoking.document},
+          {"isAfterRenewal", revoking.is_after_renewal}};
+}
+
+PendingRevocation read_revoking(Members members) {
+  return {.certificate_pem = members.text("certificate"),
+          .serial = members.text("serial"),
+          .issuer = members.text("issuer"),
+          .document = members.text("document"),
+          .is_after_renewal = members.flag("isAfterRenewal")};
+}
+
 Json to_object(const Backoff& backoff) {
   return {{"failures", backoff.failures},
           {"failedAt", to_seconds(backoff.failed_at)},
@@ -186,16 +202,17 @@ std::string to_json(const Record& record) {
                {"wish", record.wish},
                {"askForWindow", to_seconds(record.ask_for_window)},
                {"isRenewWanted", record.is_renew_wanted},
-               {"isRevocationWanted", record.is_revocation_wanted},
                {"isRenewDone", record.is_renew_done},
                {"revocations", record.revocations},
-               {"failedNames", record.failed_names},
-               {"namesFailed", to_seconds(record.names_failed)},
+               {"failedOrders", Json::array()},
                {"dnsRecords", Json::array()}};
+  for (const FailedOrder& failed : record.failed_orders)
+    json["failedOrders"].push_back({{"names", failed.names}, {"time", to_seconds(failed.time)}});
   for (const DnsRecord& dns : record.dns_records)
-    json["dnsRecords"].push_back({{"name", dns.name}, {"value", dns.value}});
+    json["dnsRecords"].push_back({{"name", dns.name}, {"value", dns.value}, {"issuer", dns.issuer}});
   if (record.issued) json["issued"] = to_object(*record.issued);
   if (record.order) json["order"] = to_object(*record.order);
+  if (record.revoking) json["revoking"] = to_object(*record.revoking);
   if (record.suggested)
     json["suggested"] = {{"start", to_seconds(record.suggested->start)}, {"end", to_seconds(record.suggested->end)}};
   return json.dump(1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
@@ -221,16 +238,16 @@ Result<Record> read_record(std::string_view text) {
   record.wish = members.text("wish");
   record.ask_for_window = members.time("askForWindow");
   record.is_renew_wanted = members.flag("isRenewWanted");
-  record.is_revocation_wanted = members.flag("isRevocationWanted");
   record.is_renew_done = members.flag("isRenewDone");
   record.revocations = members.texts("revocations");
-  record.failed_names = members.texts("failedNames");
-  record.names_failed = members.time("namesFailed");
+  for (Members& failed : members.objects("failedOrders"))
+    record.failed_orders.push_back({.names = failed.texts("names"), .time = failed.time("time")});
   for (Members& dns : members.objects("dnsRecords"))
-    record.dns_records.push_back({.name = dns.text("name"), .value = dns.text("value")});
+    record.dns_records.push_back({.name = dns.text("name"), .value = dns.text("value"), .issuer = dns.text("issuer")});
   if (const auto backoff = members.object("backoff")) record.backoff = read_backoff(*backoff);
   if (const auto issued = members.object("issued")) record.issued = read_issued(*issued);
   if (const auto order = members.object("order")) record.order = read_order(*order);
+  if (const auto revoking = members.object("revoking")) record.revoking = read_revoking(*revoking);
   if (const auto suggested = members.object("suggested")) record.suggested = read_window(*suggested);
   if (!status) return std::unexpected(status.error());
   return record;

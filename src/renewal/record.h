@@ -41,6 +41,7 @@ struct PendingOrder {
 struct DnsRecord {
   std::string name;
   std::string value;
+  std::string issuer;  // "namespace/name" of the Issuer that says how
   friend bool operator==(const DnsRecord&, const DnsRecord&) = default;
 };
 
@@ -60,6 +61,23 @@ struct Issued {
 [[nodiscard]] Issued issued_of(const certs::CertificateFacts& facts, std::string digest, std::string issuer,
                                WallTime issued);
 
+// An order that the server could not validate.
+struct FailedOrder {
+  std::vector<std::string> names;
+  WallTime time{};
+  friend bool operator==(const FailedOrder&, const FailedOrder&) = default;
+};
+
+// A certificate that is to be revoked. It is kept here, because the Secret may have its successor by then.
+struct PendingRevocation {
+  std::string certificate_pem;
+  std::string serial;             // hexadecimal
+  std::string issuer;             // "namespace/name" of the Issuer
+  std::string document;           // "namespace/name" of the CertificateRevocation; empty: a person's command
+  bool is_after_renewal = false;  // not while anything serves it
+  friend bool operator==(const PendingRevocation&, const PendingRevocation&) = default;
+};
+
 struct Record {
   // What it is about, for who reads the files without the documents.
   std::string secret;  // "namespace/name", what it writes
@@ -76,13 +94,12 @@ struct Record {
   std::optional<PendingOrder> order;
   std::vector<DnsRecord> dns_records;  // that are to be removed when no order is under way
 
-  std::vector<std::string> failed_names;     // of the last order that has failed,
-  WallTime names_failed{};                   // and when
+  std::vector<FailedOrder> failed_orders;  // of the last hour
+  std::optional<PendingRevocation> revoking;
   std::optional<SuggestedWindow> suggested;  // what the authority said last
   WallTime ask_for_window{};                 // when to ask again
   std::vector<std::string> revocations;      // "namespace/name" of the CertificateRevocations that have been followed
   bool is_renew_wanted = false;              // by a person, or because it was revoked
-  bool is_revocation_wanted = false;         // by a person
   bool is_renew_done = false;                // spec.renew has been followed; false again once it is taken back
   friend bool operator==(const Record&, const Record&) = default;
 };

@@ -16,7 +16,7 @@ import time
 
 import pytest
 
-from harness import documents
+from harness import chromium, documents
 from harness.acme_gate import KILL_AFTER, KILL_BEFORE, AcmeGate
 from harness.authority import Authority
 from harness.certificates import self_signed
@@ -390,7 +390,7 @@ def test_new_certificate_does_not_wait_for_documents_nor_take_them_along(tmp_pat
         managed.start(managed.issuer(), certificate())
         managed.wait_for("Ready")
         before = managed.wait_for_handshake()
-        dump = managed.gateway.admin_json("/config_dump")
+        dump = managed.gateway.admin_json("/config_dump")["snapshot"]
         admin = ("--admin", f"127.0.0.1:{managed.gateway.admin_port}")
 
         managed.gateway.write("broken.yaml", "kind: Gateway\n")
@@ -401,7 +401,7 @@ def test_new_certificate_does_not_wait_for_documents_nor_take_them_along(tmp_pat
         assert after, managed.gateway.log_tail()
         with managed.gateway.connect(HOST, tls=True) as client:
             assert client.request().status == 200, "the routes are those of the last load"
-        assert managed.gateway.admin_json("/config_dump")["hash"] == dump["hash"], "it is of the documents"
+        assert managed.gateway.admin_json("/config_dump")["snapshot"]["hash"] == dump["hash"], "it is of the documents"
         assert "reload" not in managed.gateway.log
 
         (managed.gateway.config / "broken.yaml").unlink()
@@ -468,20 +468,26 @@ def test_imported_certificate(tmp_path):
 # --- Issuers of one's own --------------------------------------------------------------------------------
 
 
+def issuer_of_a_ca(folder):
+    """The documents, and the CA's certificate."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", folder / "ca.key", "-out", folder / "ca.crt",
+         "-days", "3650", "-subj", "/O=Example/CN=Own CA", "-addext", "keyUsage=critical,keyCertSign,cRLSign"],
+        check=True, capture_output=True,
+    )
+    ca = (folder / "ca.crt").read_text()
+    secret = documents.document(
+        "Secret", "own-ca", namespace="default", type="kubernetes.io/tls",
+        stringData={"tls.crt": ca, "tls.key": (folder / "ca.key").read_text()},
+    )
+    reference = {"privateKeySecretRef": {"name": "own-ca", "namespace": "default"}}
+    return [issuer("ca", reference, name="own"), secret], ca
+
+
 def test_certificate_of_a_ca(tmp_path):
     with Managed(tmp_path) as managed:
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", tmp_path / "ca.key", "-out", tmp_path / "ca.crt",
-             "-days", "3650", "-subj", "/O=Example/CN=Own CA", "-addext", "keyUsage=critical,keyCertSign,cRLSign"],
-            check=True, capture_output=True,
-        )
-        ca = (tmp_path / "ca.crt").read_text()
-        secret = documents.document(
-            "Secret", "own-ca", namespace="default", type="kubernetes.io/tls",
-            stringData={"tls.crt": ca, "tls.key": (tmp_path / "ca.key").read_text()},
-        )
-        reference = {"privateKeySecretRef": {"name": "own-ca", "namespace": "default"}}
-        managed.start(issuer("ca", reference, name="own"), certificate(issuer="own"), secret)
+        texts, ca = issuer_of_a_ca(tmp_path)
+        managed.start(*texts, certificate(issuer="own"))
         managed.wait_for("Ready")
         pem = wait_until(lambda: (p := managed.handshake()) and "Own CA" in show(p, "-issuer") and p, 10)
         assert managed.handshake(HOST, ca) == pem
@@ -496,6 +502,28 @@ def test_self_signed_certificate(tmp_path):
         managed.wait_for("Ready")
         pem = wait_until(lambda: (p := managed.handshake()) and "CA:TRUE" in show(p, "-text") and p, 10)
         assert managed.handshake(HOST, pem) == pem
+
+
+@pytest.mark.skipif(not IS_LONG, reason="Chromium is large and slow: SLUICE_FULL=1")
+@pytest.mark.skipif(chromium.PROGRAM is None, reason="Chromium is missing (Debian package chromium)")
+@pytest.mark.parametrize("kind", ["acme", "ca", "selfSigned"])
+def test_browser_accepts_the_certificates_of_every_issuer(tmp_path, kind):
+    with Managed(tmp_path) as managed:
+        trusted = None
+        if kind == "acme":
+            managed.start(managed.issuer(), certificate())
+        elif kind == "ca":
+            texts, trusted = issuer_of_a_ca(tmp_path)
+            managed.start(*texts, certificate(issuer="own"))
+        else:
+            managed.start(issuer("selfSigned", {}, name="own"), certificate(issuer="own", isCA=True))
+        managed.wait_for("Ready")
+        mark = {"acme": "Pebble", "ca": "Own CA", "selfSigned": "CA:TRUE"}[kind]
+        pem = wait_until(lambda: (p := managed.handshake()) and mark in show(p, "-text") and p, 10)
+        trusted = trusted or (managed.root() if kind == "acme" else pem)
+        assert "here" in chromium.page(HOST, managed.gateway.port(443), trusted_pem=trusted)
+        stranger = self_signed(HOST).certificate
+        assert "ERR_CERT_AUTHORITY_INVALID" in chromium.page(HOST, managed.gateway.port(443), trusted_pem=stranger)
 
 
 def test_users_secret_wins(tmp_path):

@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import os
+import pathlib
 import shutil
 import subprocess
 import tempfile
@@ -24,16 +26,29 @@ def _key_hash(pair):
     return base64.b64encode(hashlib.sha256(made.stdout).digest()).decode()
 
 
-def page(host, port, pair, *, version):
-    """The page's document as text, or that of the error. `version`: "TLSv1.3"; `pair`: the one that is trusted."""
+def _trust(certificate_pem, home):
+    """As a user does it: in the store of NSS, as a CA and for itself."""
+    store = pathlib.Path(home) / ".pki" / "nssdb"
+    store.mkdir(parents=True)
+    for arguments in (("-N", "--empty-password"), ("-A", "-n", "trusted", "-t", "CP,,")):
+        subprocess.run(
+            ["certutil", "-d", f"sql:{store}", *arguments], input=certificate_pem, text=True, check=True, timeout=30
+        )
+
+
+def page(host, port, pair=None, *, trusted_pem=None, version="TLSv1.3"):
+    """The page's document as text, or that of the error. `version`: "TLSv1.3". What is trusted: the certificate of
+    `pair`, whatever is wrong with it, or what `trusted_pem`, a CA or the server itself, makes a valid chain of."""
     name = version.lower().replace("v", "")
     with tempfile.TemporaryDirectory(prefix="sluice-chromium-") as profile:
+        if trusted_pem:
+            _trust(trusted_pem, profile)
         shown = subprocess.run(
             [
                 *(PROGRAM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--no-proxy-server"),
                 *("--disable-background-networking", "--disable-component-update", f"--user-data-dir={profile}"),
                 *(f"--ssl-version-min={name}", f"--ssl-version-max={name}"),
-                f"--ignore-certificate-errors-spki-list={_key_hash(pair)}",
+                *([f"--ignore-certificate-errors-spki-list={_key_hash(pair)}"] if pair else []),
                 f"--host-resolver-rules=MAP {host} {ports.LOOPBACK}",
                 *("--dump-dom", f"https://{host}:{port}/"),
             ],
@@ -41,5 +56,6 @@ def page(host, port, pair, *, version):
             text=True,
             timeout=_PAGE_SECONDS,
             check=False,
+            env=os.environ | {"HOME": profile},
         )
     return shown.stdout or shown.stderr

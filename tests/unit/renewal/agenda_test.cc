@@ -56,8 +56,8 @@ class AgendaTest : public testing::Test {
     documents_.revocations.push_back(std::move(revocation));
   }
 
-  WallTime due(const Entry& entry) const { return due_time(entry, documents_, names_in_use(entries_, kNow), kNow); }
-  bool works(const Entry& entry) const { return is_working(entry, documents_, names_in_use(entries_, kNow), kNow); }
+  WallTime due(const Entry& entry) const { return due_time(entry, documents_, what_is_in_use(entries_, kNow), kNow); }
+  bool works(const Entry& entry) const { return is_working(entry, documents_, what_is_in_use(entries_, kNow), kNow); }
 
   Entries entries_;
   config::ManagedCertificates documents_;
@@ -129,16 +129,44 @@ TEST_F(AgendaTest, AFailureIsWaitedOut) {
 
 TEST_F(AgendaTest, ANameThatHasFailedKeepsOthersBackForAnHour) {
   Entry& failed = add("failed", {"a.example.com", "b.example.com"});
-  failed.record.failed_names = {"a.example.com", "b.example.com"};
-  failed.record.names_failed = kNow - 20min;
+  failed.record.failed_orders = {{.names = {"a.example.com", "b.example.com"}, .time = kNow - 20min}};
   const Entry& same = add("same", {"b.example.com"});
   const Entry& other = add("other", {"c.example.com"});
   EXPECT_EQ(due(same), kNow + 40min);
   EXPECT_LE(due(other), kNow);
-  failed.record.names_failed = kNow - 1h;
+  failed.record.failed_orders.front().time = kNow - 1h;
   EXPECT_LE(due(same), kNow);
-  failed.record.names_failed = kNow + 1min;
+  failed.record.failed_orders.front().time = kNow + 1min;
   EXPECT_LE(due(same), kNow) << "of a time to come: the clock has been set back";
+}
+
+TEST_F(AgendaTest, WhatACertificateLeftBehindIsRemovedAndStillKeepsItsNamesBack) {
+  Entry& left = add("left", {});
+  left.is_left_behind = true;
+  EXPECT_EQ(due(left), kNever);
+  EXPECT_FALSE(works(left));
+  left.record.failed_orders = {{.names = {"a.example.com"}, .time = kNow}};
+  const Entry& renamed = add("renamed", {"a.example.com"});
+  EXPECT_EQ(due(renamed), kNow + 1h);
+  left.record.dns_records = {{.name = "_acme-challenge.a.example.com.", .value = "value", .issuer = "default/acme"}};
+  EXPECT_LE(due(left), kNow);
+}
+
+TEST_F(AgendaTest, WhatIsRenewedFirstIsRevokedWhenNothingServesIt) {
+  Entry& entry = add_issued("web");
+  Entry& same = add_issued("same");
+  entry.record.revoking = PendingRevocation{
+      .certificate_pem = "", .serial = "01", .issuer = "default/acme", .document = "", .is_after_renewal = true};
+  EXPECT_FALSE(can_revoke(entry, what_is_in_use(entries_, kNow)));
+  EXPECT_EQ(due(entry), entry.record.renewal);
+  entry.record.issued->serial = "02";
+  EXPECT_FALSE(can_revoke(entry, what_is_in_use(entries_, kNow))) << "another has the same certificate";
+  same.certificate.problem = "it will never be renewed";
+  EXPECT_TRUE(can_revoke(entry, what_is_in_use(entries_, kNow)));
+  EXPECT_LE(due(entry), kNow);
+  same.certificate.problem.clear();
+  entry.record.revoking->is_after_renewal = false;
+  EXPECT_TRUE(can_revoke(entry, what_is_in_use(entries_, kNow)));
 }
 
 TEST_F(AgendaTest, SignersOfOurOwnAreNotKeptBack) {
@@ -147,8 +175,7 @@ TEST_F(AgendaTest, SignersOfOurOwnAreNotKeptBack) {
   own.kind = config::SelfSignedIssuer();
   documents_.issuers.push_back(std::move(own));
   Entry& failed = add("failed", {"a.example.com"});
-  failed.record.failed_names = {"a.example.com"};
-  failed.record.names_failed = kNow;
+  failed.record.failed_orders = {{.names = {"a.example.com"}, .time = kNow}};
   Entry& entry = add("own", {"a.example.com"});
   entry.certificate.issuer = "default/own";
   EXPECT_LE(due(entry), kNow);
@@ -156,7 +183,7 @@ TEST_F(AgendaTest, SignersOfOurOwnAreNotKeptBack) {
 
 TEST_F(AgendaTest, WhatAnOrderLeftBehindComesBeforeTheNext) {
   Entry& entry = add_issued("web");
-  entry.record.dns_records = {{"_acme-challenge.a.example.com.", "value"}};
+  entry.record.dns_records = {{.name = "_acme-challenge.a.example.com.", .value = "value", .issuer = "default/acme"}};
   EXPECT_LE(due(entry), kNow);
   entry.next_step = kNow + 5s;
   EXPECT_EQ(due(entry), kNow + 5s);

@@ -57,6 +57,7 @@ class FakeAcmeServer {
   int orders = 0;
   int certificates = 0;
   int revocations = 0;
+  int certificates_at_revocation = 0;  // that had been issued by the last one
   std::vector<std::string> replaced;
 
  private:
@@ -113,7 +114,11 @@ class FakeAcmeServer {
     if (std::ranges::none_of(accounts_, [&](const auto& each) { return each.second == who; }))
       return problem(400, "accountDoesNotExist", "no such account");
     if (path == "order") return new_order(who, body);
-    if (path == "revoke") return ++revocations, answer(200, nullptr);
+    if (path == "revoke") {
+      ++revocations;
+      certificates_at_revocation = certificates;
+      return answer(200, nullptr);
+    }
     const size_t slash = path.find('/');
     const std::string what = path.substr(0, slash);
     std::string id = path.substr(slash + 1);

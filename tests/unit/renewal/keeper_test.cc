@@ -1,13 +1,17 @@
 #include "renewal/keeper.h"
 
+#include "base/base64.h"
 #include "base/limits.h"
+#include "base/write_file.h"
 #include "certs/certificate_facts.h"
+#include "certs/certificate_request.h"
 #include "certs/secret_yaml.h"
 #include "certs/self_signed.h"
 #include "config/load.h"
 #include "fake_acme_server.h"
 #include "renewal/stored_secret.h"
 #include "tls/key_pair.h"
+#include "tls/pem.h"
 
 #include <gtest/gtest.h>
 
@@ -15,6 +19,8 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 
@@ -317,6 +323,57 @@ TEST_F(KeeperTest, AFailedOrderIsNotTriedAgainWithinAnHour) {
   EXPECT_EQ(report_of("istio-system/other").state, State::ready);
 }
 
+TEST_F(KeeperTest, NoNameFailsTwiceAnHourWhateverItsDocumentIsCalled) {
+  server_.validates = [](auto&, auto&) { return false; };
+  start();
+  follow(std::string(kAcmeIssuer) + certificate_document("web"));
+  work();
+  follow(std::string(kAcmeIssuer) + certificate_document("renamed"));
+  work();
+  EXPECT_EQ(server_.orders, 1);
+  start();
+  follow(documents_);
+  work();
+  EXPECT_EQ(server_.orders, 1) << "nor after a restart";
+  follow(std::string(kAcmeIssuer) + certificate_document("renamed", {}, "[b.example.com]"));
+  work();
+  EXPECT_EQ(server_.orders, 2);
+  follow(std::string(kAcmeIssuer) + certificate_document("renamed"));
+  work();
+  EXPECT_EQ(server_.orders, 2) << "the names of before are remembered";
+  server_.validates = [](auto&, auto&) { return true; };
+  work(1h);
+  EXPECT_EQ(report_of("istio-system/renamed").state, State::ready);
+}
+
+TEST_F(KeeperTest, RemovesTheTxtRecordOfACertificateThatIsNotWantedAnyMore) {
+  const std::string hook = folder_ + ".hook";
+  const std::string calls = folder_ + ".calls";
+  ASSERT_TRUE(write_file_atomically(hook, "#!/bin/sh\necho $1 $2 >>" + calls + "\n", 0700));
+  const std::string issuer = std::string(kAcmeIssuer.substr(0, kAcmeIssuer.rfind("---"))) +
+                             "    dns01: {hook: {command: [" + hook + "]}}\n---\n";
+  for (const bool is_killed : {false, true}) {
+    std::filesystem::remove_all(folder_);
+    std::filesystem::remove(calls);
+    server_ = FakeAcmeServer();
+    server_.offered = {"dns-01"};
+    start();
+    follow(issuer + certificate_document("web"));
+    for (int i = 0; i < 100 && !std::filesystem::exists(calls); ++i) (void)keeper_->step(now_);
+    ASSERT_TRUE(std::filesystem::exists(calls));
+    if (is_killed) start();
+    follow(issuer);
+    work();
+    std::ifstream file(calls);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    EXPECT_EQ(text, "present _acme-challenge.a.example.com.\ncleanup _acme-challenge.a.example.com.\n");
+    EXPECT_TRUE(keeper_->report(now_).certificates.empty());
+    EXPECT_EQ(keeper_->report(now_).active_dns_challenges, 0U);
+  }
+  std::filesystem::remove(hook);
+  std::filesystem::remove(calls);
+}
+
 TEST_F(KeeperTest, WaitsOutTheMoodsOfAServerWithoutGivingAnOrderUp) {
   server_.fail_each = 4;
   start();
@@ -491,7 +548,77 @@ spec:
   work();
   EXPECT_EQ(server_.revocations, 1);
   EXPECT_EQ(server_.certificates, 2);
+  EXPECT_EQ(server_.certificates_at_revocation, 2) << "the new one serves before the old one is revoked";
   EXPECT_EQ(report_of("istio-system/web").state, State::ready);
+  work(24h);
+  EXPECT_EQ(server_.revocations, 1);
+}
+
+// The old certificate is not in the Secret any more when it is revoked.
+TEST_F(KeeperTest, ARevocationAfterRenewalGoesOnAfterAKillAtAnyExchange) {
+  for (int at = 1;; ++at) {
+    std::filesystem::remove_all(folder_);
+    server_ = FakeAcmeServer();
+    start();
+    const std::string documents = std::string(kAcmeIssuer) + certificate_document("web");
+    follow(documents);
+    work();
+    server_.kill_before = at;
+    bool was_killed = false;
+    const std::string revocation = R"(
+apiVersion: cert.gardener.cloud/v1alpha1
+kind: CertificateRevocation
+metadata: {name: leaked, namespace: istio-system}
+spec:
+  certificateRef: {name: web, namespace: istio-system}
+  renew: true
+)";
+    try {
+      follow(documents + revocation);
+      work();
+    } catch (const Killed&) {
+      was_killed = true;
+      start();
+      follow(documents_);
+      work();
+    }
+    EXPECT_EQ(server_.revocations, 1) << at;
+    EXPECT_EQ(server_.certificates, 2) << at;
+    EXPECT_EQ(server_.certificates_at_revocation, 2) << at;
+    EXPECT_EQ(report_of("istio-system/web").state, State::ready) << at;
+    if (!was_killed) break;
+    ASSERT_LT(at, 100);
+  }
+}
+
+TEST_F(KeeperTest, TheDomainsOfAnIssuerHoldForRequestsToo) {
+  const auto key = certs::SigningKey::make(certs::KeyType::ecdsa_p256);
+  ASSERT_TRUE(key.has_value());
+  certs::Subject subject;
+  subject.names.dns_names = {"a.example.org"};
+  const auto request = certs::make_request(subject, *key);
+  ASSERT_TRUE(request.has_value()) << request.error().message;
+  const std::string pem = tls::encode_pem(as_bytes(*request), certs::kRequestLabel);
+  std::string csr(base64_size(pem.size()), ' ');
+  write_base64(as_bytes(pem), csr);
+  const std::string issuer =
+      std::string(kAcmeIssuer.substr(0, kAcmeIssuer.rfind("---"))) + "    domains: {include: [example.com]}\n---\n";
+  start();
+  follow(issuer + fmt::format(R"(
+apiVersion: cert.gardener.cloud/v1alpha1
+kind: Certificate
+metadata: {{name: web, namespace: istio-system}}
+spec:
+  csr: {}
+  secretName: web-secret
+  issuerRef: {{name: acme, namespace: default}}
+)",
+                              csr));
+  work();
+  EXPECT_EQ(report_of("istio-system/web").state, State::error);
+  EXPECT_EQ(report_of("istio-system/web").message,
+            "domain \"a.example.org\" is not in spec.acme.domains.include of Issuer default/acme");
+  EXPECT_EQ(server_.orders, 0);
 }
 
 TEST_F(KeeperTest, APersonsSecretIsLeftAlone) {

@@ -42,11 +42,15 @@ Record whole_record() {
   record.ask_for_window = now + 6h;
   record.is_renew_done = true;
   record.is_renew_wanted = true;
-  record.is_revocation_wanted = true;
+  record.revoking = PendingRevocation{.certificate_pem = "-----BEGIN CERTIFICATE-----",
+                                      .serial = "01",
+                                      .issuer = "default/acme",
+                                      .document = "default/compromised",
+                                      .is_after_renewal = true};
   record.revocations = {"default/compromised"};
-  record.failed_names = {"example.com"};
-  record.names_failed = now - 5min;
-  record.dns_records = {{"_acme-challenge.example.com.", "abc"}, {"_acme-challenge.example.com.", "def"}};
+  record.failed_orders = {{.names = {"example.com"}, .time = now - 5min}, {.names = {"a", "b"}, .time = now}};
+  record.dns_records = {{.name = "_acme-challenge.example.com.", .value = "abc", .issuer = "default/acme"},
+                        {.name = "_acme-challenge.example.com.", .value = "def", .issuer = "default/acme"}};
   return record;
 }
 
