@@ -208,8 +208,9 @@ def run_integration(options):
     report = options.logs / "integration.xml"
     report.unlink(missing_ok=True)
     slowness = SLOWNESS.get(options.type, 1)
+    # Most of their time the tests wait. One process runs a whole file: its gateways are shared by its tests.
     command = [sys.executable, "-m", "pytest", *files, "-v", "-ra", "-p", "no:cacheprovider",
-               f"--junitxml={report}", "-o", "junit_family=xunit2"]
+               "-n", str(options.jobs + 1), "--dist", "loadfile", f"--junitxml={report}", "-o", "junit_family=xunit2"]
     if subprocess.run([sys.executable, "-c", "import pytest_timeout"], capture_output=True, check=False).returncode == 0:
         command += [f"--timeout={PYTEST_CASE_SECONDS * slowness}"]
     started = time.monotonic()

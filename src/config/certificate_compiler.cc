@@ -523,13 +523,15 @@ void CertificateCompiler::compile_revocation(const RevocationDocument& document,
   const auto found = std::ranges::lower_bound(result.certificates, revocation.certificate, {}, &Certificate::key);
   if (found == result.certificates.end() || found->key != revocation.certificate) {
     revocation.problem = fmt::format("there is no Certificate {}", in_quotes(revocation.certificate.text()));
-  } else if (found->problem.empty() && !issuers_.at(found->issuer)->spec.acme.node) {
-    revocation.problem =
-        fmt::format("Certificate {} is not of an acme Issuer: others revoke nothing", found->key.text());
   }
   if (!revocation.problem.empty() && model_.is_complete) {
     diagnostics_.warning(reference.name.node->place(),
                          fmt::format("{}: {} has no effect", revocation.problem, document.title()));
+  } else if (revocation.problem.empty() && found->problem.empty() && !issuers_.at(found->issuer)->spec.acme.node) {
+    diagnostics_.warning(reference.name.node->place(),
+                         fmt::format("Certificate {} is not of an acme Issuer: {} revokes only what an acme Issuer has "
+                                     "issued for it before",
+                                     found->key.text(), document.title()));
   }
   result.revocations.push_back(std::move(revocation));
 }

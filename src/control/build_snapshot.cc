@@ -22,8 +22,9 @@ namespace {
 using snapshot::Snapshot;
 using snapshot::TlsServer;
 
-// Several servers may have the same Secret.
 using Summaries = std::vector<snapshot::CertificateSummary>;
+
+// Several servers may have the same Secret.
 void add_summary(Summaries& summaries, const TlsServer& server, const snapshot::KeyPair& pair,
                  config::Diagnostics& diagnostics) {
   const bool is_there =
@@ -92,32 +93,32 @@ std::vector<std::string> managed_chains(const TlsServer& server) {
 }
 
 // With pairs that can be used, or none.
-void complete_server(TlsServer& server, Summaries& summaries, WallTime now, TicketKeyrings& keyrings,
-                     FallbackCertificates* fallbacks, config::Diagnostics& diagnostics) {
-  if (server.key_pairs.empty() && !server.managed_secrets.empty() && fallbacks != nullptr) {
-    Result<std::shared_ptr<const snapshot::KeyPair>> pair = fallbacks->of(server, now);
-    if (pair) {
-      server.key_pairs.push_back(std::move(*pair));
-    } else {
-      diagnostics.warning(server.place, pair.error().message);
-    }
+void add_fallback(TlsServer& server, WallTime now, FallbackCertificates* fallbacks, config::Diagnostics& diagnostics) {
+  if (!server.key_pairs.empty() || server.managed_secrets.empty() || fallbacks == nullptr) return;
+  Result<std::shared_ptr<const snapshot::KeyPair>> pair = fallbacks->of(server, now);
+  if (pair) {
+    server.key_pairs.push_back(std::move(*pair));
+  } else {
+    diagnostics.warning(server.place, pair.error().message);
   }
-  // The Secret is missing, which config/ has reported: the server's connections are closed until it is there.
-  if (server.key_pairs.empty()) return;
-  if (certs::check_server_certificates(server, now, diagnostics)) {
-    Result<std::shared_ptr<tls::ServerContext>> context =
-        tls::ServerContext::create(server, keyrings.of(server, diagnostics));
-    if (context) {
-      server.context = std::move(*context);
-      for (const auto& pair : server.key_pairs) {
-        warn_of_staple(*pair, now, diagnostics);
-        add_summary(summaries, server, *pair, diagnostics);
-      }
-    } else {
-      diagnostics.error(server.place, "server " + server.name + ": " + context.error().message);
-    }
+}
+
+void make_context(TlsServer& server, Summaries& summaries, WallTime now, TicketKeyrings& keyrings,
+                  config::Diagnostics& diagnostics) {
+  Result<std::shared_ptr<tls::ServerContext>> context =
+      tls::ServerContext::create(server, keyrings.of(server, diagnostics));
+  if (!context) return diagnostics.error(server.place, "server " + server.name + ": " + context.error().message);
+  server.context = std::move(*context);
+  for (const auto& pair : server.key_pairs) {
+    warn_of_staple(*pair, now, diagnostics);
+    add_summary(summaries, server, *pair, diagnostics);
   }
+}
+
+// The keys are in the context from here on.
+void forget_keys(TlsServer& server) {
   server.key_pairs.clear();
+  server.ticket_keys = nullptr;
 }
 
 void complete_upstream(snapshot::UpstreamTls& upstream, snapshot::UpstreamHttp http, WallTime now,
@@ -156,8 +157,11 @@ Built load_and_complete(const config::Sources& sources, WallTime now, const Serv
     for (size_t j = 0; j < servers.size(); ++j) {
       drop_unusable_pairs(servers[j], diagnostics);
       if (!servers[j].managed_secrets.empty()) built.managed_servers.push_back(describe(i, j, servers[j]));
-      complete_server(servers[j], snapshot.certificates, now, keyrings, serving.fallbacks, diagnostics);
-      servers[j].ticket_keys = nullptr;
+      add_fallback(servers[j], now, serving.fallbacks, diagnostics);
+      // Without a pair the Secret is missing, which config/ has reported: connections are closed until it is there.
+      if (!servers[j].key_pairs.empty() && certs::check_server_certificates(servers[j], now, diagnostics))
+        make_context(servers[j], snapshot.certificates, now, keyrings, diagnostics);
+      forget_keys(servers[j]);
     }
   }
   for (snapshot::Cluster& cluster : snapshot.clusters) {
@@ -211,8 +215,10 @@ std::unique_ptr<Snapshot> swap_certificates(const Snapshot& current, std::vector
              std::ranges::find(server.managed_secrets, summary.secret_name, &snapshot::ManagedSecret::name) !=
                  server.managed_secrets.end();
     });
-    complete_server(server, summaries, now, keyrings, serving.fallbacks, said);
-    server.ticket_keys = nullptr;
+    // What is said of it is said; the user's certificate beside it, which may have expired, is no reason to wait.
+    (void)certs::check_server_certificates(server, now, said);
+    make_context(server, summaries, now, keyrings, said);
+    forget_keys(server);
     append_as_warnings(said, diagnostics);
     if (server.context == nullptr) continue;
     if (next == nullptr) next = std::make_unique<Snapshot>(current);

@@ -25,7 +25,8 @@ struct Serving {
 };
 
 // A server with managed Secrets, as the documents describe it: what its context is made of again when there is a new
-// certificate. Beside a managed Secret it may have one of the user's, whose key is then kept here.
+// certificate. The keys that documents give it beside (a certificate of the user's, ticket keys) are kept here for
+// that.
 struct ManagedServer {
   size_t listener = 0;              // index into Snapshot::listeners
   size_t server = 0;                // index into its tls_servers

@@ -412,7 +412,7 @@ void Process::look_at_certificates() {
   if (board.has_news() && cell_->adopted_by_all(cell_->newest()->version)) board.served(published_challenges_);
   const renewal::News news = manager_->take_news();
   if (news.has_certificates) take_certificates();
-  if (news.has_imports) {
+  if (news.needs_load) {
     wants_reload_ = true;
     reload_after_ = {};
   }

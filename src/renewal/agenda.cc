@@ -22,6 +22,9 @@ double random_of(const std::string& serial) {
   return bits / 4294967296.0;
 }
 
+// A pause that is longer than any is of before the clock was set.
+WallTime bounded(WallTime time, Duration pause_max, WallTime now) { return time - now > pause_max ? now : time; }
+
 }  // namespace
 
 InUse what_is_in_use(const Entries& entries, WallTime now) {
@@ -31,13 +34,14 @@ InUse what_is_in_use(const Entries& entries, WallTime now) {
       ++in_use.orders;
       for (std::string& name : names_of(entry.subject)) in_use.names.insert(std::move(name));
     }
+    const auto& revoking = entry.record.revoking;
+    if (revoking && revoking->is_after_renewal) in_use.unwanted.insert(revoking->serial);
     if (entry.record.issued && entry.may_work()) in_use.serials.insert(entry.record.issued->serial);
     for (const FailedOrder& failed : entry.record.failed_orders) {
-      const WallTime end = failed.time + limits::failed_order_pause;
-      if (now < failed.time || now >= end) continue;
+      if (!failed.is_recent(now)) continue;
       for (const std::string& name : failed.names) {
         WallTime& until = in_use.failed_until[name];
-        until = std::max(until, end);
+        until = std::max(until, failed.end());
       }
     }
   }
@@ -54,17 +58,20 @@ WallTime names_free_at(const Entry& entry, const InUse& in_use, WallTime now) {
   return free;
 }
 
-bool is_wanted(const Entry& entry, WallTime now) {
+bool is_wanted(const Entry& entry, const InUse& in_use, WallTime now) {
   const Record& record = entry.record;
   if (record.is_renew_wanted || record.order) return true;
   if (entry.is_imported) return false;
   if (!record.issued || record.issued->digest != entry.digest) return true;
   if (record.issued->is_revoked) return false;
+  if (in_use.unwanted.contains(record.issued->serial)) return true;
   return (entry.certificate.renew && !record.is_renew_done) || record.renewal <= now;
 }
 
 const config::Revocation* due_revocation(const Entry& entry, const config::ManagedCertificates& documents) {
-  if (!entry.record.issued || entry.record.revoking) return nullptr;
+  const auto& revoking = entry.record.revoking;
+  if (entry.is_left_behind || !entry.record.issued) return nullptr;
+  if (revoking && revoking->serial != entry.record.issued->serial) return nullptr;  // its predecessor comes first
   const auto found = std::ranges::find_if(documents.revocations, [&](const config::Revocation& revocation) {
     return revocation.certificate == entry.certificate.key && revocation.problem.empty() &&
            std::ranges::find(entry.record.revocations, revocation.key.text()) == entry.record.revocations.end();
@@ -77,36 +84,36 @@ bool can_revoke(const Entry& entry, const InUse& in_use) {
   return revoking && !(revoking->is_after_renewal && in_use.serials.contains(revoking->serial));
 }
 
+WallTime revocation_due(const Entry& entry, const config::ManagedCertificates& documents, const InUse& in_use,
+                        WallTime now) {
+  if (!can_revoke(entry, in_use) && due_revocation(entry, documents) == nullptr) return WallTime::max();
+  return bounded(entry.revoke_after, limits::renewal_retry_lasting, now);
+}
+
 WallTime due_time(const Entry& entry, const config::ManagedCertificates& documents, const InUse& in_use, WallTime now) {
   const Record& record = entry.record;
-  // A pause that is longer than any is of before the clock was set.
-  const auto bounded = [now](WallTime time, Duration pause_max) { return time - now > pause_max ? now : time; };
-  const WallTime next_step = bounded(entry.next_step, limits::acme_pause_asked_max);
+  const WallTime next_step = bounded(entry.next_step, limits::acme_pause_asked_max, now);
   if (!entry.trouble.empty()) return next_step;  // perhaps it can be read now
-  if (entry.is_left_behind) return record.dns_records.empty() ? WallTime::max() : next_step;
-  if (!entry.may_work()) return WallTime::max();
+  const WallTime due = revocation_due(entry, documents, in_use, now);
+  if (!entry.may_work()) return record.dns_records.empty() ? due : std::min(due, next_step);
   const WallTime retry = record.backoff.is_over(now) ? WallTime{} : record.backoff.recheck_after();
-  WallTime due = WallTime::max();
-  if (can_revoke(entry, in_use) || due_revocation(entry, documents) != nullptr)
-    due = bounded(entry.revoke_after, limits::renewal_retry_lasting);
   if (entry.order) return std::min(due, std::max(next_step, retry));
   if (!record.dns_records.empty()) return std::min(due, next_step);
-  if (is_wanted(entry, now)) {
+  if (is_wanted(entry, in_use, now)) {
     WallTime attempt = std::max(next_step, retry);
     if (is_acme(documents.find_issuer(entry.certificate.issuer)))
       attempt = std::max(attempt, names_free_at(entry, in_use, now));
     return std::min(due, attempt);
   }
   if (!record.issued || record.issued->is_revoked || entry.is_imported) return due;
-  due = std::min(due, record.renewal);
-  if (!record.issued->certificate_id.empty() && is_acme(documents.find_issuer(record.issued->issuer)))
-    due = std::min(due, bounded(record.ask_for_window, limits::acme_window_interval_max));
-  return due;
+  const WallTime next = std::min(due, record.renewal);
+  if (record.issued->certificate_id.empty() || !is_acme(documents.find_issuer(record.issued->issuer))) return next;
+  return std::min(next, bounded(record.ask_for_window, limits::acme_window_interval_max, now));
 }
 
 bool is_working(const Entry& entry, const config::ManagedCertificates& documents, const InUse& in_use, WallTime now) {
   const bool is_about_to =
-      is_wanted(entry, now) || entry.record.revoking || due_revocation(entry, documents) != nullptr;
+      is_wanted(entry, in_use, now) || entry.record.revoking || due_revocation(entry, documents) != nullptr;
   return entry.order != nullptr ||
          (is_about_to && due_time(entry, documents, in_use, now) <= now + limits::order_turn_pause);
 }

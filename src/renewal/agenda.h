@@ -19,6 +19,7 @@ struct InUse {
   std::set<std::string> names;                   // of orders that are under way
   std::map<std::string, WallTime> failed_until;  // names that an order which has failed keeps back until then
   std::set<std::string> serials;                 // of certificates that serve and can be renewed
+  std::set<std::string> unwanted;                // of those that are to be revoked when they serve nobody any more
   size_t orders = 0;
 };
 [[nodiscard]] InUse what_is_in_use(const Entries& entries, WallTime now);
@@ -26,12 +27,15 @@ struct InUse {
 [[nodiscard]] WallTime names_free_at(const Entry& entry, const InUse& in_use, WallTime now);
 
 // Whether a certificate is to be obtained, or is being obtained.
-[[nodiscard]] bool is_wanted(const Entry& entry, WallTime now);
+[[nodiscard]] bool is_wanted(const Entry& entry, const InUse& in_use, WallTime now);
 // What the documents ask for and the record does not have yet. Null: nothing. It is one of `documents`.
 [[nodiscard]] const config::Revocation* due_revocation(const Entry& entry,
                                                        const config::ManagedCertificates& documents);
-// Whether record.revoking's time has come.
+// Whether record.revoking is not held back by who serves the certificate.
 [[nodiscard]] bool can_revoke(const Entry& entry, const InUse& in_use);
+// When the next step of a revocation is due; WallTime::max(): there is none.
+[[nodiscard]] WallTime revocation_due(const Entry& entry, const config::ManagedCertificates& documents,
+                                      const InUse& in_use, WallTime now);
 // When the next thing is to be done for it; WallTime::max(): nothing is until documents or files change.
 [[nodiscard]] WallTime due_time(const Entry& entry, const config::ManagedCertificates& documents, const InUse& in_use,
                                 WallTime now);

@@ -13,6 +13,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 #include <utility>
 
 namespace sluice::renewal {
@@ -43,12 +45,27 @@ Result<certs::Subject> requested_subject(const config::Certificate& certificate,
   return subject;
 }
 
+std::set<config::ObjectKey> names_that_differ(const SecretTimes& before, const SecretTimes& after) {
+  std::vector<SecretTimes::value_type> changes;
+  std::ranges::set_symmetric_difference(before, after, std::back_inserter(changes));
+  std::set<config::ObjectKey> names;
+  for (const auto& [name, time] : changes) names.insert(name);
+  return names;
+}
+
+std::string kept_back_text(WallTime until) {
+  return fmt::format(
+      "an order for one of its names has failed, be it of another Certificate; the next one may begin at {}",
+      tls::to_rfc3339(until));
+}
+
 }  // namespace
 
 Keeper::Keeper(Store store, ChallengeBoard& board, MakeTransport make_transport, std::stop_token stop)
     : store_(std::move(store)), board_(board), make_transport_(std::move(make_transport)), stop_(std::move(stop)) {
   has_lock_ = store_.take_lock();
-  secrets_seen_ = store_.secrets_changed();
+  secrets_changed_ = store_.secrets_changed();
+  secret_times_ = store_.secret_times();
 }
 
 // --- Documents and records -------------------------------------------------------------------------
@@ -72,7 +89,7 @@ void Keeper::follow(config::ManagedCertificates documents, PossibleChallenges po
     entry.is_left_behind = true;
     entry.order.reset();
   }
-  std::erase_if(entries_, [&](const auto& each) { return !has_traces(each.second, now); });
+  forget_left_behind(now);
   for (const config::Certificate& certificate : documents_.certificates) {
     const auto [found, is_made] = entries_.try_emplace(certificate.key);
     Entry& entry = found->second;
@@ -99,11 +116,11 @@ void Keeper::follow(config::ManagedCertificates documents, PossibleChallenges po
     refresh(entry, now);
     if (is_new) entry.next_step = now;
   }
-  has_documents_ = true;
+  // What was written since the documents were loaded has been counted as seen.
+  if (!std::exchange(has_documents_, true)) news_.has_certificates = true;
 }
 
-// Of those whose Certificates the documents have no more, what the last process knew: TXT records that are to be
-// removed, and names whose orders have failed.
+// Of those whose Certificates the documents have no more, what the last process knew.
 void Keeper::load_left_behind() {
   for (const config::ObjectKey& key : store_.certificates()) {
     if (entries_.contains(key)) continue;
@@ -116,11 +133,19 @@ void Keeper::load_left_behind() {
   }
 }
 
-bool Keeper::has_traces(const Entry& entry, WallTime now) {
-  return !entry.is_left_behind || !entry.record.dns_records.empty() ||
-         std::ranges::any_of(entry.record.failed_orders, [now](const FailedOrder& failed) {
-           return now < failed.time + limits::failed_order_pause;
-         });
+// TXT records that are to be removed, a certificate that is to be revoked, names whose order has failed: as long as
+// there is any of them. An order that was under way ends with its key.
+void Keeper::forget_left_behind(WallTime now) {
+  std::erase_if(entries_, [&](const auto& each) {
+    const auto& [key, entry] = each;
+    const Record& record = entry.record;
+    const bool is_recent =
+        std::ranges::any_of(record.failed_orders, [now](auto& failed) { return failed.is_recent(now); });
+    if (!entry.is_left_behind || !entry.trouble.empty() || !record.dns_records.empty() || record.revoking || is_recent)
+      return false;
+    if (has_lock_) (void)store_.remove_record(key);
+    return true;
+  });
 }
 
 // From the disk. Whoever has the lock does it once: from then on what is in memory is what is meant.
@@ -196,6 +221,11 @@ void Keeper::adopt_secret(Entry& entry, WallTime now) {
       issued_of(*facts, secret->digest, entry.certificate.issuer, std::clamp(facts->not_before, WallTime{}, now));
   record.suggested.reset();
   record.ask_for_window = {};
+  if (entry.is_imported) {  // which is the latest wish
+    entry.order.reset();
+    record.order.reset();
+    record.is_renew_wanted = false;
+  }
   if (secret->digest != entry.digest) return;
   record.order.reset();
   record.backoff = {};
@@ -237,20 +267,22 @@ void Keeper::look_for_lock(WallTime now) {
   }
 }
 
-// Another process has written one, or a person has imported one, perhaps of no Certificate.
+// Another process has written one, or a person has imported one, perhaps of no Certificate. Those that this process
+// writes are none of them (finish()).
 void Keeper::look_at_secrets(WallTime now) {
   const WallTime changed = store_.secrets_changed();
-  if (changed == secrets_seen_) return;
-  secrets_seen_ = changed;
-  bool is_obtained = false;
+  if (changed == secrets_changed_) return;
+  secrets_changed_ = changed;
+  const SecretTimes before = std::exchange(secret_times_, store_.secret_times());
+  std::set<config::ObjectKey> names = names_that_differ(before, secret_times_);
   for (auto& [key, entry] : entries_) {
-    const std::string before = entry.record.issued ? entry.record.issued->serial : "";
     if (!has_lock_) load(entry);
+    if (has_lock_ && !names.contains(entry.certificate.secret)) continue;
     refresh(entry, now);
-    const auto& issued = entry.record.issued;
-    is_obtained = is_obtained || (issued && issued->serial != before && !entry.is_imported);
+    if (!entry.record.issued || entry.is_imported || entry.is_left_behind) continue;
+    if (names.erase(entry.certificate.secret) > 0) news_.has_certificates = true;
   }
-  (is_obtained ? news_.has_certificates : news_.has_imports) = true;
+  if (!names.empty()) news_.needs_load = true;
 }
 
 // --- What is due -----------------------------------------------------------------------------------
@@ -280,16 +312,15 @@ void Keeper::work(Entry& entry, const InUse& in_use, WallTime now) {
     load(entry);
     return refresh(entry, now);
   }
-  if (entry.is_left_behind) return remove_dns_record(entry, now);
-  const config::Issuer* issuer = documents_.find_issuer(entry.certificate.issuer);
-  if (entry.revoke_after <= now || entry.revoke_after - now > limits::renewal_retry_lasting) {
-    if (const config::Revocation* revocation = due_revocation(entry, documents_))
-      return note_revocation(entry, *revocation, now);
-    if (can_revoke(entry, in_use)) return revoke(entry, now);
+  if (revocation_due(entry, documents_, in_use, now) <= now) {
+    const config::Revocation* revocation = due_revocation(entry, documents_);
+    return revocation != nullptr ? note_revocation(entry, *revocation, now) : revoke(entry, now);
   }
+  if (!entry.may_work()) return remove_dns_record(entry, now);
+  const config::Issuer* issuer = documents_.find_issuer(entry.certificate.issuer);
   if (!entry.order && !entry.record.dns_records.empty()) return remove_dns_record(entry, now);
   if (entry.order) return step_order(entry, *issuer, now);
-  if (is_wanted(entry, now)) return obtain(entry, *issuer, now);
+  if (is_wanted(entry, in_use, now)) return obtain(entry, *issuer, in_use, now);
   ask_for_window(entry, now);
 }
 
@@ -312,20 +343,22 @@ Status Keeper::command(Command command, std::string_view certificate, WallTime n
     if (entry.record.issued->is_revoked) return failure("its certificate is revoked already");
     if (!is_acme(documents_.find_issuer(entry.record.issued->issuer)))
       return failure("only certificates of ACME servers can be revoked");
-    if (entry.record.revoking) {
-      entry.record.revoking->is_after_renewal = false;  // now, whatever a document says
+    auto& pending = entry.record.revoking;
+    if (pending && pending->serial != entry.record.issued->serial)
+      return failure("its predecessor is still being revoked: " + entry.record.message);
+    if (pending) {
+      pending->is_after_renewal = false;  // now, whatever a document says
     } else {
       Result<PendingRevocation> revoking = revocation_of(entry);
       if (!revoking) return std::unexpected(revoking.error());
-      entry.record.revoking = std::move(*revoking);
+      pending = std::move(*revoking);
     }
     entry.revoke_after = now;
     return save(entry) ? Status{} : failure("the state directory cannot be written");
   }
   const WallTime free = names_free_at(entry, what_is_in_use(entries_, now), now);
   if (is_acme(documents_.find_issuer(document.issuer)) && free > now + limits::order_turn_pause)
-    return failure(fmt::format("an order for one of its names has failed: {}; the next one may begin at {}",
-                               entry.record.message, tls::to_rfc3339(free)));
+    return failure(kept_back_text(free));
   const bool must_renew =
       command == Command::renew || entry.is_imported || (entry.record.issued && entry.record.issued->is_revoked);
   if (must_renew) entry.record.is_renew_wanted = true;
@@ -360,6 +393,10 @@ Report Keeper::report(WallTime now) const {
     } else if (entry.is_imported) {
       override_state(State::ready, "the Secret was imported; it is not renewed");
       each.renewal.reset();
+    } else if (const WallTime free = names_free_at(entry, in_use, now);
+               each.state == State::pending && entry.record.backoff.failures == 0 &&
+               is_acme(documents_.find_issuer(entry.certificate.issuer)) && free > now + limits::order_turn_pause) {
+      override_state(State::pending, kept_back_text(free));
     }
     each.is_working = has_lock_ && is_working(entry, documents_, in_use, now);
     each.is_overdue = each.renewal && now >= *each.renewal + (*each.expiration - *each.renewal) / 6;

@@ -40,7 +40,7 @@ enum class Command : uint8_t {
 // What has changed in the Secrets of the state directory.
 struct News {
   bool has_certificates = false;  // that were obtained, by this process or another: for the servers that wait for them
-  bool has_imports = false;       // a person's: they are part of the configuration, and loaded with it
+  bool needs_load = false;        // of others, which only a load of the documents takes: a person's, or one is gone
 };
 
 class Keeper {
@@ -71,7 +71,7 @@ class Keeper {
 
   void load(Entry& entry);
   void load_left_behind();
-  [[nodiscard]] static bool has_traces(const Entry& entry, WallTime now);
+  void forget_left_behind(WallTime now);
   void refresh(Entry& entry, WallTime now);
   void set_trouble(Entry& entry, const std::string& trouble);
   void schedule(Entry& entry, WallTime now);
@@ -83,13 +83,15 @@ class Keeper {
   void work(Entry& entry, const InUse& in_use, WallTime now);
 
   // keeper_obtaining.cc
-  void obtain(Entry& entry, const config::Issuer& issuer, WallTime now);
-  [[nodiscard]] bool reuse(Entry& entry, WallTime now);
+  void obtain(Entry& entry, const config::Issuer& issuer, const InUse& in_use, WallTime now);
+  [[nodiscard]] bool reuse(Entry& entry, const InUse& in_use, WallTime now);
   void sign(Entry& entry, const config::Issuer& issuer, WallTime now);
   void begin_order(Entry& entry, const config::Issuer& issuer, WallTime now);
   void step_order(Entry& entry, const config::Issuer& issuer, WallTime now);
   [[nodiscard]] bool take_quota(const config::Issuer& issuer, WallTime now);
-  void finish(Entry& entry, const certs::IssuedCertificate& certificate, WallTime issued, WallTime now);
+  // `issued`: when it was; `message`: what people are told.
+  void finish(Entry& entry, const certs::IssuedCertificate& certificate, WallTime issued, std::string message,
+              WallTime now);
   void fail(Entry& entry, const acme::Failure& failure, WallTime now);
   [[nodiscard]] acme::Answer<AcmeSession*> session_of(const config::Issuer& issuer);
 
@@ -118,7 +120,8 @@ class Keeper {
   News news_;
   bool has_said_others_manage_ = false;
   WallTime look_for_lock_{};
-  WallTime secrets_seen_{};
+  WallTime secrets_changed_{};
+  SecretTimes secret_times_;  // that this process knows of
 };
 
 }  // namespace sluice::renewal

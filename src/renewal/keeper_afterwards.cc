@@ -90,6 +90,8 @@ void Keeper::note_revocation(Entry& entry, const config::Revocation& revocation,
         "CertificateRevocation {} has no effect: only certificates of ACME servers can be revoked, and {} has "
         "issued this one",
         name, record.issued->issuer);
+  } else if (is_meant && record.revoking) {  // of the same certificate (due_revocation())
+    record.revoking->is_after_renewal = record.revoking->is_after_renewal && revocation.renew;
   } else if (is_meant) {
     Result<PendingRevocation> revoking = revocation_of(entry);
     if (!revoking) {
@@ -101,14 +103,7 @@ void Keeper::note_revocation(Entry& entry, const config::Revocation& revocation,
     record.revoking->is_after_renewal = revocation.renew;
   }
   record.revocations.push_back(name);
-  if (record.revoking && revocation.renew) {
-    const std::string serial = record.issued->serial;
-    for (auto& [key, other] : entries_) {
-      if (!other.record.issued || other.record.issued->serial != serial || !other.may_work()) continue;
-      other.record.is_renew_wanted = true;
-      if (&other != &entry) (void)save(other);
-    }
-  }
+  if (is_meant && revocation.renew) record.is_renew_wanted = true;
   if (save(entry)) return;
   record = before;
   entry.revoke_after = now + limits::state_retry_pause;
@@ -121,8 +116,8 @@ void Keeper::revoke(Entry& entry, WallTime now) {
   if (stop_.stop_requested()) return;  // it is still wanted
   if (is_revoked && !*is_revoked) return;
   if (!is_revoked) {
-    entry.revoke_after =
-        now + std::max(is_revoked.error().retry_after.value_or(Duration{}), Duration(limits::revocation_retry_pause));
+    entry.revoke_after = now + std::clamp(is_revoked.error().retry_after.value_or(Duration{}),
+                                          Duration(limits::revocation_retry_pause), limits::renewal_retry_lasting);
     record.message = "revoking: " + is_revoked.error().message;
     // A person sees it and asks again.
     if (revoking.document.empty() && is_revoked.error().kind != FailureKind::passing) record.revoking.reset();

@@ -24,7 +24,7 @@ acme::Failure failure_of(FailureKind kind, std::string message) { return acme::f
 
 }  // namespace
 
-void Keeper::obtain(Entry& entry, const config::Issuer& issuer, WallTime now) {
+void Keeper::obtain(Entry& entry, const config::Issuer& issuer, const InUse& in_use, WallTime now) {
   Record& record = entry.record;
   if (record.order && record.order->digest != entry.digest) {
     record.order.reset();
@@ -32,7 +32,7 @@ void Keeper::obtain(Entry& entry, const config::Issuer& issuer, WallTime now) {
     return;
   }
   if (record.order) return step_order(entry, issuer, now);
-  if (reuse(entry, now)) return;
+  if (reuse(entry, in_use, now)) return;
   if (!take_quota(issuer, now)) {
     return fail(
         entry,
@@ -54,7 +54,7 @@ bool Keeper::take_quota(const config::Issuer& issuer, WallTime now) {
 }
 
 // Another Certificate has asked for the same: it is served under both names, as with Gardener.
-bool Keeper::reuse(Entry& entry, WallTime now) {
+bool Keeper::reuse(Entry& entry, const InUse& in_use, WallTime now) {
   if (!entry.certificate.csr_pem.empty() || entry.record.is_renew_wanted) return false;
   for (auto& [key, other] : entries_) {
     const auto& issued = other.record.issued;
@@ -62,14 +62,14 @@ bool Keeper::reuse(Entry& entry, WallTime now) {
         other.record.renewal <= now || other.certificate.secret == entry.certificate.secret)
       continue;
     if (entry.record.issued && entry.record.issued->serial == issued->serial) continue;
+    if (in_use.unwanted.contains(issued->serial) || renewal_of(entry, *issued) <= now) continue;
     Result<std::optional<std::string>> yaml = store_.read_secret(other.certificate.secret);
     if (!yaml || !*yaml) continue;
     const Result<StoredSecret> secret = read_stored_secret(**yaml);
     explicit_bzero((*yaml)->data(), (*yaml)->size());
     if (!secret || secret->digest != entry.digest) continue;
-    finish(entry, secret->certificate, issued->issued, now);
-    entry.record.message = fmt::format("certificate of {}, which has asked for the same", key.text());
-    (void)save(entry);
+    finish(entry, secret->certificate, issued->issued,
+           fmt::format("certificate of {}, which has asked for the same", key.text()), now);
     return true;
   }
   return false;
@@ -86,7 +86,7 @@ void Keeper::sign(Entry& entry, const config::Issuer& issuer, WallTime now) {
   };
   Result<certs::IssuedCertificate> certificate = issue();
   if (!certificate) return fail(entry, failure_of(FailureKind::lasting, certificate.error().message), now);
-  finish(entry, *certificate, now, now);
+  finish(entry, *certificate, now, "certificate issued", now);
 }
 
 // The key is saved before the server hears of it.
@@ -159,12 +159,16 @@ void Keeper::step_order(Entry& entry, const config::Issuer& issuer, WallTime now
   if (!progress->certificate) return;
   ++orders_[counter];
   entry.order.reset();
-  finish(entry, *progress->certificate, now, now);
+  finish(entry, *progress->certificate, now, "certificate issued", now);
 }
 
 // First the Secret, then the record: whoever comes in between finds out from the Secret (adopt_secret()).
-void Keeper::finish(Entry& entry, const certs::IssuedCertificate& certificate, WallTime issued, WallTime now) {
+void Keeper::finish(Entry& entry, const certs::IssuedCertificate& certificate, WallTime issued, std::string message,
+                    WallTime now) {
   const config::Certificate& document = entry.certificate;
+  const auto before = entry.record.issued;
+  look_at_secrets(now);
+  if (entry.is_imported && entry.record.issued != before) return;  // a moment ago: it is not written over
   const Result<certs::CertificateFacts> facts = certs::read_facts(certificate.chain_pem);
   if (!facts) return fail(entry, failure_of(FailureKind::order, "what was issued " + facts.error().message), now);
   std::string yaml = certs::secret_yaml({.name_space = document.secret.name_space,
@@ -184,10 +188,11 @@ void Keeper::finish(Entry& entry, const certs::IssuedCertificate& certificate, W
   record.is_renew_wanted = false;
   record.is_renew_done = document.renew;
   record.state = State::ready;
-  record.message = "certificate issued";
+  record.message = std::move(message);
   entry.is_imported = false;
   entry.next_step = now;
-  secrets_seen_ = store_.secrets_changed();
+  const auto times = store_.secret_times();
+  if (const auto own = times.find(document.secret); own != times.end()) secret_times_[own->first] = own->second;
   news_.has_certificates = true;
   schedule(entry, now);
   (void)save(entry);
@@ -205,9 +210,7 @@ void Keeper::fail(Entry& entry, const acme::Failure& failure, WallTime now) {
   record.message = failure.message;
   if (failure.kind == FailureKind::order) {
     record.order.reset();
-    std::erase_if(record.failed_orders, [now](const FailedOrder& failed) {
-      return now < failed.time || now >= failed.time + limits::failed_order_pause;
-    });
+    std::erase_if(record.failed_orders, [now](const FailedOrder& failed) { return !failed.is_recent(now); });
     if (record.failed_orders.size() >= limits::failed_orders_max)
       record.failed_orders.erase(record.failed_orders.begin());
     record.failed_orders.push_back({.names = names_of(entry.subject), .time = now});

@@ -99,7 +99,7 @@ void Manager::publish(Keeper& keeper) {
   }
   const News news = keeper.take_news();
   if (news.has_certificates) has_certificates_ = true;
-  if (news.has_imports) has_imports_ = true;
+  if (news.needs_load) needs_load_ = true;
 }
 
 }  // namespace sluice::renewal

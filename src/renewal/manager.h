@@ -40,7 +40,7 @@ class Manager {
   [[nodiscard]] std::shared_ptr<const Report> report() const;
   // Since it was asked last.
   [[nodiscard]] News take_news() noexcept {
-    return {.has_certificates = has_certificates_.exchange(false), .has_imports = has_imports_.exchange(false)};
+    return {.has_certificates = has_certificates_.exchange(false), .needs_load = needs_load_.exchange(false)};
   }
   [[nodiscard]] ChallengeBoard& board() noexcept { return board_; }
 
@@ -68,7 +68,7 @@ class Manager {
   std::shared_ptr<const Report> report_ = std::make_shared<Report>();
 
   std::atomic<bool> has_certificates_{false};  // news
-  std::atomic<bool> has_imports_{false};
+  std::atomic<bool> needs_load_{false};
   std::jthread thread_;  // the last member: it uses the others
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/durations.h"
+#include "base/limits.h"
 #include "base/result.h"
 #include "certs/certificate_facts.h"
 #include "renewal/schedule.h"
@@ -65,6 +66,11 @@ struct Issued {
 struct FailedOrder {
   std::vector<std::string> names;
   WallTime time{};
+
+  // It keeps the next order for these names back until then.
+  [[nodiscard]] WallTime end() const noexcept { return time + limits::failed_order_pause; }
+  // Not when the clock has been set back to before it: nobody knows how long ago it was.
+  [[nodiscard]] bool is_recent(WallTime now) const noexcept { return now >= time && now < end(); }
   friend bool operator==(const FailedOrder&, const FailedOrder&) = default;
 };
 

@@ -91,6 +91,12 @@ std::optional<config::ObjectKey> object_of(std::string_view file, std::string_vi
   return config::ObjectKey{std::string(file.substr(0, dot)), std::string(file.substr(dot + 1))};
 }
 
+WallTime modified(const std::string& path) {
+  struct stat found{};
+  if (stat(path.c_str(), &found) != 0) return {};
+  return WallTime(std::chrono::seconds(found.st_mtim.tv_sec) + std::chrono::nanoseconds(found.st_mtim.tv_nsec));
+}
+
 }  // namespace
 
 StoredAccount::~StoredAccount() { wipe(key_pem); }
@@ -201,10 +207,16 @@ Status Store::write_imported_secret(const config::ObjectKey& secret, std::string
   return write_file_atomically(path_of(kSecrets, secret, ".yaml"), yaml, kFileMode);
 }
 
-WallTime Store::secrets_changed() const {
-  struct stat found{};
-  if (stat(secrets_folder(directory_).c_str(), &found) != 0) return {};
-  return WallTime(std::chrono::seconds(found.st_mtim.tv_sec) + std::chrono::nanoseconds(found.st_mtim.tv_nsec));
+WallTime Store::secrets_changed() const { return modified(secrets_folder(directory_)); }
+
+SecretTimes Store::secret_times() const {
+  SecretTimes times;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(secrets_folder(directory_), error)) {
+    if (const auto name = object_of(entry.path().filename().string(), ".yaml"))
+      times.emplace(*name, modified(entry.path()));
+  }
+  return times;
 }
 
 // --- Accounts --------------------------------------------------------------------------------------

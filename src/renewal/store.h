@@ -13,6 +13,7 @@
 #include "config/managed_certificates.h"
 #include "renewal/record.h"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +34,9 @@ struct StoredAccount {
   StoredAccount& operator=(StoredAccount&&) noexcept = default;
   ~StoredAccount();
 };
+
+// When each was written, to tell whether it has changed.
+using SecretTimes = std::map<config::ObjectKey, WallTime>;
 
 class Store {
  public:
@@ -68,8 +72,9 @@ class Store {
   [[nodiscard]] Status write_secret(const config::ObjectKey& secret, std::string_view yaml);
   // A person's, at any time: a file is replaced as a whole, whoever has the lock.
   [[nodiscard]] Status write_imported_secret(const config::ObjectKey& secret, std::string_view yaml);
-  // Changes when a Secret is written, by any process.
+  // Changes when a Secret is written or removed, by any process.
   [[nodiscard]] WallTime secrets_changed() const;
+  [[nodiscard]] SecretTimes secret_times() const;
 
   // --- Accounts ---
   // `id` is any text that names it: the server, and who one is there. Fails when there is one that cannot be read.

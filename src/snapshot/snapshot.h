@@ -250,8 +250,8 @@ struct TlsServer {
   TlsSettings settings;
   uint32_t route_table = 0;
   uint32_t gateway_server = 0;  // index into Snapshot::gateway_servers
-  // All that follows until control/ has made `context`, then empty. None for passthrough, and none when the
-  // Secret of a pair or of the clients' CA is missing: never a server that would let in any client.
+  // These two until control/ has made `context`, then empty. No pairs for passthrough, and none when the Secret of
+  // one of them or of the clients' CA is missing: never a server that would let in any client.
   std::vector<std::shared_ptr<const KeyPair>> key_pairs;  // one, or one RSA and one ECDSA
   std::shared_ptr<const TicketKeys> ticket_keys;          // null: the process makes its own
   std::vector<ManagedSecret> managed_secrets;   // until one is there, control/ makes a self-signed certificate

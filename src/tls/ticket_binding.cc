@@ -4,6 +4,7 @@
 
 #include <wolfssl/wolfcrypt/hash.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
@@ -57,8 +58,10 @@ Result<TicketBinding> ticket_binding(const snapshot::TlsServer& server) {
   fields.add(static_cast<uint64_t>(settings.min_version));
   fields.add(static_cast<uint64_t>(settings.max_version));
   fields.add(settings.cipher_suites);
-  fields.add(server.key_pairs.size());
-  for (const auto& pair : server.key_pairs) fields.add(std::string_view(pair->secret_name));
+  std::vector<std::string> names;
+  for (const auto& pair : server.key_pairs) names.push_back(pair->secret_name);
+  std::ranges::sort(names);  // one that has come later stands last
+  fields.add(names);
 
   TicketBinding binding{};
   if (wc_Sha256Hash(reinterpret_cast<const byte*>(fields.text().data()), static_cast<word32>(fields.text().size()),

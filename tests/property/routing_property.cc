@@ -64,7 +64,8 @@ std::string describe(const route::Decision& decision) {
   switch (decision.outcome) {
     case route::Outcome::not_found: return "not found";
     case route::Outcome::https_redirect: return "redirect";
-    case route::Outcome::misdirected: return "misdirected";  // the SNI is always the host
+    case route::Outcome::misdirected: return "misdirected";        // the SNI is always the host
+    case route::Outcome::acme_challenge: return "ACME challenge";  // there is none in the snapshot
     case route::Outcome::redirect:
     case route::Outcome::direct_response:
     case route::Outcome::no_cluster:

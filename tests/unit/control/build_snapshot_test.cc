@@ -272,6 +272,14 @@ spec:
   const auto next = swap();
   ASSERT_NE(next, nullptr) << errors();
   EXPECT_EQ(serials(*next), (std::vector<std::string>{serial_of(users), serial_of(certificate)}));
+
+  const WallTime later = now() + std::chrono::hours(24 * 100);
+  const certs::IssuedCertificate renewed = *certs::make_self_signed(options, later);
+  issue(renewed);
+  diagnostics_ = {};
+  const auto last = swap_certificates(*next, built_.managed_servers, issued_folder_, later, serving(), diagnostics_);
+  ASSERT_NE(last, nullptr) << "the user's, which has expired, is no reason to wait";
+  EXPECT_EQ(serials(*last), (std::vector<std::string>{serial_of(users), serial_of(renewed)}));
 }
 
 TEST_F(SwapCertificates, WhatARemovedCertificateLeftBehindServesAndIsWatched) {

@@ -65,17 +65,17 @@ class AgendaTest : public testing::Test {
 
 TEST_F(AgendaTest, ANewCertificateIsDueAtOnce) {
   const Entry& entry = add("web", {"a.example.com"});
-  EXPECT_TRUE(is_wanted(entry, kNow));
+  EXPECT_TRUE(is_wanted(entry, what_is_in_use(entries_, kNow), kNow));
   EXPECT_LE(due(entry), kNow);
   EXPECT_TRUE(works(entry));
 }
 
 TEST_F(AgendaTest, AnIssuedOneIsDueWhenItIsRenewed) {
   Entry& entry = add_issued("web");
-  EXPECT_FALSE(is_wanted(entry, kNow));
+  EXPECT_FALSE(is_wanted(entry, what_is_in_use(entries_, kNow), kNow));
   EXPECT_EQ(due(entry), entry.record.renewal);
   EXPECT_FALSE(works(entry));
-  EXPECT_TRUE(is_wanted(entry, entry.record.renewal));
+  EXPECT_TRUE(is_wanted(entry, what_is_in_use(entries_, kNow), entry.record.renewal));
   entry.record.issued->certificate_id = "aki.serial";
   EXPECT_LE(due(entry), kNow) << "the authority is asked when";
   entry.record.ask_for_window = kNow + 1h;
@@ -87,21 +87,21 @@ TEST_F(AgendaTest, AnIssuedOneIsDueWhenItIsRenewed) {
 TEST_F(AgendaTest, WhatMakesAnIssuedOneWanted) {
   Entry& entry = add_issued("web");
   entry.digest = "another";
-  EXPECT_TRUE(is_wanted(entry, kNow)) << "the document asks for something else";
+  EXPECT_TRUE(is_wanted(entry, what_is_in_use(entries_, kNow), kNow)) << "the document asks for something else";
   entry.is_imported = true;
-  EXPECT_FALSE(is_wanted(entry, kNow)) << "a person's is left alone";
+  EXPECT_FALSE(is_wanted(entry, what_is_in_use(entries_, kNow), kNow)) << "a person's is left alone";
   entry.record.is_renew_wanted = true;
-  EXPECT_TRUE(is_wanted(entry, kNow)) << "unless told otherwise";
+  EXPECT_TRUE(is_wanted(entry, what_is_in_use(entries_, kNow), kNow)) << "unless told otherwise";
 
   Entry& renewed = add_issued("renewed");
   renewed.certificate.renew = true;
-  EXPECT_TRUE(is_wanted(renewed, kNow));
+  EXPECT_TRUE(is_wanted(renewed, what_is_in_use(entries_, kNow), kNow));
   renewed.record.is_renew_done = true;
-  EXPECT_FALSE(is_wanted(renewed, kNow)) << "once";
+  EXPECT_FALSE(is_wanted(renewed, what_is_in_use(entries_, kNow), kNow)) << "once";
 
   Entry& revoked = add_issued("revoked");
   revoked.record.issued->is_revoked = true;
-  EXPECT_FALSE(is_wanted(revoked, kNow));
+  EXPECT_FALSE(is_wanted(revoked, what_is_in_use(entries_, kNow), kNow));
   EXPECT_EQ(due(revoked), kNever);
 }
 
@@ -113,6 +113,9 @@ TEST_F(AgendaTest, NothingIsDueWhileDocumentsForbidIt) {
   entry.certificate.problem.clear();
   entry.certificate.user_secret = SourcePlace();
   EXPECT_EQ(due(entry), kNever);
+  entry.record.dns_records = {{.name = "_acme-challenge.a.example.com.", .value = "value", .issuer = "default/acme"}};
+  EXPECT_LE(due(entry), kNow) << "what an order has left is removed";
+  entry.record.dns_records.clear();
   entry.trouble = "cannot be read";
   EXPECT_LE(due(entry), kNow) << "it is looked at again";
 }
@@ -121,7 +124,7 @@ TEST_F(AgendaTest, AFailureIsWaitedOut) {
   Entry& entry = add("web", {"a.example.com"});
   entry.record.backoff = after_failure({}, FailureKind::passing, kNow);
   EXPECT_EQ(due(entry), kNow + limits::renewal_retry_step);
-  EXPECT_TRUE(is_wanted(entry, kNow));
+  EXPECT_TRUE(is_wanted(entry, what_is_in_use(entries_, kNow), kNow));
   EXPECT_FALSE(works(entry));
   entry.record.backoff = after_failure({}, FailureKind::passing, kNow + 1h);
   EXPECT_LE(due(entry), kNow) << "of a time to come: the clock has been set back";
@@ -158,9 +161,11 @@ TEST_F(AgendaTest, WhatIsRenewedFirstIsRevokedWhenNothingServesIt) {
   entry.record.revoking = PendingRevocation{
       .certificate_pem = "", .serial = "01", .issuer = "default/acme", .document = "", .is_after_renewal = true};
   EXPECT_FALSE(can_revoke(entry, what_is_in_use(entries_, kNow)));
-  EXPECT_EQ(due(entry), entry.record.renewal);
+  EXPECT_LE(due(entry), kNow) << "it is renewed";
+  EXPECT_LE(due(same), kNow) << "another that has the same certificate too";
   entry.record.issued->serial = "02";
-  EXPECT_FALSE(can_revoke(entry, what_is_in_use(entries_, kNow))) << "another has the same certificate";
+  EXPECT_EQ(due(entry), entry.record.renewal);
+  EXPECT_FALSE(can_revoke(entry, what_is_in_use(entries_, kNow))) << "the other has it still";
   same.certificate.problem = "it will never be renewed";
   EXPECT_TRUE(can_revoke(entry, what_is_in_use(entries_, kNow)));
   EXPECT_LE(due(entry), kNow);

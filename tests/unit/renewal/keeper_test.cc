@@ -67,6 +67,19 @@ spec:
                      name, more, names);
 }
 
+std::string revocation_document(const std::string& name, bool renew, const std::string& certificate = "web") {
+  return fmt::format(R"(
+apiVersion: cert.gardener.cloud/v1alpha1
+kind: CertificateRevocation
+metadata: {{name: {}, namespace: istio-system}}
+spec:
+  certificateRef: {{name: {}, namespace: istio-system}}
+  renew: {}
+---
+)",
+                     name, certificate, renew);
+}
+
 class KeeperTest : public testing::Test {
  protected:
   ~KeeperTest() override { std::filesystem::remove_all(folder_); }
@@ -589,6 +602,116 @@ spec:
     if (!was_killed) break;
     ASSERT_LT(at, 100);
   }
+}
+
+// They mean one certificate, not what comes after it.
+TEST_F(KeeperTest, TwoRevocationsOfOneCertificateRevokeIt) {
+  for (const bool renews : {false, true}) {
+    std::filesystem::remove_all(folder_);
+    server_ = FakeAcmeServer();
+    start();
+    const std::string documents = std::string(kAcmeIssuer) + certificate_document("web");
+    follow(documents);
+    work();
+    follow(documents + revocation_document("first", true) + revocation_document("second", renews));
+    work(24h);
+    EXPECT_EQ(server_.revocations, 1);
+    EXPECT_EQ(server_.certificates, 2);
+    EXPECT_EQ(server_.certificates_at_revocation, renews ? 2 : 1) << "one of them does not wait";
+    EXPECT_EQ(report_of("istio-system/web").state, State::ready);
+  }
+}
+
+TEST_F(KeeperTest, ARevocationThatCannotWaitHurriesTheOther) {
+  start();
+  const std::string documents = std::string(kAcmeIssuer) + certificate_document("web");
+  follow(documents);
+  work();
+  server_.validates = [](auto&, auto&) { return false; };
+  follow(documents + revocation_document("first", true));
+  work();
+  EXPECT_EQ(server_.revocations, 0);
+  EXPECT_TRUE(keeper_->command(Command::revoke, "istio-system/web", now_));
+  work();
+  EXPECT_EQ(server_.revocations, 1);
+}
+
+// Nobody is given what is about to be revoked, and everybody who has it is given another one.
+TEST_F(KeeperTest, WhatIsToBeRevokedIsNotSharedAnyMore) {
+  start();
+  const std::string documents = std::string(kAcmeIssuer) + certificate_document("web") + certificate_document("mail");
+  follow(documents);
+  work();
+  EXPECT_EQ(server_.certificates, 1);
+  server_.refuse_new_order = "rateLimited";
+  follow(documents + revocation_document("leaked", true));
+  work();
+  EXPECT_EQ(server_.revocations, 0);
+  follow(documents + certificate_document("late") + revocation_document("leaked", true));
+  work(10s);
+  EXPECT_FALSE(has_secret("late-secret"));
+  server_.refuse_new_order.clear();
+  work(1h);
+  EXPECT_EQ(server_.revocations, 1);
+  const std::string chain = secret_of("web-secret").certificate.chain_pem;
+  for (const char* name : {"mail", "late"}) {
+    EXPECT_EQ(report_of(fmt::format("istio-system/{}", name)).state, State::ready) << name;
+    EXPECT_TRUE(has_secret(fmt::format("{}-secret", name)));
+  }
+}
+
+TEST_F(KeeperTest, CertificatesOfOthersThatWouldBeRenewedAtOnceAreNotTaken) {
+  start();
+  const std::string two = std::string(kAcmeIssuer) + certificate_document("web") + certificate_document("mail");
+  follow(two);
+  work();
+  ASSERT_TRUE(keeper_->command(Command::renew, "istio-system/web", now_));
+  work(10min);
+  EXPECT_EQ(server_.certificates, 2) << "two that are the same but for the serial number";
+  follow(two + certificate_document("late", "  ensureRenewedAfter: \"2027-01-15T08:10:00Z\""));
+  work(1h);
+  EXPECT_EQ(server_.certificates, 3);
+  EXPECT_EQ(report_of("istio-system/late").state, State::ready);
+}
+
+TEST_F(KeeperTest, WhatAPersonImportsWhileAnOrderGoesOnIsKept) {
+  start();
+  follow(std::string(kAcmeIssuer) + certificate_document("web"));
+  (void)keeper_->take_news();
+  const auto own = certs::make_self_signed({.hosts = {"a.example.com"}}, now_);
+  ASSERT_TRUE(own.has_value());
+  bool is_imported = false;
+  server_.validates = [&](auto&, auto&) {
+    const std::string yaml =
+        certs::secret_yaml({.name_space = "istio-system", .name = "web-secret", .digest = {}, .labels = {}}, *own);
+    is_imported = Store::open(folder_)->write_imported_secret({"istio-system", "web-secret"}, yaml).has_value();
+    return true;
+  };
+  work();
+  ASSERT_TRUE(is_imported);
+  EXPECT_EQ(secret_of("web-secret").certificate.chain_pem, own->chain_pem);
+  EXPECT_TRUE(keeper_->take_news().needs_load);
+  work(24h * 90);
+  EXPECT_EQ(secret_of("web-secret").certificate.chain_pem, own->chain_pem);
+}
+
+TEST_F(KeeperTest, WhatIsLeftOfARemovedCertificate) {
+  start();
+  follow(std::string(kAcmeIssuer) + certificate_document("web"));
+  work();
+  const std::string record = folder_ + "/certificates/istio-system.web.json";
+  server_.fail_each = 1;
+  ASSERT_TRUE(keeper_->command(Command::revoke, "istio-system/web", now_));
+  work();
+  EXPECT_EQ(server_.revocations, 0);
+  follow(std::string(kAcmeIssuer));
+  EXPECT_TRUE(std::filesystem::exists(record));
+  server_.fail_each = 0;
+  work(1h);
+  EXPECT_EQ(server_.revocations, 1) << "it is still wanted";
+  follow(std::string(kAcmeIssuer));
+  EXPECT_FALSE(std::filesystem::exists(record));
+  EXPECT_TRUE(has_secret("web-secret")) << "a Gateway may serve it";
 }
 
 TEST_F(KeeperTest, TheDomainsOfAnIssuerHoldForRequestsToo) {
