@@ -13,7 +13,9 @@ the upstream, no access log, buffers that hold the body, session tickets off. In
 connection lives through a whole round, so handshakes play no part; so they do in h2c (HTTP/2 with prior knowledge)
 and h2 (with TLS), where each carries 10 streams. In the rows tls1.2 and tls1.3 every request has a connection and a full
 handshake of its own, with an RSA key of 2048 or 4096 bits. The rows ...-to-http2 have no nginx, which has no HTTP/2 to
-upstreams: there sluice with an upstream of HTTP/2 stands beside sluice with one of HTTP/1.1.
+upstreams: there sluice with an upstream of HTTP/2 stands beside sluice with one of HTTP/1.1. That upstream is nghttpd,
+which sends what a turn has made at once; in the rows ...-to-http2-of-nginx it is nginx, which sends the head and the body
+of each response in packets of their own.
 """
 
 import argparse
@@ -26,7 +28,7 @@ from dataclasses import dataclass
 from os import sysconf, urandom
 from pathlib import Path
 
-from proxies import HOST, HTTP2_HOST, ROOT, Listener, Proxies, pids_of, require
+from proxies import HOST, HTTP2_HOST, NGINX_HTTP2_HOST, ROOT, Listener, Proxies, pids_of, require
 
 PROXIES = ("sluice", "nginx")
 PROXY_CPU, OTHER_CPU = "0", "1"
@@ -55,8 +57,9 @@ class Row:
     sides: tuple[Side, Side]
 
 
-def beside_http1_upstream(listener: str, body: str) -> Row:
-    return Row(f"{listener}-to-http2/{body}", body, (Side("sluice", listener, HTTP2_HOST), Side("sluice", listener)))
+def beside_http1_upstream(listener: str, body: str, host: str) -> Row:
+    name = {HTTP2_HOST: "http2", NGINX_HTTP2_HOST: "http2-of-nginx"}[host]
+    return Row(f"{listener}-to-{name}/{body}", body, (Side("sluice", listener, host), Side("sluice", listener)))
 
 
 def beside_nginx(listener: str, body: str) -> Row:
@@ -64,7 +67,8 @@ def beside_nginx(listener: str, body: str) -> Row:
 
 
 ROWS = ([beside_nginx(listener, body) for body in BODIES for listener in ("http", "https", "h2c", "h2")]
-        + [beside_http1_upstream(listener, body) for body in BODIES for listener in ("http", "h2c")]
+        + [beside_http1_upstream(listener, body, host) for host in (HTTP2_HOST, NGINX_HTTP2_HOST) for body in BODIES
+           for listener in ("http", "h2c")]
         + [beside_nginx(listener.name, "small") for listener in HANDSHAKES])
 
 
@@ -88,6 +92,7 @@ class Bench:
 
     def start_all(self) -> None:
         self.proxies.start_upstream(OTHER_CPU)
+        self.proxies.start_http2_upstream(OTHER_CPU)
         self.processes = {proxy: self.proxies.start_proxy(proxy, PROXY_CPU) for proxy in PROXIES}
 
     def check(self, side: Side, body: str) -> None:
@@ -144,7 +149,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--row", action="append", help="only this row, as http/small (may be repeated)")
     options = parser.parse_args()
-    require(("nginx", "nginx"), ("wrk", "wrk"), ("h2load", "nghttp2-client"), ("taskset", "util-linux"), (options.sluice, "scripts/build"))
+    require(("nginx", "nginx"), ("wrk", "wrk"), ("h2load", "nghttp2-client"), ("nghttpd", "nghttp2-server"),
+            ("taskset", "util-linux"), (options.sluice, "scripts/build"))
     rows = [row for row in ROWS if not options.row or row.name in options.row]
     load_generator = Path(options.sluice).parent / "bench" / "e2e" / "handshake_load"
     if any(row.name.startswith("tls") for row in rows) and not load_generator.exists():
@@ -156,7 +162,7 @@ def main() -> None:
             bench.start_all()
             print("CPU per request in microseconds, median of "
                   f"{options.rounds} interleaved rounds of {options.seconds} s, {CONNECTIONS} connections\n")
-            print(f"{'row':<18} {'sluice':>8} {'other':>8} {'ratio':>6}   {'spread of the ratio':<20} {'sluice/s':>9} {'other/s':>9}")
+            print(f"{'row':<29} {'sluice':>8} {'other':>8} {'ratio':>6}   {'spread of the ratio':<20} {'sluice/s':>9} {'other/s':>9}")
             for row in rows:
                 results = {side: [] for side in row.sides}
                 for side in results:
@@ -168,7 +174,7 @@ def main() -> None:
                 cost, other_cost = (statistics.median(cpu for cpu, _ in figures) for figures in results.values())
                 rate, other_rate = (statistics.median(rate for _, rate in figures) for figures in results.values())
                 ratios = sorted(s[0] / o[0] for s, o in zip(*results.values()))
-                print(f"{row.name:<18} {cost:8.2f} {other_cost:8.2f} {cost / other_cost:6.2f}   "
+                print(f"{row.name:<29} {cost:8.2f} {other_cost:8.2f} {cost / other_cost:6.2f}   "
                       f"{ratios[0]:.2f} .. {ratios[-1]:.2f}{'':<9} {rate:9.0f} {other_rate:9.0f}", flush=True)
         finally:
             bench.proxies.stop_all()

@@ -20,7 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SUITES = "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-CHACHA20-POLY1305"
 NAMES = ("sluice", "nginx", "haproxy")
-HOST, HTTP2_HOST = "x.bench.test", "http2.bench.test"
+# Of requests to the upstream; only sluice knows the last two, which lead to upstreams of HTTP/2: nghttpd, and nginx.
+HOST, HTTP2_HOST, NGINX_HTTP2_HOST = "x.bench.test", "http2.bench.test", "nginx-http2.bench.test"
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ class Proxies:
         self.listeners = listeners
         self.connections_max = connections_max
         self.upstream_port = free_port()
-        self.http2_upstream_port = free_port()  # the same upstream; only sluice asks there, for the host HTTP2_HOST
+        self.http2_upstream_port = free_port()
+        self.nginx_http2_upstream_port = free_port()  # of the same nginx
         self.ports = {proxy: {listener.name: free_port() for listener in listeners} for proxy in NAMES}
         self.processes: list[subprocess.Popen] = []
         os.chmod(directory, 0o755)  # nginx's workers run as another user
@@ -110,6 +112,10 @@ class Proxies:
 
     def start_upstream(self, cpu: str | None = None) -> subprocess.Popen:
         return self.start(cpu, self.upstream_port, "nginx", "-p", str(self.directory), "-c", str(self.write_upstream()))
+
+    def start_http2_upstream(self, cpu: str | None = None) -> subprocess.Popen:
+        return self.start(cpu, self.http2_upstream_port, "nghttpd", "--no-tls", "-a", "127.0.0.1",
+                          "-d", str(self.directory / "www"), str(self.http2_upstream_port))
 
     def start_proxy(self, proxy: str, cpu: str | None = None) -> subprocess.Popen:
         port = next(iter(self.ports[proxy].values()))
@@ -149,7 +155,7 @@ http {{
   access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000; open_file_cache max=16;
   client_body_temp_path {self.directory}/upstream-body;
   server {{
-    listen 127.0.0.1:{self.upstream_port}; listen 127.0.0.1:{self.http2_upstream_port} http2;
+    listen 127.0.0.1:{self.upstream_port}; listen 127.0.0.1:{self.nginx_http2_upstream_port} http2;
     location / {{ root {self.directory}/www; }}
   }}
 }}
@@ -269,6 +275,8 @@ spec:
   http:
   - match: [{{authority: {{prefix: {HTTP2_HOST}}}}}]
     route: [{{destination: {{host: upstream.test, port: {{number: 81}}}}}}]
+  - match: [{{authority: {{prefix: {NGINX_HTTP2_HOST}}}}}]
+    route: [{{destination: {{host: upstream.test, port: {{number: 82}}}}}}]
   - route: [{{destination: {{host: upstream.test, port: {{number: 80}}}}}}]
 ---
 apiVersion: networking.istio.io/v1
@@ -279,6 +287,7 @@ spec:
   ports:
   - {{number: 80, name: http, protocol: HTTP, targetPort: {self.upstream_port}}}
   - {{number: 81, name: http2, protocol: HTTP2, targetPort: {self.http2_upstream_port}}}
+  - {{number: 82, name: http2-nginx, protocol: HTTP2, targetPort: {self.nginx_http2_upstream_port}}}
   resolution: STATIC
   endpoints: [{{address: 127.0.0.1}}]
 {"".join(secret(bits) for bits in self.key_sizes)}""")
