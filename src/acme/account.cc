@@ -2,10 +2,10 @@
 
 #include "acme/json.h"
 #include "acme/jws.h"
+#include "base/wipe.h"
 
 #include <fmt/format.h>
 
-#include <cstring>
 #include <utility>
 
 namespace sluice::acme {
@@ -21,7 +21,7 @@ Answer<Json> bind_external(const AccountKey& key, const ExternalAccount& externa
 
 }  // namespace
 
-ExternalAccount::~ExternalAccount() { explicit_bzero(mac_key.data(), mac_key.size()); }
+ExternalAccount::~ExternalAccount() { wipe(mac_key); }
 
 Answer<std::string> register_account(Client& client, const AccountKey& key, const Registration& registration) {
   const Answer<const Directory*> directory = client.directory();

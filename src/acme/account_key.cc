@@ -1,6 +1,7 @@
 #include "acme/account_key.h"
 
 #include "base/base64.h"
+#include "base/wipe.h"
 #include "tls/parsed_certificate.h"
 #include "tls/random_source.h"
 
@@ -32,7 +33,7 @@ constexpr std::string_view kUsableKeys = "ECDSA on P-256, or RSA of 2048 to 4096
 // Bytes of a key: wiped when they go.
 struct SecretBytes {
   std::array<byte, kKeyDerBytesMax> bytes;
-  ~SecretBytes() { explicit_bzero(bytes.data(), bytes.size()); }
+  ~SecretBytes() { wipe(bytes); }
 };
 
 std::string base64url_of(std::span<const byte> bytes) {

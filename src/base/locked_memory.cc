@@ -3,12 +3,12 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "base/wipe.h"
 
 #include <sys/mman.h>
 
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 namespace sluice {
@@ -44,7 +44,7 @@ LockedMemory& LockedMemory::operator=(LockedMemory&& other) noexcept {
 
 LockedMemory::~LockedMemory() {
   if (is_empty()) return;
-  explicit_bzero(bytes_.data(), bytes_.size());
+  wipe(bytes_);
   munmap(bytes_.data(), bytes_.size());  // unlocks
 }
 

@@ -1,6 +1,7 @@
 #include "certs/authority.h"
 
 #include "base/limits.h"
+#include "base/wipe.h"
 #include "certs/certificate_parts.h"
 #include "certs/der_writer.h"
 #include "certs/make_certificate.h"
@@ -100,7 +101,7 @@ struct Applicant {
   Applicant() = default;
   Applicant(Applicant&&) = default;
   Applicant& operator=(Applicant&&) = default;
-  ~Applicant() { explicit_bzero(key_pem.data(), key_pem.size()); }
+  ~Applicant() { wipe(key_pem); }
 };
 
 Result<Applicant> make_applicant(const CertificateWish& wish) {

@@ -1,7 +1,8 @@
 // A certificate with its key, as it is put into a Secret.
 #pragma once
 
-#include <cstring>
+#include "base/wipe.h"
+
 #include <string>
 
 namespace sluice::certs {
@@ -14,7 +15,7 @@ struct IssuedCertificate {
   IssuedCertificate() = default;
   IssuedCertificate(IssuedCertificate&&) = default;
   IssuedCertificate& operator=(IssuedCertificate&&) = default;
-  ~IssuedCertificate() { explicit_bzero(key_pem.data(), key_pem.size()); }
+  ~IssuedCertificate() { wipe(key_pem); }
 };
 
 }  // namespace sluice::certs

@@ -1,6 +1,7 @@
 #include "certs/signing_key.h"
 
 #include "base/limits.h"
+#include "base/wipe.h"
 #include "certs/der_writer.h"
 #include "certs/object_identifiers.h"
 #include "tls/der.h"
@@ -19,7 +20,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cstring>
 #include <optional>
 #include <span>
 #include <utility>
@@ -51,7 +51,7 @@ struct SecretBytes {
   SecretBytes() = default;
   SecretBytes(const SecretBytes&) = delete;
   SecretBytes& operator=(const SecretBytes&) = delete;
-  ~SecretBytes() { explicit_bzero(bytes.data(), bytes.size()); }
+  ~SecretBytes() { wipe(bytes); }
 
   std::array<byte, kKeyDerBytesMax> bytes;
 };
@@ -154,7 +154,7 @@ namespace {
 
 // The private key's DER in the first of the labels that `pem` has.
 struct KeyBlock {
-  ~KeyBlock() { explicit_bzero(der.data(), der.size()); }
+  ~KeyBlock() { wipe(der); }
 
   tls::Der der;
 };
@@ -170,7 +170,7 @@ Status find_key_block(std::string_view pem, KeyBlock& block) {
     auto blocks = tls::decode_pem(pem, label);
     if (!blocks) return std::unexpected(blocks.error());
     block.der = std::move(blocks->front());
-    for (tls::Der& other : *blocks) explicit_bzero(other.data(), other.size());
+    for (tls::Der& other : *blocks) wipe(other);
     return {};
   }
   return failure("is no PEM private key ('-----BEGIN PRIVATE KEY-----')");

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/parallel.h"
+#include "base/wipe.h"
 #include "config/api_rule.h"
 #include "config/compile.h"
 #include "config/field_path.h"
@@ -17,7 +18,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 #include <deque>
 #include <filesystem>
 #include <set>
@@ -98,8 +98,8 @@ void add_issued_secrets(const std::deque<Node>& documents, Model& model, Diagnos
 }
 
 // What remains of a private key then is in nodes and key pairs, which wipe it too.
-void wipe(std::vector<SourceText>& texts) {
-  for (SourceText& source : texts) explicit_bzero(source.text.data(), source.text.size());
+void wipe_all(std::vector<SourceText>& texts) {
+  for (SourceText& source : texts) wipe(source.text);
 }
 
 Compiled compile_sources(const SourceFiles& files, const SourceFiles& issued, Diagnostics& diagnostics) {
@@ -121,9 +121,9 @@ Compiled compile_sources(const SourceFiles& files, const SourceFiles& issued, Di
 
 Compiled load_sources(SourceFiles files, SourceFiles issued, Diagnostics& diagnostics) {
   Compiled compiled = compile_sources(files, issued, diagnostics);
-  wipe(files.texts);
-  wipe(issued.texts);
-  for (CredentialFolder& folder : files.credentials) wipe(folder.files);
+  wipe_all(files.texts);
+  wipe_all(issued.texts);
+  for (CredentialFolder& folder : files.credentials) wipe_all(folder.files);
   return compiled;
 }
 
@@ -146,7 +146,7 @@ IssuedPairs load_issued_pairs(const std::string& issued_folder, Diagnostics& dia
     if (secret.is_issued) pairs.emplace(secret.key(), secrets.key_pair(secret));
   }
   std::erase_if(pairs, [](const auto& each) { return each.second == nullptr; });
-  wipe(files.texts);
+  wipe_all(files.texts);
   return pairs;
 }
 

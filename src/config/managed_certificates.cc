@@ -1,12 +1,13 @@
 #include "config/managed_certificates.h"
 
+#include "base/wipe.h"
+
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 
 namespace sluice::config {
 
-KeyText::~KeyText() { explicit_bzero(text.data(), text.size()); }
+KeyText::~KeyText() { wipe(text); }
 
 namespace {
 

@@ -1,6 +1,7 @@
 #include "config/secret_store.h"
 
 #include "base/limits.h"
+#include "base/wipe.h"
 #include "config/base64.h"
 #include "config/certificate_names.h"
 #include "config/mesh_config.h"
@@ -11,7 +12,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 #include <utility>
 
 namespace sluice::config {
@@ -95,7 +95,7 @@ bool is_ticket_key(std::string_view bytes) noexcept {
 bool decode_ticket_key(std::string& bytes) {
   if (is_ticket_key(bytes)) return true;
   std::optional<std::string> decoded = decode_base64(without_spaces(bytes));
-  explicit_bzero(bytes.data(), bytes.size());
+  wipe(bytes);
   if (!decoded) return false;
   bytes = std::move(*decoded);
   return is_ticket_key(bytes);

@@ -2,6 +2,7 @@
 
 #include "base/address.h"
 #include "base/limits.h"
+#include "base/wipe.h"
 #include "config/base64.h"
 #include "config/delegates.h"
 #include "config/header_operations.h"
@@ -17,7 +18,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 #include <set>
 #include <string>
@@ -397,7 +397,7 @@ void check_base64(const TextMap& values, std::string_view field, std::string_vie
   for (const auto& [name, text] : values) {
     std::optional<std::string> bytes = decode_base64(text.value);
     if (bytes) {
-      explicit_bzero(bytes->data(), bytes->size());
+      wipe(*bytes);
     } else {
       diagnostics.error(text.node->place(), fmt::format("{}: the value of {} is not base64; {} takes text as it is",
                                                         field, in_quotes(name), field_of_text));

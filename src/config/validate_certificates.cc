@@ -63,9 +63,9 @@ void check_challenge(const Document& document, Diagnostics& diagnostics) {
   static constexpr std::string_view known[] = {"http-01", "tls-alpn-01", "dns-01"};
   if (std::ranges::find(known, challenge->value) != std::end(known)) return;
   std::string meant = hint(challenge->value, known);
+  const std::string all = meant.empty() ? "; known are " + quoted_list(known) : "";
   diagnostics.error(challenge->node->place(),
-                    fmt::format("{}: unknown value {}{}", challenge_annotation, in_quotes(challenge->value),
-                                meant.empty() ? "; known are " + quoted_list(known) : ""),
+                    fmt::format("{}: unknown value {}{}", challenge_annotation, in_quotes(challenge->value), all),
                     std::move(meant));
 }
 

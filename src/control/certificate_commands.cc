@@ -1,6 +1,7 @@
 #include "control/certificate_commands.h"
 
 #include "base/limits.h"
+#include "base/wipe.h"
 #include "certs/certificate.h"
 #include "certs/secret_yaml.h"
 #include "config/file_bytes.h"
@@ -19,7 +20,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <thread>
 #include <utility>
 
@@ -170,7 +170,7 @@ int import_certificate(const ImportOptions& options) {
   Result<renewal::Store> store = renewal::Store::open(options.state_directory);
   if (!store) return fail(store.error());
   const Status written = store->write_imported_secret(*key, yaml);
-  explicit_bzero(yaml.data(), yaml.size());
+  wipe(yaml);
   if (!written) return fail(written.error());
   fmt::print("Secret {} is in {}; a running sluice takes it within {} s if it manages certificates, else with SIGHUP\n",
              key->text(), options.state_directory, limits::renewal_look_pause / std::chrono::seconds(1));

@@ -4,6 +4,7 @@
 
 #include "base/base64.h"
 #include "base/text.h"
+#include "base/wipe.h"
 #include "dns/tsig.h"
 
 #include <fmt/format.h>
@@ -167,7 +168,7 @@ std::string upper(std::string_view text) {
 
 }  // namespace
 
-TsigKey::~TsigKey() { explicit_bzero(secret.data(), secret.size()); }
+TsigKey::~TsigKey() { wipe(secret); }
 
 Result<TsigKey> read_tsig_key(std::string_view name, std::string_view algorithm, std::string_view secret) {
   TsigKey key;

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/wipe.h"
 #include "certs/certificate_facts.h"
 #include "config/wording.h"
 #include "renewal/agenda.h"
@@ -207,7 +208,7 @@ void Keeper::adopt_secret(Entry& entry, WallTime now) {
     return;
   }
   const Result<StoredSecret> secret = read_stored_secret(**yaml);
-  explicit_bzero((*yaml)->data(), (*yaml)->size());
+  wipe(**yaml);
   const Result<certs::CertificateFacts> facts = read_usable(secret, entry.certificate.csr_pem.empty());
   if (!facts) {
     log::warning("state: the Secret {} {}: Certificate {} is obtained anew", entry.certificate.secret.text(),

@@ -2,6 +2,7 @@
 #include "acme/renewal_info.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/wipe.h"
 #include "renewal/agenda.h"
 #include "renewal/keeper.h"
 #include "renewal/stored_secret.h"
@@ -66,7 +67,7 @@ Result<PendingRevocation> Keeper::revocation_of(const Entry& entry) const {
   Result<std::optional<std::string>> yaml = store_.read_secret(entry.certificate.secret);
   if (!yaml) return std::unexpected(yaml.error());
   const Result<StoredSecret> secret = read_stored_secret(yaml->value_or(""));
-  if (*yaml) explicit_bzero((*yaml)->data(), (*yaml)->size());
+  if (*yaml) wipe(**yaml);
   const std::string name = entry.certificate.secret.text();
   if (!secret) return failure(fmt::format("the Secret {} {}", name, secret.error().message));
   const auto chain = tls::decode_pem(secret->certificate.chain_pem, tls::kCertificateLabel);

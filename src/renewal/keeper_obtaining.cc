@@ -1,6 +1,7 @@
 // The part of Keeper that obtains a certificate: takes another's, signs one, or goes through an order.
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/wipe.h"
 #include "certs/authority.h"
 #include "certs/certificate_facts.h"
 #include "certs/secret_yaml.h"
@@ -66,7 +67,7 @@ bool Keeper::reuse(Entry& entry, const InUse& in_use, WallTime now) {
     Result<std::optional<std::string>> yaml = store_.read_secret(other.certificate.secret);
     if (!yaml || !*yaml) continue;
     const Result<StoredSecret> secret = read_stored_secret(**yaml);
-    explicit_bzero((*yaml)->data(), (*yaml)->size());
+    wipe(**yaml);
     if (!secret || secret->digest != entry.digest) continue;
     finish(entry, secret->certificate, issued->issued,
            fmt::format("certificate of {}, which has asked for the same", key.text()), now);
@@ -177,7 +178,7 @@ void Keeper::finish(Entry& entry, const certs::IssuedCertificate& certificate, W
                                          .labels = document.secret_labels},
                                         certificate);
   const Status written = store_.write_secret(document.secret, yaml);
-  explicit_bzero(yaml.data(), yaml.size());
+  wipe(yaml);
   if (!written) return fail(entry, failure_of(FailureKind::passing, written.error().message), now);
   Record& record = entry.record;
   record.issued = issued_of(*facts, entry.digest, document.issuer, issued);

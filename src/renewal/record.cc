@@ -1,10 +1,11 @@
 #include "renewal/record.h"
 
+#include "base/wipe.h"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -175,7 +176,7 @@ SuggestedWindow read_window(Members members) {
 
 }  // namespace
 
-PendingOrder::~PendingOrder() { explicit_bzero(key_pem.data(), key_pem.size()); }
+PendingOrder::~PendingOrder() { wipe(key_pem); }
 
 std::string_view text_of(State state) noexcept { return kStates[static_cast<size_t>(state)]; }
 

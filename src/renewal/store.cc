@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/wipe.h"
 #include "base/write_file.h"
 #include "config/file_bytes.h"
 #include "tls/parsed_certificate.h"
@@ -17,7 +18,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <utility>
 
@@ -32,8 +32,6 @@ constexpr std::string_view kCertificates = "certificates";
 constexpr std::string_view kAccounts = "accounts";
 constexpr mode_t kDirectoryMode = 0700;
 constexpr mode_t kFileMode = 0600;
-
-void wipe(std::string& text) noexcept { explicit_bzero(text.data(), text.size()); }
 
 // Keys are in there: what others could have put into it, or taken out of it, is nobody's state.
 Status make_directory(const std::string& path) {

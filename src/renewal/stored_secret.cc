@@ -1,11 +1,11 @@
 #include "renewal/stored_secret.h"
 
 #include "base/limits.h"
+#include "base/wipe.h"
 #include "config/base64.h"
 #include "config/managed_certificates.h"
 #include "config/yaml_document.h"
 
-#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -41,7 +41,7 @@ Result<StoredSecret> read_stored_secret(std::string_view yaml) {
   config::NodeBudget budget(limits::stored_secret_nodes_max);
   config::Diagnostics diagnostics;
   Result<StoredSecret> secret = read_parsed(config::parse_yaml(source, budget, diagnostics));
-  explicit_bzero(source.text.data(), source.text.size());
+  wipe(source.text);
   return secret;
 }
 

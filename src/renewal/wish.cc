@@ -1,10 +1,10 @@
 #include "renewal/wish.h"
 
+#include "base/wipe.h"
 #include "tls/parsed_certificate.h"
 
 #include <fmt/format.h>
 
-#include <cstring>
 #include <iterator>
 #include <string_view>
 #include <variant>
@@ -85,7 +85,7 @@ std::string fingerprint_of(const config::Issuer& issuer) {
     }
   }
   std::string hash = hexadecimal_sha256(text);
-  explicit_bzero(text.data(), text.size());
+  wipe(text);
   return hash;
 }
 

@@ -1,14 +1,14 @@
 #include "snapshot/snapshot.h"
 
-#include <cstring>
+#include "base/wipe.h"
 
 namespace sluice::snapshot {
 
-KeyPair::~KeyPair() { explicit_bzero(key_pem.data(), key_pem.size()); }
+KeyPair::~KeyPair() { wipe(key_pem); }
 
 TicketKeys::~TicketKeys() {
-  explicit_bzero(current.data(), current.size());
-  explicit_bzero(previous.data(), previous.size());
+  wipe(current);
+  wipe(previous);
 }
 
 }  // namespace sluice::snapshot

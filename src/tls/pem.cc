@@ -1,14 +1,13 @@
 #include "tls/pem.h"
 
 #include "base/text.h"
+#include "base/wipe.h"
 
 #include <wolfssl/options.h>  // before any other header of wolfSSL
 
 #include <wolfssl/wolfcrypt/coding.h>
 
 #include <fmt/format.h>
-
-#include <cstring>
 
 namespace sluice::tls {
 namespace {
@@ -66,7 +65,7 @@ std::string encode_pem(ConstBytes der, std::string_view label) {
   text.reserve(2 * text.size() + base64.size() + base64.size() / kLineCharacters + 1);  // never moved
   for (std::string_view rest = base64; !rest.empty(); rest.remove_prefix(std::min(rest.size(), kLineCharacters)))
     text.append(rest.substr(0, kLineCharacters)).append("\n");
-  explicit_bzero(base64.data(), base64.size());  // it may be a key
+  wipe(base64);  // it may be a key
   return text.append(fmt::format("-----END {}-----\n", label));
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/locked_memory.h"
+#include "base/wipe.h"
 
 #include <wolfssl/options.h>  // before any other header of wolfSSL
 
@@ -47,7 +48,7 @@ bool write_words(const mp_int& number, Words<count>& words) noexcept {
   if (mp_to_unsigned_bin_len(&source, bytes.data(), static_cast<int>(bytes.size())) != MP_OKAY) return false;
   std::ranges::reverse(bytes);
   std::memcpy(words.data(), bytes.data(), bytes.size());
-  explicit_bzero(bytes.data(), bytes.size());
+  wipe(bytes);
   return true;
 }
 
@@ -113,7 +114,7 @@ void prepare_batching(RsaParts& rsa) noexcept {
 // DER, wiped when it goes.
 struct Der {
   std::array<byte, kKeyDerBytesMax> bytes;
-  ~Der() { explicit_bzero(bytes.data(), bytes.size()); }
+  ~Der() { wipe(bytes); }
 };
 
 }  // namespace

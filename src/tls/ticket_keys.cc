@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/locked_memory.h"
+#include "base/wipe.h"
 
 #include <wolfssl/options.h>  // before any other header of wolfSSL
 
@@ -222,7 +223,7 @@ bool TicketKeyring::seal(const TicketBinding& binding, WallTime authenticated_at
     ok = Cipher(keys.current->aes_key(), fields.iv, AES_ENCRYPTION).encrypt(sealed) &&
          keys.current->authenticate(binding, fields, sealed, fields.mac);
   }
-  if (!ok) explicit_bzero(buffer.data(), buffer.size());
+  if (!ok) wipe(buffer);
   return ok;
 }
 

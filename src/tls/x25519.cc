@@ -1,5 +1,6 @@
 #include "tls/x25519.h"
 
+#include "base/wipe.h"
 #include "tls/private_key.h"
 
 #include <wolfssl/options.h>  // before any other header of wolfSSL
@@ -15,7 +16,7 @@
 
 namespace sluice::tls {
 
-X25519KeyPair::~X25519KeyPair() { explicit_bzero(private_key.data(), private_key.size()); }
+X25519KeyPair::~X25519KeyPair() { wipe(private_key); }
 
 #ifdef SLUICE_HAS_CRYPTO_MB
 
