@@ -57,7 +57,7 @@ UnixSocketNames& unix_socket_names() {
 std::optional<SocketAddress> SocketAddress::from_ip(std::string_view ip, uint16_t port) {
   char text[INET6_ADDRSTRLEN];
   // A NUL would end the text early for inet_pton(3).
-  if (ip.size() >= sizeof text || ip.contains('\0')) return std::nullopt;
+  if (ip.empty() || ip.size() >= sizeof text || ip.contains('\0')) return std::nullopt;
   std::memcpy(text, ip.data(), ip.size());
   text[ip.size()] = '\0';
 
