@@ -115,6 +115,8 @@ inline constexpr size_t lingering_close_bytes = 256 * 1024;
 
 // --- Upstreams -------------------------------------------------------------------------------------
 inline constexpr uint32_t idle_upstreams_per_endpoint_max = 1024;
+inline constexpr uint32_t keepalive_probes_max = 127;  // these two are Linux' (MAX_TCP_KEEPCNT, MAX_TCP_KEEPIDLE)
+inline constexpr Duration keepalive_time_max = 32'767s;
 inline constexpr uint32_t connect_attempts_max = 3;                 // where no policy of retries says otherwise
 inline constexpr uint32_t retries_max = 100;                        // of one request, whatever the policy says
 inline constexpr size_t replayed_content_bytes_max = 64 * 1024;     // of a request that may have to be sent again

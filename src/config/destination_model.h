@@ -62,9 +62,27 @@ struct LoadBalancer {
   static const ObjectSchema schema;
 };
 
+struct KeepaliveProbes {
+  const Node* node = nullptr;
+  Number probes;
+  TimeSpan time;
+  TimeSpan interval;
+  static const ObjectSchema schema;
+};
+
 struct TcpConnectionPool {
   const Node* node = nullptr;
   TimeSpan connect_timeout;
+  TimeSpan idle_timeout;
+  TimeSpan max_connection_duration;
+  KeepaliveProbes tcp_keepalive;
+  static const ObjectSchema schema;
+};
+
+struct KeepalivePings {
+  const Node* node = nullptr;
+  TimeSpan interval;
+  TimeSpan timeout;
   static const ObjectSchema schema;
 };
 
@@ -75,6 +93,10 @@ struct HttpConnectionPool {
   Number max_concurrent_streams;
   Number http1_max_pending_requests;
   Number http2_max_requests;
+  Number max_requests_per_connection;
+  Number max_retries;
+  TimeSpan idle_timeout;
+  KeepalivePings http2_keep_alive;
   static const ObjectSchema schema;
 };
 

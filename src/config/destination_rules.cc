@@ -29,6 +29,26 @@ uint32_t bound_of(const Number& number) noexcept {
   return number.value == 0 ? snapshot::DestinationBounds::none : static_cast<uint32_t>(number.value);
 }
 
+uint32_t seconds_of(const TimeSpan& span) noexcept {
+  return static_cast<uint32_t>(std::chrono::ceil<std::chrono::seconds>(span.value).count());
+}
+
+snapshot::ConnectionTerms connection_terms(const ConnectionPool& pool) {
+  snapshot::ConnectionTerms terms;
+  if (pool.http.idle_timeout.node != nullptr) terms.idle_timeout = pool.http.idle_timeout.value;
+  if (pool.tcp.idle_timeout.node != nullptr) terms.tunnel_idle_timeout = pool.tcp.idle_timeout.value;
+  terms.lifetime = pool.tcp.max_connection_duration.value;
+  terms.requests_max = static_cast<uint32_t>(pool.http.max_requests_per_connection.value);
+  if (const KeepaliveProbes& probes = pool.tcp.tcp_keepalive; probes.node != nullptr) {
+    terms.tcp_keepalive = {.probes = static_cast<uint32_t>(probes.probes.value),
+                           .idle = seconds_of(probes.time),
+                           .interval = seconds_of(probes.interval)};
+  }
+  if (const KeepalivePings& pings = pool.http.http2_keep_alive; pings.node != nullptr)
+    terms.http2_keepalive = {.interval = pings.interval.value, .timeout = pings.timeout.value};
+  return terms;
+}
+
 bool has_tls(const ClientTls& tls) noexcept { return tls.mode.value == "SIMPLE" || tls.mode.value == "MUTUAL"; }
 
 }  // namespace
@@ -120,8 +140,10 @@ void DestinationRules::apply(snapshot::Cluster& cluster, uint32_t port, std::str
     if (http.use_client_protocol.value) cluster.http = snapshot::UpstreamHttp::as_client;
     if (http.max_concurrent_streams)
       cluster.http2_streams_max = std::min(http.max_concurrent_streams.value, limits::http2_streams_max);
+    cluster.connection_terms = connection_terms(*policy.connection_pool);
     cluster.bounds = {.requests = bound_of(http.http2_max_requests),
-                      .waiting = bound_of(http.http1_max_pending_requests)};
+                      .waiting = bound_of(http.http1_max_pending_requests),
+                      .retries = bound_of(http.max_retries)};
     if (cluster.bounds.bound_anything()) cluster.load = std::make_shared<snapshot::DestinationLoad>();
   }
   if (policy.proxy_protocol != nullptr) {

@@ -93,12 +93,21 @@ constexpr FieldSchema load_balancer_fields[] = {
     planned("warmupDurationSecs", "a slow start of new endpoints"),
 };
 
+constexpr FieldSchema keepalive_probes_fields[] = {
+    number<&KeepaliveProbes::probes>("probes", 0, limits::keepalive_probes_max,
+                                     "without an answer, until the connection is lost; as the kernel by default (9)"),
+    field<&KeepaliveProbes::time>("time", "silence until the first one; as the kernel by default (2h)"),
+    field<&KeepaliveProbes::interval>("interval", "between two; as the kernel by default (75s)"),
+};
+
 constexpr FieldSchema tcp_connection_pool_fields[] = {
     field<&TcpConnectionPool::connect_timeout>("connectTimeout", "limit of connecting; 10s by default"),
     planned("maxConnections", "the most connections to a destination"),
-    planned("tcpKeepalive", "keep-alive probes"),
-    planned("maxConnectionDuration", "limit of the age of a connection"),
-    planned("idleTimeout", "limit of silence on a connection"),
+    field<&TcpConnectionPool::tcp_keepalive>("tcpKeepalive", "keep-alive probes (tcp(7)); none by default"),
+    field<&TcpConnectionPool::max_connection_duration>(
+        "maxConnectionDuration", "a connection that is older serves no more requests; one that is not HTTP ends"),
+    field<&TcpConnectionPool::idle_timeout>(
+        "idleTimeout", "limit of silence on connections that are not HTTP; 1h by default, 0s: none"),
 };
 
 constexpr Choice h2_upgrade_policies[] = {{"DEFAULT"}, {"DO_NOT_UPGRADE"}, {"UPGRADE"}};
@@ -115,10 +124,19 @@ constexpr FieldSchema http_connection_pool_fields[] = {
         "requests that wait for a connection to be opened, at a time; 0: no bound"),
     number<&HttpConnectionPool::http2_max_requests>("http2MaxRequests", 0, std::numeric_limits<int32_t>::max(),
                                                     "requests at a time, of either version of HTTP; 0: no bound"),
-    planned("maxRequestsPerConnection", "the most requests that a connection serves"),
-    planned("maxRetries", "the most retries at a time"),
-    planned("idleTimeout", "how long a connection is kept without requests"),
-    planned("http2KeepAlive", "PING frames on silent connections"),
+    number<&HttpConnectionPool::max_requests_per_connection>(
+        "maxRequestsPerConnection", 0, std::numeric_limits<int32_t>::max(),
+        "requests that a connection serves; 1: each has its own, 0: no bound"),
+    number<&HttpConnectionPool::max_retries>("maxRetries", 0, std::numeric_limits<int32_t>::max(),
+                                             "requests that are sent once more, at a time; 0: no bound"),
+    field<&HttpConnectionPool::idle_timeout>(
+        "idleTimeout", "how long a connection is kept without requests; 1h by default, 0s: for ever"),
+    field<&HttpConnectionPool::http2_keep_alive>("http2KeepAlive", "PING frames on connections of HTTP/2"),
+};
+
+constexpr FieldSchema keepalive_pings_fields[] = {
+    field<&KeepalivePings::interval>("interval", "between two", required),
+    field<&KeepalivePings::timeout>("timeout", "of the answer, else the connection is lost", required),
 };
 
 constexpr FieldSchema connection_pool_fields[] = {
@@ -182,6 +200,8 @@ constinit const ObjectSchema ServiceEntrySpec::schema{"ServiceEntrySpec", servic
 constinit const ObjectSchema ServiceEntry::schema{"ServiceEntry", service_entry_fields};
 constinit const ObjectSchema ClientTls::schema{"ClientTLSSettings", client_tls_fields};
 constinit const ObjectSchema LoadBalancer::schema{"LoadBalancerSettings", load_balancer_fields};
+constinit const ObjectSchema KeepaliveProbes::schema{"TcpKeepalive", keepalive_probes_fields};
+constinit const ObjectSchema KeepalivePings::schema{"KeepAliveOptions", keepalive_pings_fields};
 constinit const ObjectSchema TcpConnectionPool::schema{"TCPSettings", tcp_connection_pool_fields};
 constinit const ObjectSchema HttpConnectionPool::schema{"HTTPSettings", http_connection_pool_fields};
 constinit const ObjectSchema ConnectionPool::schema{"ConnectionPoolSettings", connection_pool_fields};

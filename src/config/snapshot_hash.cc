@@ -102,7 +102,19 @@ Digest digest_of(const snapshot::Cluster& cluster) {
       .add(cluster.http2_streams_max)
       .add(cluster.bounds.requests)
       .add(cluster.bounds.waiting)
+      .add(cluster.bounds.retries)
       .add(static_cast<unsigned>(cluster.proxy_protocol));
+  const snapshot::ConnectionTerms& terms = cluster.connection_terms;
+  hasher.add(terms.idle_timeout.count())
+      .add(terms.tunnel_idle_timeout.count())
+      .add(terms.lifetime.count())
+      .add(terms.requests_max)
+      .add(terms.tcp_keepalive.has_value())
+      .add(terms.http2_keepalive.has_value());
+  if (const auto& keepalive = terms.tcp_keepalive)
+    hasher.add(keepalive->probes).add(keepalive->idle).add(keepalive->interval);
+  if (const auto& keepalive = terms.http2_keepalive)
+    hasher.add(keepalive->interval.count()).add(keepalive->timeout.count());
   hasher.add_set(digests_of(cluster.endpoints, [](const snapshot::Endpoint& endpoint) {
     return Hasher().add(endpoint.address.to_string()).add(endpoint.weight).digest();
   }));

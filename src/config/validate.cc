@@ -305,12 +305,32 @@ void check_service_entry(const ServiceEntry& entry, Diagnostics& diagnostics) {
 
 // --- DestinationRule -------------------------------------------------------------------------------
 
+// One that is given, and would be zero.
+void check_is_long(const TimeSpan& span, std::string_view name, Diagnostics& diagnostics) {
+  if (span.node != nullptr && span.value <= Duration::zero())
+    diagnostics.error(span.node->place(), fmt::format("{} must be longer than 0s", name));
+}
+
+void check_keepalive_time(const TimeSpan& span, std::string_view name, Diagnostics& diagnostics) {
+  check_is_long(span, name, diagnostics);
+  if (span.value <= limits::keepalive_time_max) return;
+  diagnostics.error(span.node->place(), fmt::format("{} is longer than the kernel can wait ({} s)", name,
+                                                    limits::keepalive_time_max / std::chrono::seconds(1)));
+}
+
+void check_connection_pool(const ConnectionPool& pool, Diagnostics& diagnostics) {
+  check_is_long(pool.tcp.connect_timeout, "connectTimeout", diagnostics);
+  check_is_long(pool.tcp.max_connection_duration, "maxConnectionDuration", diagnostics);
+  check_keepalive_time(pool.tcp.tcp_keepalive.time, "tcpKeepalive.time", diagnostics);
+  check_keepalive_time(pool.tcp.tcp_keepalive.interval, "tcpKeepalive.interval", diagnostics);
+  check_is_long(pool.http.http2_keep_alive.interval, "http2KeepAlive.interval", diagnostics);
+  check_is_long(pool.http.http2_keep_alive.timeout, "http2KeepAlive.timeout", diagnostics);
+}
+
 template <typename Policy>
 void check_traffic_policy(const Policy& policy, Diagnostics& diagnostics) {
   check_client_tls(policy.tls, diagnostics);
-  const TimeSpan& timeout = policy.connection_pool.tcp.connect_timeout;
-  if (timeout.node != nullptr && timeout.value <= Duration::zero())
-    diagnostics.error(timeout.node->place(), "connectTimeout must be longer than 0s");
+  check_connection_pool(policy.connection_pool, diagnostics);
 }
 
 void check_policy_of_all_ports(const TrafficPolicy& policy, Diagnostics& diagnostics) {

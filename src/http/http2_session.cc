@@ -98,6 +98,10 @@ struct Http2Session::Callbacks {
         session.has_settings_ = true;
         session.note_all_streams();  // their windows may have changed
         return 0;
+      case NGHTTP2_PING:
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0 || !std::exchange(session.awaits_ping_, false)) return 0;
+        if (!std::exchange(session.is_frame_useful_, true)) session.earn_idle_frames(1);
+        return 0;
       default: break;
     }
     Http2Stream* stream = frame->hd.stream_id == 0 ? nullptr : session.find(frame->hd.stream_id);
@@ -221,6 +225,12 @@ void Http2Session::shut_down() {
   if (is_over_ || std::exchange(is_shutting_down_, true)) return;
   CHECK(nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_),
                               NGHTTP2_NO_ERROR, nullptr, 0) == 0);
+  flush();
+}
+
+void Http2Session::ping() {
+  if (is_over_ || std::exchange(awaits_ping_, true)) return;
+  CHECK(nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr) == 0);
   flush();
 }
 

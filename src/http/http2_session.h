@@ -79,6 +79,10 @@ class Http2Session {
   [[nodiscard]] size_t stream_count() const noexcept { return open_count_; }
   [[nodiscard]] size_t stream_capacity() const noexcept;
 
+  // Asks the peer for a sign of life (RFC 9113 6.7), once at a time.
+  void ping();
+  [[nodiscard]] bool awaits_ping() const noexcept { return awaits_ping_; }
+
   // By the owner, whenever it reads: for the budget above.
   void note_time(Instant now) noexcept;
 
@@ -130,6 +134,7 @@ class Http2Session {
   bool is_inside_nghttp2_ = false;  // one of its functions that read or send: its callbacks must not call another
   bool is_telling_ = false;
   bool has_settings_ = false;
+  bool awaits_ping_ = false;       // the answer to ours
   bool is_shutting_down_ = false;  // the final GOAWAY was written
   bool is_over_ = false;           // broken, or the input has ended: nothing is written any more
 };

@@ -225,6 +225,15 @@ uint64_t unacknowledged_bytes(int fd) noexcept {
   return ioctl(fd, SIOCOUTQ, &count) == 0 && count > 0 ? static_cast<uint64_t>(count) : 0;
 }
 
+void send_keepalives(int fd, const KeepaliveProbes& settings) noexcept {
+  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  for (const auto& [option, value] :
+       {std::pair{TCP_KEEPCNT, settings.probes}, std::pair{TCP_KEEPIDLE, settings.idle_seconds},
+        std::pair{TCP_KEEPINTVL, settings.interval_seconds}}) {
+    if (value > 0) set_option(fd, IPPROTO_TCP, option, static_cast<int>(value));
+  }
+}
+
 void reset_on_close(int fd) noexcept {
   const linger at_once{.l_onoff = 1, .l_linger = 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);

@@ -48,6 +48,13 @@ enum class ShutdownHow { write, both };
 void shutdown_socket(int fd, ShutdownHow how) noexcept;
 // Bytes that a send took and that the peer's kernel has not taken yet (SIOCOUTQ, tcp(7)).
 [[nodiscard]] uint64_t unacknowledged_bytes(int fd) noexcept;
+// SO_KEEPALIVE; 0: as the kernel is set (tcp(7)). Sockets of other families are left alone.
+struct KeepaliveProbes {
+  uint32_t probes = 0;
+  uint32_t idle_seconds = 0;
+  uint32_t interval_seconds = 0;
+};
+void send_keepalives(int fd, const KeepaliveProbes& settings) noexcept;
 // close_descriptor() will send RST and drop what was unsent (SO_LINGER 0, socket(7)).
 void reset_on_close(int fd) noexcept;
 void close_descriptor(int fd) noexcept;

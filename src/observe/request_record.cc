@@ -7,9 +7,9 @@ namespace sluice::observe {
 namespace {
 
 // In the order of the bits.
-constexpr std::string_view kFlagNames[] = {"UH", "UF", "UC", "UR",  "UO", "UT", "URX", "UPE",
-                                           "NR", "NC", "DC", "DPE", "SI", "LR", "DI",  "FI"};
-static_assert(1U << (std::size(kFlagNames) - 1) == static_cast<uint32_t>(ResponseFlag::fault_injected));
+constexpr std::string_view kFlagNames[] = {"UH", "UF", "UC",  "UR", "UO", "UT", "URX", "UPE", "NR",
+                                           "NC", "DC", "DPE", "SI", "LR", "DI", "FI",  "DT"};
+static_assert(1U << (std::size(kFlagNames) - 1) == static_cast<uint32_t>(ResponseFlag::duration_timeout));
 
 }  // namespace
 

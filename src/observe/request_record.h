@@ -36,6 +36,7 @@ enum class ResponseFlag : uint32_t {
   local_reset = 1U << 13,                        // LR
   delay_injected = 1U << 14,                     // DI
   fault_injected = 1U << 15,                     // FI
+  duration_timeout = 1U << 16,                   // DT
 };
 
 struct ResponseFlags {

@@ -11,7 +11,10 @@
 
 namespace sluice::proxy {
 
-BorrowedUpstream::~BorrowedUpstream() { CHECK(connection_ == nullptr && http2_ == nullptr); }
+BorrowedUpstream::~BorrowedUpstream() {
+  CHECK(connection_ == nullptr && http2_ == nullptr);
+  if (retried_ != nullptr) retried_->retries.give_back();
+}
 
 BorrowedUpstream::Status BorrowedUpstream::borrow(AdoptedSnapshot& snapshot, uint32_t cluster,
                                                   const ClientConnection& client, std::string_view host,
@@ -99,7 +102,7 @@ BorrowedUpstream::Status BorrowedUpstream::on_connect_failed(int error, Wanted w
     default: failure_reason_ = "connection_failure"; break;
   }
   release(/*reusable=*/false);
-  if (!retries_connect_ || !may_try_again()) return Status::failed;
+  if (!retries_connect_ || !has_attempts_left() || !count_retry()) return Status::failed;
   services_.observer.counters.upstream_retries.add();
   return open(wanted);
 }
@@ -110,6 +113,14 @@ bool BorrowedUpstream::take_load(const snapshot::Cluster& cluster) noexcept {
   if (cluster.load == nullptr) return true;
   if (!cluster.load->requests.take(cluster.bounds.requests)) return false;
   load_ = cluster.load.get();
+  return true;
+}
+
+bool BorrowedUpstream::count_retry() {
+  const snapshot::Cluster& cluster = snapshot_->tables.clusters[cluster_];
+  if (cluster.load == nullptr || retried_ != nullptr) return true;
+  if (!cluster.load->retries.take(cluster.bounds.retries)) return false;
+  retried_ = cluster.load;
   return true;
 }
 

@@ -49,7 +49,10 @@ class BorrowedUpstream {
     retries_connect_ = retries_connect;
   }
   [[nodiscard]] uint32_t attempts() const noexcept { return attempts_; }
-  [[nodiscard]] bool may_try_again() const noexcept { return attempts_ < attempts_max_; }
+  [[nodiscard]] bool has_attempts_left() const noexcept { return attempts_ < attempts_max_; }
+  // Counts this request among those that the cluster is sent once more, until it is over. False: there are as many as
+  // may be.
+  [[nodiscard]] bool count_retry();
 
   // Borrows a connection to the cluster (an index into Snapshot::clusters) of a snapshot that stays pinned until
   // the connection is released, or keep_endpoint(). `host` lives as long: where the cluster has TLS and names no server
@@ -110,6 +113,7 @@ class BorrowedUpstream {
   std::string failure_reason_;
   snapshot::DestinationLoad* load_ = nullptr;  // while this is part of it: borrowed, of a cluster that has bounds
   bool is_waiting_ = false;                    // likewise, for the connection
+  std::shared_ptr<snapshot::DestinationLoad> retried_;  // among whose retries this counts
   uint32_t cluster_ = 0;
   uint32_t attempts_ = 0;
   uint32_t attempts_max_ = limits::connect_attempts_max;

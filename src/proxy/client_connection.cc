@@ -321,8 +321,8 @@ void ClientConnection::end_exchange() {
 
 void ClientConnection::start_tunnelling() {
   set_state(State::tunnelling);
-  set_deadline(limits::tunnel_idle_timeout);
   tcp_proxy_ = &services_.tcp_proxies.create(services_, *this);
+  watch_tunnel();
   tunnel();
 }
 

@@ -80,6 +80,8 @@ class ClientConnection : public ListNode<ClientConnection> {
   // The client, and what it has connected to: the ends of this connection, unless a PROXY header says others.
   [[nodiscard]] const SocketAddress& peer_address() const noexcept { return peer_address_; }
   [[nodiscard]] SocketAddress local_address() const noexcept;
+  // Without HTTP: it is connected, and what its destination allows counts from here on.
+  void watch_tunnel();
   // What is known of a connection without HTTP before it has a destination.
   [[nodiscard]] observe::RequestRecord connection_record();
 

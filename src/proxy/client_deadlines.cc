@@ -20,6 +20,8 @@ void ClientConnection::set_deadline(Duration from_now) {
   services_.loop.timers().arm(timer_, deadline_);
 }
 
+void ClientConnection::watch_tunnel() { set_deadline(tcp_proxy_->patience()); }
+
 // Until the next request.
 void ClientConnection::may_rest_for(Duration from_now) {
   rest_until_ = services_.loop.now() + from_now;
@@ -90,8 +92,8 @@ void ClientConnection::on_expired() {
       }
       break;
     case State::tunnelling:
-      if (tcp_proxy_->is_connecting() || has_moved()) {
-        set_deadline(limits::tunnel_idle_timeout);
+      if (tcp_proxy_->is_connecting() || !tcp_proxy_->may_time_out(has_moved())) {
+        watch_tunnel();
       } else {
         tcp_proxy_->time_out();
         end_tcp_proxy();

@@ -242,7 +242,8 @@ Exchange::Outcome Exchange::on_response_head() {
   if (response_.status < 200) return forward_informational();
   if (route::retries_response(*retries_, response_)) {
     if (may_try_again()) return try_again();
-    if (borrowed_.attempts() > 1 && !borrowed_.may_try_again()) flags_.set(ResponseFlag::upstream_retry_limit_exceeded);
+    if (borrowed_.attempts() > 1 && !borrowed_.has_attempts_left())
+      flags_.set(ResponseFlag::upstream_retry_limit_exceeded);
   }
   forget_retries();
 

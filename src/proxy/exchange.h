@@ -136,7 +136,7 @@ class Exchange {
   // Ways in which it ends early.
   Outcome on_bad_request();
   Outcome on_upstream_lost();
-  [[nodiscard]] bool may_try_again() const noexcept;
+  [[nodiscard]] bool may_try_again();
   Outcome try_again();
   void start_over();
   void forget_retries();

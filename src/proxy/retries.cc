@@ -45,7 +45,12 @@ bool Exchange::can_repeat() const noexcept {
 
 // --- What the route says ---------------------------------------------------------------------------
 
-bool Exchange::may_try_again() const noexcept { return borrowed_.may_try_again() && can_repeat(); }
+bool Exchange::may_try_again() {
+  if (!borrowed_.has_attempts_left() || !can_repeat()) return false;
+  if (borrowed_.count_retry()) return true;
+  flags_.set(ResponseFlag::upstream_overflow);  // and what there is goes to the client, as with Envoy
+  return false;
+}
 
 // Another attempt, after a pause.
 Exchange::Outcome Exchange::try_again() {

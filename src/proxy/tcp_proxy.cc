@@ -21,6 +21,7 @@ std::unique_ptr<const snapshot::Cluster> names_of(const snapshot::Cluster& clust
   names->host = cluster.host;
   names->service_name = cluster.service_name;
   names->service_namespace = cluster.service_namespace;
+  names->connection_terms = cluster.connection_terms;
   return names;
 }
 
@@ -105,6 +106,9 @@ TcpProxy::Outcome TcpProxy::on_connected() {
   series_ = &services_.observer.tcp.series_of(cluster_, {});
   series_->opened.add();
   set_state(State::tunnelling);
+  if (const Duration lifetime = cluster_->connection_terms.lifetime; lifetime > Duration{})
+    end_of_life_ = services_.loop.now() + lifetime;
+  client_.watch_tunnel();
   tunnel_.emplace(services_, client_.transport(), upstream_.connection().transport());
   return advance_tunnel();
 }
@@ -167,9 +171,19 @@ void TcpProxy::cancel() {
 }
 
 void TcpProxy::time_out() {
-  flags_.set(ResponseFlag::stream_idle_timeout);
-  details_ = "tcp_session_idle_timeout";
+  flags_.set(is_too_old() ? ResponseFlag::duration_timeout : ResponseFlag::stream_idle_timeout);
+  details_ = is_too_old() ? "max_connection_duration" : "tcp_session_idle_timeout";
   static_cast<void>(end(Outcome::abort_client));
+}
+
+Duration TcpProxy::patience() const noexcept {
+  Duration idle = cluster_ == nullptr ? limits::tunnel_idle_timeout : cluster_->connection_terms.tunnel_idle_timeout;
+  if (idle == Duration{}) idle = limits::tunnel_idle_timeout;  // then it is looked at again
+  return end_of_life_ == Instant::max() ? idle : std::min(idle, end_of_life_ - services_.loop.now());
+}
+
+bool TcpProxy::may_time_out(bool has_moved) const noexcept {
+  return is_too_old() || (!has_moved && cluster_->connection_terms.tunnel_idle_timeout > Duration{});
 }
 
 // --- The end ---------------------------------------------------------------------------------------

@@ -41,8 +41,12 @@ class TcpProxy {
 
   // The shard stops.
   void cancel();
-  // Nothing has moved for limits::tunnel_idle_timeout.
+  // Nothing has moved for as long as the destination allows, or it has lasted that long.
   void time_out();
+  // How long it may be silent from now on, and last, as the destination's rule says.
+  [[nodiscard]] Duration patience() const noexcept;
+  // When that is over, and `has_moved` since.
+  [[nodiscard]] bool may_time_out(bool has_moved) const noexcept;
 
   // The cluster's timeout counts, not one of ours.
   [[nodiscard]] bool is_connecting() const noexcept { return state_ == State::connecting; }
@@ -72,6 +76,7 @@ class TcpProxy {
   void write_record();
   void set_state(State next) noexcept;
   [[nodiscard]] bool has_client_left();
+  [[nodiscard]] bool is_too_old() const noexcept { return services_.loop.now() >= end_of_life_; }
   static void on_upstream_change(void* self);
 
   Services& services_;
@@ -83,6 +88,8 @@ class TcpProxy {
   const snapshot::Cluster* cluster_ = nullptr;
   std::unique_ptr<const snapshot::Cluster> names_;  // from connected on, what the record needs and no more
   observe::TcpMetrics::Series* series_ = nullptr;   // from connected on: where it counts
+
+  Instant end_of_life_ = Instant::max();
 
   // For the record.
   uint64_t received_bytes_ = 0;  // from the client

@@ -14,6 +14,7 @@ struct DestinationBounds {
   static constexpr uint32_t none = std::numeric_limits<uint32_t>::max();
   uint32_t requests = none;  // at a time
   uint32_t waiting = none;   // of these, for a connection to be opened
+  uint32_t retries = none;   // of these, that are sent once more
 
   [[nodiscard]] bool bound_anything() const noexcept { return *this != DestinationBounds{}; }
   friend bool operator==(const DestinationBounds&, const DestinationBounds&) = default;
@@ -38,6 +39,7 @@ struct DestinationLoad {
 
   Gauge requests;
   Gauge waiting;
+  Gauge retries;
 };
 
 // Destinations of `next` that are bounded, and were in `previous`, go on with the load that they have there.

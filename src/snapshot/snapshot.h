@@ -11,6 +11,7 @@
 #include "snapshot/access_log_format.h"
 #include "snapshot/acme_challenges.h"
 #include "snapshot/cluster_keys.h"
+#include "snapshot/connection_terms.h"
 #include "snapshot/destination_load.h"
 #include "snapshot/gateway_topology.h"
 #include "snapshot/header_operations.h"
@@ -116,7 +117,8 @@ struct Cluster {
   UpstreamHttp http = UpstreamHttp::http1;
   uint32_t http2_streams_max = limits::http2_streams_max;  // at a time on one connection; the upstream may allow fewer
   ProxyProtocol proxy_protocol = ProxyProtocol::none;
-  std::vector<Endpoint> endpoints;        // empty: 503 UH
+  std::vector<Endpoint> endpoints;  // empty: 503 UH
+  ConnectionTerms connection_terms;
   DestinationBounds bounds;               // 503 UO beyond them
   std::shared_ptr<DestinationLoad> load;  // exactly when `bounds` bound anything
 

@@ -47,6 +47,7 @@ ClusterTable::Cluster::Cluster(const snapshot::Cluster& described, const Cluster
   for (const snapshot::Endpoint& endpoint : described.endpoints) {
     const auto found = known.find(endpoint.address);
     endpoints.push_back(found != known.end() ? found->second : std::make_shared<Endpoint>(endpoint.address));
+    endpoints.back()->terms = described.connection_terms;
     sum += endpoint.weight;
     if (is_weighted) cumulative_weights.push_back(sum);
   }

@@ -34,6 +34,7 @@ void Connection::connect(Duration timeout, const Opening& opening, Borrower borr
 void Connection::lend(Borrower borrower) noexcept {
   CHECK(state_ == State::idle && !names_client());
   state_ = State::lent;
+  ++lent_count_;
   borrower_ = borrower;
   is_reused_ = true;
   sent_before_ = transport_.stream().bytes_sent();
@@ -50,13 +51,20 @@ void Connection::give_back() noexcept {
   CHECK(state_ == State::lent);
   count_bytes();
   if (transport_.is_tls()) endpoint_->keep_resumable(transport_.session()->take_resumable());
-  if (names_client() || !is_clean() || !endpoint_->keep_idle(*this)) {
+  if (!may_serve_again() || !is_clean() || !endpoint_->keep_idle(*this)) {
     discard();
     return;
   }
   state_ = State::idle;
   borrower_ = {};
-  pool_.loop().timers().arm(timer_, pool_.loop().now() + limits::upstream_idle_timeout);
+  const Instant end = idle_end(endpoint_->terms, opened_at_, pool_.loop().now());
+  if (end != Instant::max()) pool_.loop().timers().arm(timer_, end);
+}
+
+bool Connection::may_serve_again() const noexcept {
+  const snapshot::ConnectionTerms& terms = endpoint_->terms;
+  return !names_client() && (terms.requests_max == 0 || lent_count_ < terms.requests_max) &&
+         !is_too_old(terms, opened_at_, pool_.loop().now());
 }
 
 void Connection::discard(io::Stream::Ending ending) noexcept {
@@ -131,6 +139,11 @@ void Connection::on_change() {
 
 void Connection::on_connected() {
   const int error = transport_.stream().connect_error();
+  if (const auto& keepalive = endpoint_->terms.tcp_keepalive; error == 0 && keepalive) {
+    io::send_keepalives(
+        transport_.stream().fd(),
+        {.probes = keepalive->probes, .idle_seconds = keepalive->idle, .interval_seconds = keepalive->interval});
+  }
   if (error == 0 && names_client()) {
     // At once: the endpoint may be the one that speaks first.
     transport_.stream().write(as_bytes(*proxy_header_));
@@ -167,6 +180,8 @@ void Connection::on_handshake_ready(void* self) {
 void Connection::end_connecting(int error) {
   timer_.cancel();
   state_ = State::lent;
+  lent_count_ = 1;
+  opened_at_ = pool_.loop().now();
   connect_error_ = error;
   sent_before_ = transport_.stream().bytes_sent();
   ++(error == 0 ? pool_.opened_count : pool_.connect_failure_count);

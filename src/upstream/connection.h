@@ -63,6 +63,8 @@ class Connection : public ListNode<Connection> {
   [[nodiscard]] bool is_clean();
   // For which it was opened; empty without TLS.
   [[nodiscard]] std::string_view server_name() const noexcept { return server_name_; }
+  // Since it is connected.
+  [[nodiscard]] Instant opened_at() const noexcept { return opened_at_; }
   // It has told the endpoint who the client is.
   [[nodiscard]] bool names_client() const noexcept { return proxy_header_ != nullptr; }
   // It has served a request before, so it may have been closed by the upstream just now.
@@ -95,6 +97,7 @@ class Connection : public ListNode<Connection> {
 
   static void on_handshake_ready(void* self);
 
+  [[nodiscard]] bool may_serve_again() const noexcept;
   void forget_users() noexcept;
   void on_change();
   void on_connected();
@@ -118,6 +121,8 @@ class Connection : public ListNode<Connection> {
   uint64_t sent_before_ = 0;
   uint64_t counted_received_ = 0;  // of the stream's totals, what the pool's counters have
   uint64_t counted_sent_ = 0;
+  Instant opened_at_{};
+  uint32_t lent_count_ = 0;
   int connect_error_ = 0;
   State state_ = State::idle;
   bool offers_http2_ = false;

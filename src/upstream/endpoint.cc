@@ -2,9 +2,15 @@
 
 #include "base/limits.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice::upstream {
+
+Instant idle_end(const snapshot::ConnectionTerms& terms, Instant opened_at, Instant now) noexcept {
+  const Instant silent = terms.idle_timeout == Duration{} ? Instant::max() : now + terms.idle_timeout;
+  return terms.lifetime == Duration{} ? silent : std::min(silent, opened_at + terms.lifetime);
+}
 
 Endpoint::~Endpoint() {
   while (!idle_.empty()) idle_.front().discard();

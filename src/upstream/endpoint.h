@@ -6,6 +6,7 @@
 #include "base/address.h"
 #include "base/limits.h"
 #include "base/list.h"
+#include "snapshot/connection_terms.h"
 #include "upstream/connection.h"
 #include "upstream/http2_connection.h"
 
@@ -15,6 +16,13 @@
 #include <vector>
 
 namespace sluice::upstream {
+
+// When a connection without requests ends; Instant::max(): never.
+[[nodiscard]] Instant idle_end(const snapshot::ConnectionTerms& terms, Instant opened_at, Instant now) noexcept;
+// It serves no more requests.
+[[nodiscard]] inline bool is_too_old(const snapshot::ConnectionTerms& terms, Instant opened_at, Instant now) noexcept {
+  return terms.lifetime > Duration{} && now >= opened_at + terms.lifetime;
+}
 
 // Shared: a borrower that outlives its snapshot (a TCP connection) keeps its endpoint, too.
 class Endpoint : public std::enable_shared_from_this<Endpoint> {
@@ -28,6 +36,8 @@ class Endpoint : public std::enable_shared_from_this<Endpoint> {
 
   // Requests in flight, the measure of LEAST_REQUEST.
   uint32_t active_requests = 0;
+  // Of the newest configuration: connections that are open keep to them too.
+  snapshot::ConnectionTerms terms;
 
   // The connection that was used last (it is the least likely to be stale) and was opened for `server_name` (empty
   // without TLS), or nullptr.

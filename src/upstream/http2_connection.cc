@@ -15,6 +15,7 @@ Http2Connection::Http2Connection(ConnectionPool& pool, Endpoint& endpoint) noexc
     : pool_(pool),
       endpoint_(&endpoint),
       timer_(on_timeout, this),
+      keepalive_timer_(on_keepalive, this),
       flush_task_(on_flush, this),
       retire_task_(on_retire, this) {}
 
@@ -26,7 +27,7 @@ void Http2Connection::connect(Duration timeout, const Connection::Opening& openi
 }
 
 bool Http2Connection::has_room() const noexcept {
-  if (connection_ != nullptr && connection_->names_client()) return false;
+  if (state_ == State::ended || connection_->names_client() || is_spent()) return false;
   switch (state_) {
     case State::connecting:
     case State::greeting: return request_count_ < endpoint_->http2_capacity();
@@ -34,6 +35,13 @@ bool Http2Connection::has_room() const noexcept {
     case State::ended: break;
   }
   return false;
+}
+
+// What the destination's rule lets it carry.
+bool Http2Connection::is_spent() const noexcept {
+  const snapshot::ConnectionTerms& terms = endpoint_->terms;
+  if (terms.requests_max != 0 && total_requests_ >= terms.requests_max) return true;
+  return state_ == State::open && is_too_old(terms, connection_->opened_at(), pool_.loop().now());
 }
 
 // --- events ----------------------------------------------------------------------------------------
@@ -74,6 +82,10 @@ void Http2Connection::on_greeting() {
   timer_.cancel();
   state_ = State::open;
   endpoint_->learn_http2_capacity(session_->stream_capacity());
+  if (const auto& keepalive = endpoint_->terms.http2_keepalive) {
+    keepalive_ = *keepalive;
+    pool_.loop().timers().arm(keepalive_timer_, pool_.loop().now() + keepalive_.interval);
+  }
   tell_requests();
   rest_if_unused();
 }
@@ -120,6 +132,28 @@ void Http2Connection::read() {
   end_if_unused();
 }
 
+// The upstream is to answer a PING now and then; one that does not is gone, whatever the kernel thinks.
+void Http2Connection::on_keepalive(void* self) {
+  auto& connection = *static_cast<Http2Connection*>(self);
+  const Instant now = connection.pool_.loop().now();
+  if (!std::exchange(connection.is_pinging_, !connection.is_pinging_)) {
+    connection.session_->ping();
+    connection.flush_later();
+    return connection.pool_.loop().timers().arm(connection.keepalive_timer_, now + connection.keepalive_.timeout);
+  }
+  if (connection.session_->awaits_ping()) return connection.lose();
+  const Duration rest = std::max(connection.keepalive_.interval - connection.keepalive_.timeout, Duration{});
+  connection.pool_.loop().timers().arm(connection.keepalive_timer_, now + rest);
+}
+
+void Http2Connection::lose() {
+  session_->end_of_input();
+  session_->tell_changes();
+  if (connection_ == nullptr) return;  // its last request has gone meanwhile
+  stop_taking_requests();
+  end_if_unused();
+}
+
 void Http2Connection::on_stream_change(void*, http::Http2Stream& stream) {
   const Http2Request& request = static_cast<Http2Request::Stream&>(stream).request;
   request.borrower_.on_change(request.borrower_.owner);
@@ -140,6 +174,7 @@ void Http2Connection::add(Http2Request& request) noexcept {
   CHECK(state_ != State::ended);
   requests_.push_back(request);
   ++request_count_;
+  ++total_requests_;
   if (state_ == State::open) timer_.cancel();
 }
 
@@ -154,8 +189,9 @@ void Http2Connection::remove(Http2Request& request) noexcept {
 
 void Http2Connection::rest_if_unused() {
   if (request_count_ > 0 || state_ != State::open) return;
-  if (connection_->names_client()) return close();
-  pool_.loop().timers().arm(timer_, pool_.loop().now() + limits::upstream_idle_timeout);
+  if (connection_->names_client() || is_spent()) return close();
+  const Instant end = idle_end(endpoint_->terms, connection_->opened_at(), pool_.loop().now());
+  if (end != Instant::max()) pool_.loop().timers().arm(timer_, end);
 }
 
 void Http2Connection::on_timeout(void* self) {
@@ -183,6 +219,7 @@ void Http2Connection::stop_taking_requests() noexcept {
 void Http2Connection::end_if_unused() noexcept {
   if (state_ != State::ended || request_count_ > 0 || retire_task_.is_linked()) return;
   timer_.cancel();
+  keepalive_timer_.cancel();
   if (connection_ != nullptr) std::exchange(connection_, nullptr)->finish_and_discard();
   pool_.loop().retire(retire_task_);
 }

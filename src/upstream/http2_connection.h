@@ -1,10 +1,10 @@
 // An HTTP/2 connection to an endpoint (RFC 9113), which the requests of many exchanges share, each on a stream of its
 // own. The first ones wait until the upstream's SETTINGS are there, and with them how many it takes. Its endpoint keeps
-// it while it can take requests; it ends when it has had none for limits::upstream_idle_timeout, or when it can take no
-// more (GOAWAY, no stream ids left, broken) and the last one is over. One that begins with a PROXY header, which names
-// a client, has a single request. Where the upstream chooses HTTP/1.1 in the TLS handshake (ALPN, RFC 7301), the
-// connection becomes one of those and goes into the pool. Frames of all requests of a turn go out with one send. One
-// thread.
+// it while it can take requests; it ends when it has had none for a while (snapshot::ConnectionTerms), or when it can
+// take no more (GOAWAY, no stream ids left, broken, too old) and the last one is over. One that begins with a PROXY
+// header, which names a client, has a single request. Where the upstream chooses HTTP/1.1 in the TLS handshake (ALPN,
+// RFC 7301), the connection becomes one of those and goes into the pool. Frames of all requests of a turn go out with
+// one send. One thread.
 //
 // Its memory is ConnectionPool's, which it goes back to by itself.
 #pragma once
@@ -14,6 +14,7 @@
 #include "http/http2_session.h"
 #include "http/http2_stream.h"
 #include "io/loop.h"
+#include "snapshot/connection_terms.h"
 #include "upstream/connection.h"
 
 #include <cstdint>
@@ -57,13 +58,16 @@ class Http2Connection : public ListNode<Http2Connection> {
   static void on_stream_change(void* self, http::Http2Stream& stream);
   static void on_flush(void* self);
   static void on_timeout(void* self);
+  static void on_keepalive(void* self);
   static void on_retire(void* self);
 
   void on_connected();
   void on_greeting();
+  void lose();
   void end_connecting(int error);
   void tell_requests();
   void read();
+  [[nodiscard]] bool is_spent() const noexcept;
   void flush_later() noexcept;
   void add(Http2Request& request) noexcept;
   void remove(Http2Request& request) noexcept;
@@ -77,13 +81,17 @@ class Http2Connection : public ListNode<Http2Connection> {
   std::optional<http::Http2Session> session_;  // from greeting on
   List<Http2Request> requests_;
   uint32_t request_count_ = 0;
+  uint32_t total_requests_ = 0;
   Timer timer_;  // greeting: the time it may take; open: the time it is kept without requests
+  Timer keepalive_timer_;
+  snapshot::Http2Keepalive keepalive_;  // while open; an interval of zero: none
   Duration connect_timeout_{};
   io::Task flush_task_;
   io::Task retire_task_;
   int connect_error_ = 0;
   State state_ = State::connecting;
   bool chose_http1_ = false;
+  bool is_pinging_ = false;           // keepalive_timer_ is for the answer
   bool has_writers_waiting_ = false;  // for room on the connection
 };
 

@@ -4,6 +4,7 @@ import contextlib
 import socket
 import ssl
 import struct
+import threading
 
 import h2.config
 import h2.connection
@@ -170,6 +171,8 @@ class Connection:
         self.settings_acknowledged = 0
         self._out = bytearray()
         self._ending = None
+        self.is_frozen = threading.Event()
+        self.thawed = threading.Event()
         self._wake_up, self._woken = socket.socketpair()
         self._wake_up.setblocking(False)
         # What is sent is a test's own, and may be wrong; what comes is checked.
@@ -220,6 +223,12 @@ class Connection:
         """Once everything has gone: "close", or "reset"."""
         with self.changed:
             self._ending = how
+        self.thawed.set()
+        self.wake()
+
+    def serve_no_more(self):
+        """From now on it is as if the machine had gone: nothing is read, nothing answered, nothing closed."""
+        self.is_frozen.set()
         self.wake()
 
     def live_streams(self):
@@ -231,6 +240,9 @@ class Connection:
         self.peer.socket.setblocking(False)
         try:
             while not self.closed:
+                if self.is_frozen.is_set():
+                    self.thawed.wait()
+                    break
                 self._send()
                 if self._ending and not self._out:
                     break

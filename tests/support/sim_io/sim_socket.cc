@@ -64,6 +64,9 @@ uint64_t unacknowledged_bytes(int fd) noexcept { return kernel().socket(fd, "ioc
 
 void reset_on_close(int fd) noexcept { kernel().socket(fd, "setsockopt").reset_on_close = true; }
 
+// Nobody's kernel is asked here whether it is alive.
+void send_keepalives(int fd, const KeepaliveProbes&) noexcept { static_cast<void>(kernel().socket(fd, "setsockopt")); }
+
 void close_descriptor(int fd) noexcept { kernel().close(fd); }
 
 void set_nonblocking(int fd, bool nonblocking) noexcept { kernel().set_nonblocking(fd, nonblocking); }

@@ -89,12 +89,35 @@ TEST(DestinationRules, BoundWhatADestinationHasToDo) {
     const auto text = [](uint32_t bound) {
       return bound == snapshot::DestinationBounds::none ? "none" : std::to_string(bound);
     };
-    return text(cluster.bounds.requests) + " " + text(cluster.bounds.waiting);
+    return text(cluster.bounds.requests) + " " + text(cluster.bounds.waiting) + " " + text(cluster.bounds.retries);
   };
-  EXPECT_EQ(bounds(""), "none none");
-  EXPECT_EQ(bounds("http2MaxRequests: 7"), "7 none");
-  EXPECT_EQ(bounds("http1MaxPendingRequests: 1"), "none 1");
-  EXPECT_EQ(bounds("http2MaxRequests: 0, http1MaxPendingRequests: 0"), "none none");
+  EXPECT_EQ(bounds(""), "none none none");
+  EXPECT_EQ(bounds("http2MaxRequests: 7"), "7 none none");
+  EXPECT_EQ(bounds("http1MaxPendingRequests: 1"), "none 1 none");
+  EXPECT_EQ(bounds("maxRetries: 3"), "none none 3");
+  EXPECT_EQ(bounds("http2MaxRequests: 0, http1MaxPendingRequests: 0, maxRetries: 0"), "none none none");
+}
+
+TEST(DestinationRules, SayHowConnectionsAreKept) {
+  const auto terms = [](std::string_view pool) {
+    return load_rules(rule("app", "connectionPool: {" + std::string(pool) + "}"))
+        .snapshot->clusters.at(0)
+        .connection_terms;
+  };
+  EXPECT_EQ(terms(""), snapshot::ConnectionTerms{});
+  snapshot::ConnectionTerms http;
+  http.idle_timeout = std::chrono::minutes(2);
+  http.requests_max = 5;
+  http.http2_keepalive = snapshot::Http2Keepalive{std::chrono::seconds(30), std::chrono::seconds(2)};
+  EXPECT_EQ(terms("http: {idleTimeout: 2m, maxRequestsPerConnection: 5, http2KeepAlive: {interval: 30s, timeout: 2s}}"),
+            http);
+  snapshot::ConnectionTerms tcp;
+  tcp.tunnel_idle_timeout = Duration{};
+  tcp.lifetime = std::chrono::hours(1);
+  tcp.tcp_keepalive = snapshot::TcpKeepalive{.probes = 3, .idle = 60, .interval = 1};
+  EXPECT_EQ(
+      terms("tcp: {idleTimeout: 0s, maxConnectionDuration: 1h, tcpKeepalive: {probes: 3, time: 1m, interval: 0.5s}}"),
+      tcp);
 }
 
 TEST(DestinationRules, SayWhichVersionOfThePROXYHeaderIsSent) {

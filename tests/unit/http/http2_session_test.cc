@@ -166,6 +166,23 @@ TEST(Http2Session, ObjectsOfStreamsThatWereResetAreBounded) {
 
 // --- GOAWAY ------------------------------------------------------------------------------------------
 
+// More often than the budget of frames that carry nothing would allow.
+TEST(Http2Session, PingsAreAnsweredAndCostNothing) {
+  Http2Pair pair;
+  pair.run();
+  for (uint32_t i = 0; i < 2 * limits::http2_idle_frames_max; ++i) {
+    pair.client.session.ping();
+    EXPECT_TRUE(pair.client.session.awaits_ping());
+    pair.server.session.note_time(Instant(std::chrono::minutes(i)));  // a server's budget is for clients
+    pair.run();
+    ASSERT_FALSE(pair.client.session.awaits_ping() || pair.client_broke || pair.server_broke) << i;
+  }
+  pair.client.session.ping();
+  pair.client.session.ping();  // one at a time
+  pair.run();
+  EXPECT_FALSE(pair.client.session.awaits_ping());
+}
+
 TEST(Http2Session, AServerShutsDownInTwoSteps) {
   Http2Pair pair;
   Message& sent = pair.client.post();
