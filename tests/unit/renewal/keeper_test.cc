@@ -506,14 +506,7 @@ TEST_F(KeeperTest, RevokesOnceAndDoesNotObtainAgainUnlessAsked) {
   const std::string documents = std::string(kAcmeIssuer) + certificate_document("web");
   follow(documents);
   work();
-  const std::string revocation = R"(
-apiVersion: cert.gardener.cloud/v1alpha1
-kind: CertificateRevocation
-metadata: {name: leaked, namespace: istio-system}
-spec:
-  certificateRef: {name: web, namespace: istio-system}
-)";
-  follow(documents + revocation);
+  follow(documents + revocation_document("leaked", false));
   work();
   EXPECT_EQ(server_.revocations, 1);
   EXPECT_EQ(report_of("istio-system/web").state, State::revoked);
@@ -533,13 +526,7 @@ spec:
 // On a new machine, with documents of years.
 TEST_F(KeeperTest, ARevocationOfBeforeDoesNotHitTheFirstCertificate) {
   start();
-  follow(std::string(kAcmeIssuer) + certificate_document("web") + R"(
-apiVersion: cert.gardener.cloud/v1alpha1
-kind: CertificateRevocation
-metadata: {name: leaked, namespace: istio-system}
-spec:
-  certificateRef: {name: web, namespace: istio-system}
-)");
+  follow(std::string(kAcmeIssuer) + certificate_document("web") + revocation_document("leaked", false));
   work();
   EXPECT_EQ(server_.revocations, 0);
   EXPECT_EQ(report_of("istio-system/web").state, State::ready);
@@ -550,14 +537,7 @@ TEST_F(KeeperTest, ARevocationMayAskForAnother) {
   const std::string documents = std::string(kAcmeIssuer) + certificate_document("web");
   follow(documents);
   work();
-  follow(documents + R"(
-apiVersion: cert.gardener.cloud/v1alpha1
-kind: CertificateRevocation
-metadata: {name: leaked, namespace: istio-system}
-spec:
-  certificateRef: {name: web, namespace: istio-system}
-  renew: true
-)");
+  follow(documents + revocation_document("leaked", true));
   work();
   EXPECT_EQ(server_.revocations, 1);
   EXPECT_EQ(server_.certificates, 2);
@@ -578,16 +558,8 @@ TEST_F(KeeperTest, ARevocationAfterRenewalGoesOnAfterAKillAtAnyExchange) {
     work();
     server_.kill_before = at;
     bool was_killed = false;
-    const std::string revocation = R"(
-apiVersion: cert.gardener.cloud/v1alpha1
-kind: CertificateRevocation
-metadata: {name: leaked, namespace: istio-system}
-spec:
-  certificateRef: {name: web, namespace: istio-system}
-  renew: true
-)";
     try {
-      follow(documents + revocation);
+      follow(documents + revocation_document("leaked", true));
       work();
     } catch (const Killed&) {
       was_killed = true;
