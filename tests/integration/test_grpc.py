@@ -36,6 +36,11 @@ def http_route(name, route):
     return documents.document("VirtualService", name, spec)
 
 
+def count_of(pattern, gateway):
+    """How many access log lines have it by now."""
+    return sum(pattern.search(line) is not None for line in gateway.access_lines())
+
+
 def to_app(**more):
     return more | {"route": [{"destination": {"host": "app.upstream.test", "port": {"number": 80}}}]}
 
@@ -173,13 +178,9 @@ def test_cancelled_call_ends_at_the_server(connect, grpc_gateway):
     questions.put(b"once")
     assert next(answers) == b"once"
     ended = re.compile(rf'/{SERVICE}/Chat HTTP/2" \d+ DC ')
-
-    def cancelled():
-        return sum(ended.search(line) is not None for line in grpc_gateway.access_lines())
-
-    before = cancelled()
+    before = count_of(ended, grpc_gateway)
     answers.cancel()
-    assert wait_until(lambda: cancelled() == before + 1)
+    assert wait_until(lambda: count_of(ended, grpc_gateway) == before + 1)
     questions.put(None)  # not before: it would end the call in good order, if it came first
 
 
@@ -252,9 +253,10 @@ def test_deadline_of_the_client(connect):
 
 def test_deadline_of_the_client_ends_the_request(connect, grpc_gateway):
     """Also when the server does not look at it; a real one may be the first to answer."""
-    assert failure_of(lambda: connect(SILENT).unary(b"hello", timeout=0.3)).code() == StatusCode.DEADLINE_EXCEEDED
     ended = re.compile(rf'Unary HTTP/2" \d+ (UT|DC) .* "{SILENT}')  # sluice, or the client
-    assert wait_until(lambda: any(ended.search(line) for line in grpc_gateway.access_lines()))
+    before = count_of(ended, grpc_gateway)
+    assert failure_of(lambda: connect(SILENT).unary(b"hello", timeout=0.3)).code() == StatusCode.DEADLINE_EXCEEDED
+    assert wait_until(lambda: count_of(ended, grpc_gateway) == before + 1)
 
 
 # --- what sluice says itself ---
