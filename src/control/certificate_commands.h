@@ -30,8 +30,8 @@ struct ImportOptions {
   std::string ca_path;  // empty: none
   std::string state_directory;
 };
-// Puts a certificate of the user's into the state directory as a Secret: a running process takes it within seconds if it
-// manages certificates, else with the next load.
+// Puts a certificate of the user's into the state directory as a Secret: a running process takes it within seconds if
+// it manages certificates, else with the next load.
 [[nodiscard]] int import_certificate(const ImportOptions& options);
 
 }  // namespace sluice::control

@@ -28,7 +28,7 @@ std::string record(std::string_view name, uint16_t type, std::string_view data) 
   return bytes += data;
 }
 
-std::string reply(const std::string& query, uint8_t rcode, const Strings& answers) {
+std::string reply(const std::string& query, Rcode rcode, const Strings& answers) {
   std::string bytes = query.substr(0, 2) + '\x81' + static_cast<char>(0x80 | rcode) + "\0\1"s;
   append_u16(bytes, static_cast<uint16_t>(answers.size()));
   bytes += "\0\0\0\0"s + query.substr(kHeaderBytes, query.find('\0', kHeaderBytes) + 5 - kHeaderBytes);
@@ -59,7 +59,7 @@ TEST(TxtLookup, TellsWhereAnAliasLeadsWhetherOrNotSomethingIsThere) {
   const UdpServer with_text([&](const std::string& query) { return reply(query, kNoError, {alias, text}); });
   EXPECT_EQ(ask(with_text).value().name, "b.test.");
   EXPECT_EQ(ask(with_text).value().texts, Strings{"one"});
-  for (const uint8_t rcode : {kNoError, kNxDomain}) {
+  for (const Rcode rcode : {kNoError, kNxDomain}) {
     const UdpServer without([&](const std::string& query) { return reply(query, rcode, {alias}); });
     EXPECT_EQ(ask(without).value().name, "b.test.");
     EXPECT_EQ(ask(without).value().texts, Strings{});

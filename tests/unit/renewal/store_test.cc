@@ -169,7 +169,7 @@ TEST_F(StoreTest, IsUsableAfterAKill) {
     Result<Store> store = Store::open(folder_);
     if (!store || !store->take_lock()) _exit(1);
     static_cast<void>(!write(ready[1], "x", 1));
-    for (int i = 0;; ++i) static_cast<void>(store->write_record(certificate_, record_with(std::string(10'000, 'x'))));
+    while (true) static_cast<void>(store->write_record(certificate_, record_with(std::string(10'000, 'x'))));
   }
   char byte = 0;
   ASSERT_EQ(read(ready[0], &byte, 1), 1);
