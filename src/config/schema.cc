@@ -199,7 +199,9 @@ void Reader::read_time_span(const Node& node, TimeSpan& value) {
   const std::optional<Duration> duration =
       node.kind == Node::Kind::scalar ? parse_duration(node.text) : std::optional<Duration>();
   if (!duration) return error(node, fmt::format("must be a duration such as 1h30m, 10s or 0.5s, {}", not_this(node)));
-  value = {*duration, &node};
+  // Whoever writes more means "for ever"; a time of today and so much is a time still.
+  constexpr Duration longest = std::chrono::hours(100 * 365 * 24);
+  value = {std::min(*duration, longest), &node};
 }
 
 void Reader::read_port_reference(const Node& node, PortReference& value) {

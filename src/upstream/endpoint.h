@@ -36,7 +36,7 @@ class Endpoint : public std::enable_shared_from_this<Endpoint> {
 
   // Requests in flight, the measure of LEAST_REQUEST.
   uint32_t active_requests = 0;
-  // Of the newest configuration: connections that are open keep to them too.
+  // Of the newest configuration: connections that are open keep to them too, but for their PINGs.
   snapshot::ConnectionTerms terms;
 
   // The connection that was used last (it is the least likely to be stale) and was opened for `server_name` (empty

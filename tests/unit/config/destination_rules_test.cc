@@ -111,6 +111,7 @@ TEST(DestinationRules, SayHowConnectionsAreKept) {
   http.http2_keepalive = snapshot::Http2Keepalive{std::chrono::seconds(30), std::chrono::seconds(2)};
   EXPECT_EQ(terms("http: {idleTimeout: 2m, maxRequestsPerConnection: 5, http2KeepAlive: {interval: 30s, timeout: 2s}}"),
             http);
+  EXPECT_EQ(terms("http: {idleTimeout: 2562047h}").idle_timeout, std::chrono::hours(876'000)) << "no sum overflows";
   snapshot::ConnectionTerms tcp;
   tcp.tunnel_idle_timeout = Duration{};
   tcp.lifetime = std::chrono::hours(1);

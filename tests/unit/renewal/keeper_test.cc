@@ -120,6 +120,14 @@ class KeeperTest : public testing::Test {
   }
   void work(Duration time = 1min) { work_until(now_ + time); }
 
+  // A certificate that is there; the documents that ask for it.
+  std::string obtain_web() {
+    start();
+    follow(std::string(kAcmeIssuer) + certificate_document("web"));
+    work();
+    return documents_;
+  }
+
   CertificateReport report_of(const std::string& name) const {
     for (const CertificateReport& each : keeper_->report(now_).certificates) {
       if (each.certificate == name) return each;
@@ -502,10 +510,7 @@ TEST_F(KeeperTest, IssuesSelfSignedCertificatesItself) {
 }
 
 TEST_F(KeeperTest, RevokesOnceAndDoesNotObtainAgainUnlessAsked) {
-  start();
-  const std::string documents = std::string(kAcmeIssuer) + certificate_document("web");
-  follow(documents);
-  work();
+  const std::string documents = obtain_web();
   follow(documents + revocation_document("leaked", false));
   work();
   EXPECT_EQ(server_.revocations, 1);
@@ -533,10 +538,7 @@ TEST_F(KeeperTest, ARevocationOfBeforeDoesNotHitTheFirstCertificate) {
 }
 
 TEST_F(KeeperTest, ARevocationMayAskForAnother) {
-  start();
-  const std::string documents = std::string(kAcmeIssuer) + certificate_document("web");
-  follow(documents);
-  work();
+  const std::string documents = obtain_web();
   follow(documents + revocation_document("leaked", true));
   work();
   EXPECT_EQ(server_.revocations, 1);
@@ -552,10 +554,7 @@ TEST_F(KeeperTest, ARevocationAfterRenewalGoesOnAfterAKillAtAnyExchange) {
   for (int at = 1;; ++at) {
     std::filesystem::remove_all(folder_);
     server_ = FakeAcmeServer();
-    start();
-    const std::string documents = std::string(kAcmeIssuer) + certificate_document("web");
-    follow(documents);
-    work();
+    const std::string documents = obtain_web();
     server_.kill_before = at;
     bool was_killed = false;
     try {
@@ -581,10 +580,7 @@ TEST_F(KeeperTest, TwoRevocationsOfOneCertificateRevokeIt) {
   for (const bool renews : {false, true}) {
     std::filesystem::remove_all(folder_);
     server_ = FakeAcmeServer();
-    start();
-    const std::string documents = std::string(kAcmeIssuer) + certificate_document("web");
-    follow(documents);
-    work();
+    const std::string documents = obtain_web();
     follow(documents + revocation_document("first", true) + revocation_document("second", renews));
     work(24h);
     EXPECT_EQ(server_.revocations, 1);
@@ -595,10 +591,7 @@ TEST_F(KeeperTest, TwoRevocationsOfOneCertificateRevokeIt) {
 }
 
 TEST_F(KeeperTest, ARevocationThatCannotWaitHurriesTheOther) {
-  start();
-  const std::string documents = std::string(kAcmeIssuer) + certificate_document("web");
-  follow(documents);
-  work();
+  const std::string documents = obtain_web();
   server_.validates = [](auto&, auto&) { return false; };
   follow(documents + revocation_document("first", true));
   work();
