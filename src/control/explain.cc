@@ -318,7 +318,9 @@ void explain_request(const snapshot::Snapshot& tables, const ExplainRequest& req
 }
 
 void explain_connection(const snapshot::Snapshot& tables, Explanation& result) {
-  const route::TcpDecision decision = route::choose_tcp_route(*result.route_table, result.server_name, /*random=*/0);
+  const route::TcpDecision decision =
+      route::choose_tcp_route(*result.route_table, result.server_name, /*address=*/nullptr,
+                              /*random=*/0);
   result.tcp_route = decision.route;
   if (decision.route == nullptr) {
     result.outcome = Outcome::no_tcp_route;

@@ -8,8 +8,8 @@ namespace {
 
 // In the order of the bits.
 constexpr std::string_view kFlagNames[] = {"UH", "UF", "UC",  "UR", "UO", "UT", "URX", "UPE", "NR",
-                                           "NC", "DC", "DPE", "SI", "LR", "DI", "FI",  "DT"};
-static_assert(1U << (std::size(kFlagNames) - 1) == static_cast<uint32_t>(ResponseFlag::duration_timeout));
+                                           "NC", "DC", "DPE", "SI", "LR", "DI", "FI",  "DT",  "DF"};
+static_assert(1U << (std::size(kFlagNames) - 1) == static_cast<uint32_t>(ResponseFlag::dns_resolution_failure));
 
 }  // namespace
 

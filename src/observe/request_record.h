@@ -37,6 +37,7 @@ enum class ResponseFlag : uint32_t {
   delay_injected = 1U << 14,                     // DI
   fault_injected = 1U << 15,                     // FI
   duration_timeout = 1U << 16,                   // DT
+  dns_resolution_failure = 1U << 17,             // DF
 };
 
 struct ResponseFlags {

@@ -17,12 +17,13 @@ BorrowedUpstream::~BorrowedUpstream() {
 }
 
 BorrowedUpstream::Status BorrowedUpstream::borrow(AdoptedSnapshot& snapshot, uint32_t cluster,
-                                                  const ClientConnection& client, std::string_view host,
-                                                  http::Version version, Wanted wanted) {
+                                                  const ClientConnection& client,
+                                                  const snapshot::RequestedTarget& target, http::Version version,
+                                                  Wanted wanted) {
   CHECK(connection_ == nullptr && http2_ == nullptr);
   snapshot_ = &snapshot;
   cluster_ = cluster;
-  host_ = host;
+  target_ = target;
   version_ = version;
   proxy_header_.reset();
   if (const auto protocol = snapshot.tables.clusters[cluster].proxy_protocol; protocol != snapshot::ProxyProtocol::none)
@@ -42,7 +43,7 @@ BorrowedUpstream::Status BorrowedUpstream::open(Wanted wanted) {
       return Status::unavailable;
     }
     opening.context = cluster.tls->context;
-    opening.server_name = upstream_server_name(*cluster.tls, host_);
+    opening.server_name = upstream_server_name(*cluster.tls, target_.host);
   }
   endpoint_ = snapshot_->clusters.choose(cluster_, services_.random, endpoint_);
   if (endpoint_ == nullptr) return Status::unavailable;

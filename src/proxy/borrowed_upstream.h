@@ -34,6 +34,8 @@ class BorrowedUpstream {
     ready,        // open
     unavailable,  // nothing is borrowed: the cluster has no endpoint that can be used (UH)
     failed,       // nothing is borrowed: no connection could be opened (UF, URX)
+    unresolved,   // nothing is borrowed: the name that was requested has no address (DF)
+    forbidden,    // nothing is borrowed: it has only addresses that the cluster's guard refuses
     overflow,     // nothing is borrowed: the cluster has as much to do as it may have (UO)
   };
   enum class Wanted : uint8_t {
@@ -55,12 +57,13 @@ class BorrowedUpstream {
   [[nodiscard]] bool count_retry();
 
   // Borrows a connection to the cluster (an index into Snapshot::clusters) of a snapshot that stays pinned until
-  // the connection is released, or keep_endpoint(). `host` lives as long: where the cluster has TLS and names no server
-  // itself, it is the one that is asked for, and that the certificate must be for. Requires that none is borrowed.
+  // the connection is released, or keep_endpoint(). `target` is what the client wants to reach, for clusters that leave
+  // that to it; what it refers to lives as long. Where the cluster has TLS and names no server itself, its host is the
+  // one that is asked for, and that the certificate must be for. Requires that none is borrowed.
   // `version`: the client's, which the cluster may ask for. `client` is whom a PROXY header names, where the cluster
   // wants one; it is looked at only now.
   [[nodiscard]] Status borrow(AdoptedSnapshot& snapshot, uint32_t cluster, const ClientConnection& client,
-                              std::string_view host, http::Version version, Wanted wanted);
+                              const snapshot::RequestedTarget& target, http::Version version, Wanted wanted);
   // While connecting. A connect that has failed is tried once more, elsewhere if possible.
   [[nodiscard]] Status look_at_connect(Wanted wanted);
   // `reusable`: nothing of the borrower's is left on it, so it goes into the pool; else it is ended. Idempotent.
@@ -108,7 +111,7 @@ class BorrowedUpstream {
   SocketAddress address_;
   SocketAddress local_address_;
   std::unique_ptr<const std::string> proxy_header_;  // null: the cluster wants none
-  std::string_view host_;
+  snapshot::RequestedTarget target_;
   http::Version version_ = http::Version::http_1_1;
   std::string failure_reason_;
   snapshot::DestinationLoad* load_ = nullptr;  // while this is part of it: borrowed, of a cluster that has bounds

@@ -96,7 +96,7 @@ Exchange::Outcome Exchange::on_request_head() {
 
 Exchange::Outcome Exchange::borrow_upstream(BorrowedUpstream::Wanted wanted) {
   state_ = State::connecting;
-  return on_borrowed(borrowed_.borrow(*snapshot_, decision_.destination->cluster, connection_, request_.host,
+  return on_borrowed(borrowed_.borrow(*snapshot_, decision_.destination->cluster, connection_, {.host = request_.host},
                                       request_.version, wanted));
 }
 
@@ -119,6 +119,11 @@ Exchange::Outcome Exchange::on_borrowed(BorrowedUpstream::Status status) {
       return reply_locally(
           503, "upstream_reset_before_response_started{connection_failure}",
           "upstream connect error or disconnect/reset before headers. reset reason: connection failure");
+    case BorrowedUpstream::Status::unresolved:
+      flags_.set(ResponseFlag::dns_resolution_failure);
+      return reply_locally(503, "dns_resolution_failure", "the name of the host has no address");
+    case BorrowedUpstream::Status::forbidden:
+      return reply_locally(403, "private_address", "the address of the host is not one that is reached through here");
   }
   UNREACHABLE();
 }

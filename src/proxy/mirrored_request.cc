@@ -87,8 +87,8 @@ bool MirroredRequest::name_shadow() {
 
 void MirroredRequest::start(const ClientConnection& client) {
   services_.loop.timers().arm(timer_, services_.loop.now() + limits::mirrored_request_timeout);
-  on_borrowed(
-      borrowed_.borrow(snapshot_, cluster_, client, request_.host, request_.version, BorrowedUpstream::Wanted::any));
+  on_borrowed(borrowed_.borrow(snapshot_, cluster_, client, {.host = request_.host}, request_.version,
+                               BorrowedUpstream::Wanted::any));
 }
 
 void MirroredRequest::on_upstream_change(void* self) { static_cast<MirroredRequest*>(self)->advance_later(); }
@@ -110,7 +110,9 @@ void MirroredRequest::on_borrowed(BorrowedUpstream::Status status) {
     case BorrowedUpstream::Status::ready: return begin_to_send();
     case BorrowedUpstream::Status::unavailable:
     case BorrowedUpstream::Status::overflow:
-    case BorrowedUpstream::Status::failed: return give_up();
+    case BorrowedUpstream::Status::failed:
+    case BorrowedUpstream::Status::unresolved:
+    case BorrowedUpstream::Status::forbidden: return give_up();
   }
 }
 

@@ -97,7 +97,7 @@ std::optional<Answer> answer_of(const route::Decision& decision, route::CorsRequ
     }
     case route::Outcome::direct_response: {
       const snapshot::DirectResponse& response = *decision.route->direct_response;
-      return Answer{.status = response.status, .details = "direct_response", .body = response.body};
+      return Answer{.status = response.status, .details = response.details, .body = response.body};
     }
     case route::Outcome::not_found:
       return Answer{.status = 404, .details = "route_not_found", .flags = flags_of(ResponseFlag::no_route_found)};

@@ -64,7 +64,7 @@ TcpProxy::Outcome TcpProxy::choose_destination() {
   snapshot_ = &services_.snapshots.pin_current();
   route::TcpDecision decision;
   if (const snapshot::RouteTable* routes = client_.tcp_routes_in(*snapshot_))
-    decision = route::choose_tcp_route(*routes, client_.server_name(), services_.random.next());
+    decision = route::choose_tcp_route(*routes, client_.server_name(), nullptr, services_.random.next());
   if (decision.route == nullptr) {
     flags_.set(ResponseFlag::no_route_found);
     return refuse("route_not_found");
@@ -76,8 +76,8 @@ TcpProxy::Outcome TcpProxy::choose_destination() {
   cluster_ = &snapshot_->tables.clusters[*decision.cluster];
   set_state(State::connecting);
   // What the destination hears must all be this client's: no connection that somebody has used.
-  return on_borrowed(upstream_.borrow(*snapshot_, *decision.cluster, client_, cluster_->host, http::Version::http_1_1,
-                                      BorrowedUpstream::Wanted::bytes));
+  return on_borrowed(upstream_.borrow(*snapshot_, *decision.cluster, client_, {.host = cluster_->host},
+                                      http::Version::http_1_1, BorrowedUpstream::Wanted::bytes));
 }
 
 TcpProxy::Outcome TcpProxy::on_borrowed(BorrowedUpstream::Status status) {
@@ -91,6 +91,10 @@ TcpProxy::Outcome TcpProxy::on_borrowed(BorrowedUpstream::Status status) {
       flags_.set(ResponseFlag::upstream_connection_failure);
       flags_.set(ResponseFlag::upstream_retry_limit_exceeded);
       return refuse("upstream_connection_failure");
+    case BorrowedUpstream::Status::unresolved:
+      flags_.set(ResponseFlag::dns_resolution_failure);
+      return refuse("dns_resolution_failure");
+    case BorrowedUpstream::Status::forbidden: return refuse("private_address");
     case BorrowedUpstream::Status::overflow: break;  // bounds are of requests
   }
   UNREACHABLE();

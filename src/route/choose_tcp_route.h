@@ -15,8 +15,9 @@ struct TcpDecision {
 };
 
 // The first route that has no server names or one that matches `server_name`, the SNI in lower case without
-// trailing dot (empty: there was none). `random` (any 64 bits) chooses among weighted destinations.
+// trailing dot (empty: there was none), and that has no addresses or one that `address` is in: what the client has
+// connected to (null: nobody says). `random` (any 64 bits) chooses among weighted destinations.
 [[nodiscard]] TcpDecision choose_tcp_route(const snapshot::RouteTable& table, std::string_view server_name,
-                                           uint64_t random) noexcept;
+                                           const SocketAddress* address, uint64_t random) noexcept;
 
 }  // namespace sluice::route

@@ -36,6 +36,7 @@ struct Redirect {
 struct DirectResponse {
   uint16_t status = 200;
   std::string body;
+  std::string_view details = "direct_response";  // %RESPONSE_CODE_DETAILS%, a static text
 };
 
 // Of the path, without query. With `regex`, every part of the path that it matches becomes `substitution`; else

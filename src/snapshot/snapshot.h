@@ -16,8 +16,10 @@
 #include "snapshot/gateway_topology.h"
 #include "snapshot/header_operations.h"
 #include "snapshot/host_map.h"
+#include "snapshot/outbound.h"
 #include "snapshot/process_settings.h"
 #include "snapshot/proxy_protocol.h"
+#include "snapshot/requested_target.h"
 #include "snapshot/route_actions.h"
 #include "snapshot/route_list.h"
 
@@ -117,7 +119,10 @@ struct Cluster {
   UpstreamHttp http = UpstreamHttp::http1;
   uint32_t http2_streams_max = limits::http2_streams_max;  // at a time on one connection; the upstream may allow fewer
   ProxyProtocol proxy_protocol = ProxyProtocol::none;
-  std::vector<Endpoint> endpoints;  // empty: 503 UH
+  Resolution resolution = Resolution::configured;
+  uint16_t requested_port = 0;      // of requested targets; 0: the one that was asked for
+  AddressGuard guard;               // of requested targets
+  std::vector<Endpoint> endpoints;  // empty, and they are configured: 503 UH
   ConnectionTerms connection_terms;
   DestinationBounds bounds;               // 503 UO beyond them
   std::shared_ptr<DestinationLoad> load;  // exactly when `bounds` bound anything
@@ -170,9 +175,10 @@ struct Route {
   return match.name.empty() ? route.name : match.name;
 }
 
-// A route of connections that are not HTTP: the first one wins whose SNI and port match.
+// A route of connections that are not HTTP: the first one wins whose SNI and address match.
 struct TcpRoute {
   std::vector<std::string> server_names;          // SNI patterns: "a.b", "*.b"; empty: any, and none
+  std::vector<AddressRange> addresses;            // that the client has connected to; empty: any
   std::vector<WeightedDestination> destinations;  // empty: a destination that is not known, connections are closed
   uint64_t total_weight = 0;
   uint32_t virtual_service = 0;  // index into Snapshot::virtual_services
@@ -188,12 +194,13 @@ struct VirtualHost {
   SourcePlace place;
 };
 
-// The routes of one TLS server, or of all plain servers of one port.
+// The routes of one TLS server, of all plain servers of one port, or of a port that outbound traffic goes to.
 struct RouteTable {
-  std::string name;  // Istio's: "http.8080", "https.443.https.kyma-gateway.kyma-system"
+  std::string name;  // Istio's: "http.8080", "https.443.https.kyma-gateway.kyma-system"; outbound: "443"
   std::vector<VirtualHost> virtual_hosts;
-  HostMap hosts;                     // -> index into virtual_hosts
-  std::vector<TcpRoute> tcp_routes;  // of servers that are not HTTP; then there are no virtual hosts
+  HostMap hosts;  // -> index into virtual_hosts
+  std::vector<TcpRoute>
+      tcp_routes;  // of servers that are not HTTP, and then there are no virtual hosts; outbound: both
 };
 
 // --- Listening -------------------------------------------------------------------------------------
@@ -278,9 +285,18 @@ struct CertificateSummary {
   bool is_renewed = false;         // by sluice, or made by it for a while
 };
 
+// Whose traffic a listener takes.
+enum class ListenerRole : uint8_t {
+  gateway,     // into the cluster, for the servers of Gateways
+  proxy,       // out of it: clients that know it as their HTTP proxy (MeshConfig's proxyHttpPort)
+  redirected,  // out of it: clients whose connections the firewall sends here (MeshConfig's proxyListenPort)
+};
+
 struct Listener {
   SocketAddress address;
-  uint16_t service_port = 0;  // the Gateway's port number, which `targetPort` may map to address.port
+  ListenerRole role = ListenerRole::gateway;
+  bool is_transparent = false;  // redirected: by TPROXY, so that the socket has the client's destination
+  uint16_t service_port = 0;    // the Gateway's port number, which `targetPort` may map to address.port
   bool is_tls = false;
   bool is_tcp = false;               // plain, and not HTTP: bytes to a destination
   bool translates_grpc_web = false;  // plain: to gRPC
@@ -304,6 +320,7 @@ struct Snapshot {
   ClusterKeys cluster_keys;  // set by publication
   std::vector<HeaderOperations> header_operations;
   std::vector<CertificateSummary> certificates;
+  std::optional<Outbound> outbound;                  // exactly when there are listeners of outbound traffic
   std::optional<AccessLogFormat> access_log_format;  // none: Istio's default text
   GatewayTopology topology;
   PathNormalization path_normalization = PathNormalization::base;

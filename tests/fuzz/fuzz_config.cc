@@ -202,7 +202,7 @@ void route_requests(const snapshot::Snapshot& snapshot, const snapshot::RouteTab
 void route_connections(const snapshot::Snapshot& snapshot, const snapshot::RouteTable& table, Random& random) {
   for (const snapshot::TcpRoute& route : table.tcp_routes) {
     const std::string name = route.server_names.empty() ? "" : host_of(route.server_names.back());
-    const route::TcpDecision decision = route::choose_tcp_route(table, name, random.next());
+    const route::TcpDecision decision = route::choose_tcp_route(table, name, nullptr, random.next());
     // Its own route, or one before that takes the name too.
     CHECK(decision.route != nullptr && holds(table.tcp_routes, decision.route) && decision.route <= &route);
     if (decision.cluster) CHECK(*decision.cluster < snapshot.clusters.size());

@@ -33,7 +33,7 @@ TEST(ChooseTcpRoute, TakesTheFirstRouteThatMatchesTheServerName) {
       {".test", {}},     {"x.test.evil", {}}, {"evilx.tes", {}}, {"", {}},
   };
   for (const auto& [server_name, cluster] : cases) {
-    const TcpDecision decision = choose_tcp_route(table, server_name, 0);
+    const TcpDecision decision = choose_tcp_route(table, server_name, nullptr, 0);
     EXPECT_EQ(decision.cluster, cluster) << server_name;
     EXPECT_EQ(decision.route != nullptr, cluster.has_value()) << server_name;
   }
@@ -44,14 +44,14 @@ TEST(ChooseTcpRoute, TakesARouteWithoutServerNamesForAnyNameAndForNone) {
     snapshot::RouteTable table;
     add_route(table, {"x.test"}, {{1}});
     add_route(table, std::move(any), {{2}});
-    EXPECT_EQ(choose_tcp_route(table, "x.test", 0).cluster, 1U);
-    EXPECT_EQ(choose_tcp_route(table, "y.test", 0).cluster, 2U);
-    EXPECT_EQ(choose_tcp_route(table, "", 0).cluster, 2U);
+    EXPECT_EQ(choose_tcp_route(table, "x.test", nullptr, 0).cluster, 1U);
+    EXPECT_EQ(choose_tcp_route(table, "y.test", nullptr, 0).cluster, 2U);
+    EXPECT_EQ(choose_tcp_route(table, "", nullptr, 0).cluster, 2U);
   }
 }
 
 TEST(ChooseTcpRoute, FindsNothingInATableWithoutRoutes) {
-  const TcpDecision decision = choose_tcp_route(snapshot::RouteTable{}, "x.test", 0);
+  const TcpDecision decision = choose_tcp_route(snapshot::RouteTable{}, "x.test", nullptr, 0);
   EXPECT_EQ(decision.route, nullptr);
   EXPECT_EQ(decision.cluster, std::nullopt);
 }
@@ -61,7 +61,7 @@ TEST(ChooseTcpRoute, TellsARouteWithoutAKnownDestinationFromNone) {
   snapshot::RouteTable table;
   add_route(table, {"x.test"}, {});
   add_route(table, {}, {{1}});
-  const TcpDecision decision = choose_tcp_route(table, "x.test", 0);
+  const TcpDecision decision = choose_tcp_route(table, "x.test", nullptr, 0);
   EXPECT_EQ(decision.route, &table.tcp_routes[0]);
   EXPECT_EQ(decision.cluster, std::nullopt);
 }
@@ -72,7 +72,7 @@ TEST(ChooseTcpRoute, SharesByWeight) {
   std::vector<unsigned> counts(13);
   Random random(1);
   constexpr unsigned rounds = 100'000;
-  for (unsigned i = 0; i < rounds; ++i) ++counts[choose_tcp_route(table, "a", random.next()).cluster.value()];
+  for (unsigned i = 0; i < rounds; ++i) ++counts[choose_tcp_route(table, "a", nullptr, random.next()).cluster.value()];
   EXPECT_EQ(counts[11], 0U);
   EXPECT_NEAR(counts[10], rounds * 0.25, rounds * 0.01);
   EXPECT_NEAR(counts[12], rounds * 0.75, rounds * 0.01);
