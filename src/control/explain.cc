@@ -326,7 +326,7 @@ void explain_connection(const snapshot::Snapshot& tables, Explanation& result) {
     result.outcome = Outcome::no_tcp_route;
     return;
   }
-  result.outcome = decision.cluster ? Outcome::tunnel : Outcome::no_tcp_cluster;
+  result.outcome = decision.destination != nullptr ? Outcome::tunnel : Outcome::no_tcp_cluster;
   for (const snapshot::WeightedDestination& each : decision.route->destinations) {
     ExplainedDestination& destination = result.destinations.emplace_back();
     destination.cluster = &tables.clusters[each.cluster];

@@ -79,6 +79,8 @@ struct RequestHead {
   bool has_query = false;      // distinguishes "/a?" from "/a"
   std::string_view authority;  // of absolute-form, else Host; as received, with port; may be empty (HTTP/1.0)
   std::string_view host;       // authority, lower case, without port, brackets kept and trailing dot removed
+  uint16_t port = 0;           // of the authority; 0: it names none
+  std::string_view scheme;     // of absolute-form, or :scheme; empty: the request does not say
   Version version = Version::http_1_1;
   HeaderList headers;  // Host included
   BodyFraming framing = BodyFraming::none;

@@ -77,9 +77,9 @@ void Http2HeadReader::add_pseudo_field(std::string_view name, std::string_view v
     request_->method = known_method(value);
     if (request_->method.empty()) refuse(ReadError::not_implemented, "http2.unknown_method");
   } else if (request_ && name == ":scheme") {
-    // Not looked at further, as in HTTP/1: what counts is the connection it came by.
     if (!equals_ignoring_case(value, "http") && !equals_ignoring_case(value, "https"))
-      refuse(ReadError::malformed, "http2.unknown_scheme");
+      return refuse(ReadError::malformed, "http2.unknown_scheme");
+    request_->scheme = equals_ignoring_case(value, "https") ? "https" : "http";
   } else if (request_ && name == ":authority") {
     authority_ = copy(value);
     add_to(request_->headers, "host", authority_);

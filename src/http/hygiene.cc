@@ -55,8 +55,9 @@ bool accepts_trailers(std::string_view te) noexcept {
   return accepts;
 }
 
-// Removes what must not go upstream; `te` stays in its one harmless form.
-void remove_request_fields(HeaderList& headers) noexcept {
+// Removes what is about the connection alone, and what `is_removed` says; `te` stays in its one harmless form.
+template <typename IsRemoved>
+void remove_request_fields(HeaderList& headers, IsRemoved is_removed) noexcept {
   const NominatedFields nominated(headers);
   bool has_te = false;
   headers.filter([&](HeaderField& field) {
@@ -65,7 +66,7 @@ void remove_request_fields(HeaderList& headers) noexcept {
       field.value = "trailers";
       return has_te = true;
     }
-    return !is_hop_by_hop(known) && !is_set_by_the_edge(known) && !nominated.contain(field.name);
+    return !is_hop_by_hop(known) && !is_removed(known) && !nominated.contain(field.name);
   });
 }
 
@@ -206,7 +207,7 @@ Prepared prepare_request(RequestHead& head, const ForwardingFacts& facts) noexce
   if (client_address.data() == nullptr || !client_certificates.is_complete || id.data() == nullptr)
     return Prepared::too_large;
 
-  remove_request_fields(headers);
+  remove_request_fields(headers, is_set_by_the_edge);
   const bool is_complete =
       (headers.find("host") || headers.add("host", head.authority)) &&
       (forwarded_for.text.empty() || headers.add("x-forwarded-for", forwarded_for.text)) &&
@@ -218,6 +219,14 @@ Prepared prepare_request(RequestHead& head, const ForwardingFacts& facts) noexce
   if (!is_complete) return Prepared::too_large;
   head.request_id = id;
   return Prepared::ok;
+}
+
+Prepared prepare_outbound_request(RequestHead& head, const SocketAddress& peer, bool is_tls) noexcept {
+  remove_request_fields(head.headers, [](KnownField known) { return known == KnownField::proxy_authorization; });
+  head.client = peer;
+  head.is_https = is_tls;
+  head.request_id = head.headers.find("x-request-id").value_or(std::string_view());
+  return head.headers.find("host") || head.headers.add("host", head.authority) ? Prepared::ok : Prepared::too_large;
 }
 
 std::string_view request_id(const RequestHead& head) noexcept { return head.request_id; }
@@ -254,6 +263,27 @@ std::string_view https_location(const RequestHead& head) noexcept {
 
 // --- Responses -------------------------------------------------------------------------------------
 
+namespace {
+
+// False: the head is full.
+bool add_date(HeaderList& headers, WallTime wall) noexcept {
+  const std::string_view date = headers.arena().copy(http_date(wall));
+  return date.data() != nullptr && headers.add("date", date);
+}
+
+}  // namespace
+
+bool prepare_outbound_response(ResponseHead& head, WallTime wall) noexcept {
+  const NominatedFields nominated(head.headers);
+  bool has_date = false;
+  head.headers.filter([&](const HeaderField& field) {
+    const KnownField known = known_field(field.name);
+    if (known == KnownField::date) return has_date = true;
+    return !is_hop_by_hop(known) && !nominated.contain(field.name);
+  });
+  return has_date || add_date(head.headers, wall);
+}
+
 bool prepare_response(ResponseHead& head, Duration upstream_time, WallTime wall) noexcept {
   HeaderList& headers = head.headers;
   Arena& arena = headers.arena();
@@ -272,11 +302,8 @@ bool prepare_response(ResponseHead& head, Duration upstream_time, WallTime wall)
 
   const std::string_view milliseconds = copy_number(std::max<int64_t>(to_milliseconds(upstream_time), 0), arena);
   if (milliseconds.data() == nullptr) return false;
-  if (!headers.add("server", "istio-envoy") || !headers.add("x-envoy-upstream-service-time", milliseconds))
-    return false;
-  if (has_date) return true;
-  const std::string_view date = arena.copy(http_date(wall));
-  return date.data() != nullptr && headers.add("date", date);
+  return headers.add("server", "istio-envoy") && headers.add("x-envoy-upstream-service-time", milliseconds) &&
+         (has_date || add_date(headers, wall));
 }
 
 std::string_view http_date(WallTime wall) noexcept {

@@ -47,6 +47,11 @@ enum class Prepared : uint8_t {
 // came stays when it is http or https.
 [[nodiscard]] Prepared prepare_request(RequestHead& head, const ForwardingFacts& facts) noexcept;
 
+// From a client inside to a destination outside, which is to learn nothing from us: removes what is about the
+// connection, as prepare_request() does, and proxy-authorization; adds host when there is none. The path stays as it is
+// (RFC 9110 7.7). `peer` is the client.
+[[nodiscard]] Prepared prepare_outbound_request(RequestHead& head, const SocketAddress& peer, bool is_tls) noexcept;
+
 // The target that goes upstream: path and query, "*", or the authority of a CONNECT. A view of
 // head.target when the path was normal already, else in the arena; empty when the arena is full.
 [[nodiscard]] std::string_view upstream_target(const RequestHead& head) noexcept;
@@ -57,7 +62,11 @@ enum class Prepared : uint8_t {
 // exceeded (502).
 [[nodiscard]] bool prepare_response(ResponseHead& head, Duration upstream_time, WallTime wall) noexcept;
 
-// The value of x-request-id that prepare_request has set; empty before.
+// From a destination outside to a client inside: removes hop-by-hop fields and fields named by Connection; sets date
+// when missing. False: limits exceeded (502).
+[[nodiscard]] bool prepare_outbound_response(ResponseHead& head, WallTime wall) noexcept;
+
+// The value of x-request-id: what prepare_request has set; of outbound requests, what came; empty before.
 [[nodiscard]] std::string_view request_id(const RequestHead& head) noexcept;
 
 // "Wed, 25 Nov 2026 10:15:04 GMT" (RFC 9110 5.6.7), cached per second and per thread: valid until the

@@ -17,6 +17,7 @@ enum class KnownField : uint8_t {
   host,
   http2_settings,
   keep_alive,
+  proxy_authorization,
   proxy_connection,
   server,
   te,
@@ -71,6 +72,9 @@ enum class KnownField : uint8_t {
     case 17:
       if (is("transfer-encoding")) return KnownField::transfer_encoding;
       if (is("x-forwarded-proto")) return KnownField::x_forwarded_proto;
+      break;
+    case 19:
+      if (is("proxy-authorization")) return KnownField::proxy_authorization;
       break;
     case 23:
       if (is("x-forwarded-client-cert")) return KnownField::x_forwarded_client_cert;

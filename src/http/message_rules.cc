@@ -155,12 +155,12 @@ void split_path(RequestHead& head, std::string_view path_and_query) noexcept {
   head.query = head.has_query ? path_and_query.substr(mark + 1) : std::string_view("");
 }
 
-// RFC 9112 3.2.2. The scheme is not looked at further: what counts is the connection it came by.
+// RFC 9112 3.2.2. To a gateway the scheme says nothing: what counts is the connection it came by.
 Refusal read_absolute_form(RequestHead& head) noexcept {
   const size_t colon = head.target.find("://");
   if (colon == std::string_view::npos) return malformed(head.version, DETAIL("invalid_target"));
-  const std::string_view scheme = head.target.substr(0, colon);
-  if (!equals_ignoring_case(scheme, "http") && !equals_ignoring_case(scheme, "https"))
+  head.scheme = head.target.substr(0, colon);
+  if (!equals_ignoring_case(head.scheme, "http") && !equals_ignoring_case(head.scheme, "https"))
     return malformed(head.version, DETAIL("unknown_scheme"));
   const std::string_view rest = head.target.substr(colon + 3);
   const size_t end = rest.find_first_of("/?");
@@ -211,7 +211,8 @@ Refusal read_host(RequestHead& head, const FieldFacts& facts, bool is_connect) n
     parsed = parse_authority(head.authority);
     if (!parsed) return malformed(head.version, DETAIL("invalid_target"));
   }
-  if (is_connect && (parsed->host.empty() || parsed->port.empty()))
+  for (const char digit : parsed->port) head.port = static_cast<uint16_t>(head.port * 10 + (digit - '0'));
+  if (is_connect && (parsed->host.empty() || head.port == 0))
     return malformed(head.version, DETAIL("connect_without_port"));
   head.host = lookup_host(parsed->host, head.headers.arena());
   if (head.host.data() == nullptr) return refuse(ReadError::head_too_large, head.version, DETAIL("head_too_large"));

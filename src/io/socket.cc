@@ -22,6 +22,11 @@ namespace sluice::io {
 
 namespace {
 
+// The kernel's headers for these (linux/netfilter_ipv4.h, linux/netfilter_ipv6/ip6_tables.h) and those of the C library
+// exclude each other.
+constexpr int kOriginalDestination = 80;   // SO_ORIGINAL_DST
+constexpr int kOriginalDestination6 = 80;  // IP6T_SO_ORIGINAL_DST
+
 // unix(7): an abstract name begins with a NUL and ends where the length says.
 unsigned to_sockaddr_un(std::string_view name, sockaddr_un& address) noexcept {
   address.sun_family = AF_UNIX;
@@ -125,13 +130,19 @@ int open_stream_socket(SocketAddress::Family family) noexcept {
 
 namespace {
 
-void set_listener_options(int fd, const SocketAddress& address) noexcept {
-  if (!address.is_ip()) return;
+// False, with errno: it cannot take the clients that are asked for.
+bool set_listener_options(int fd, const SocketAddress& address, ListenedClients clients) noexcept {
+  if (!address.is_ip()) return true;
   set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  if (address.family == SocketAddress::Family::ipv6)
-    set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, address.is_any() ? 0 : 1);
+  const bool is_ipv6 = address.family == SocketAddress::Family::ipv6;
+  const bool takes_both = address.is_any() && clients == ListenedClients::direct;
+  if (is_ipv6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, takes_both ? 0 : 1);
+  if (clients != ListenedClients::transparent) return true;
+  const int on = 1;
+  return is_ipv6 ? setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &on, sizeof on) == 0
+                 : setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof on) == 0;
 }
 
 // Empty: it has no file.
@@ -163,10 +174,15 @@ constexpr unsigned kAbandonedSocketPauseMicroseconds = 50'000;
 
 }  // namespace
 
-Result<int> open_listener(const SocketAddress& address) {
+Result<int> open_listener(const SocketAddress& address, ListenedClients clients) {
   const int fd = socket(family_of(address.family), SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return failure(listen_failure(address, errno));
-  set_listener_options(fd, address);
+  if (!set_listener_options(fd, address, clients)) {
+    const int error = errno;
+    close(fd);
+    return failure("cannot listen transparently on " + address.to_string() + ": " + std::strerror(error) +
+                   "; interceptionMode TPROXY needs CAP_NET_ADMIN: grant it, or use REDIRECT");
+  }
   sockaddr_storage storage;
   const unsigned length = to_sockaddr(address, storage);
   int error = bind_to(fd, storage, length);
@@ -200,6 +216,14 @@ SocketFile file_of_listener(const SocketAddress& address) noexcept {
 
 void remove_listener_file(const SocketAddress& address, const SocketFile& file) noexcept {
   if (file != SocketFile() && file_of_listener(address) == file) unlink(socket_file(address).c_str());
+}
+
+SocketAddress original_destination(int fd) noexcept {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  const bool is_known = getsockopt(fd, IPPROTO_IP, kOriginalDestination, &storage, &length) == 0 ||
+                        getsockopt(fd, IPPROTO_IPV6, kOriginalDestination6, &storage, &length) == 0;
+  return is_known ? from_sockaddr(storage) : local_address(fd);
 }
 
 SocketAddress local_address(int fd) noexcept {

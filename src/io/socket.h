@@ -25,8 +25,15 @@ unsigned to_sockaddr(const SocketAddress& address, sockaddr_storage& storage) no
 // A bound and listening socket, whose connections inherit TCP_NODELAY. Of an IP address with SO_REUSEPORT: each shard
 // opens its own. Of a Unix socket there can be one, which shards share by share_listener(); its file, which everybody
 // may connect to who can enter its folder, takes the place of one that a process left which has ended.
-// Fails with the address, the cause and the remedy.
-[[nodiscard]] Result<int> open_listener(const SocketAddress& address);
+// `clients`: those that the firewall sends here have families of their own, so that the kernel can tell what they have
+// connected to; other sockets of "::" take IPv4, too. Fails with the address, the cause and the remedy.
+enum class ListenedClients : uint8_t {
+  direct,       // those that connect to this address
+  redirected,   // REDIRECT
+  transparent,  // TPROXY: whatever they connect to (IP_TRANSPARENT, ip(7); needs CAP_NET_ADMIN)
+};
+[[nodiscard]] Result<int> open_listener(const SocketAddress& address,
+                                        ListenedClients clients = ListenedClients::direct);
 // Another descriptor of the same socket.
 [[nodiscard]] Result<int> share_listener(int fd);
 // The file of a Unix socket: which one it is, whatever it is called. Zero: it has none.
@@ -41,6 +48,9 @@ struct SocketFile {
 void remove_listener_file(const SocketAddress& address, const SocketFile& file) noexcept;
 
 [[nodiscard]] SocketAddress local_address(int fd) noexcept;
+// What the peer has connected to before the firewall sent it here: from the connection tracking (SO_ORIGINAL_DST), else
+// the local address, which it is with TPROXY, and without any of it.
+[[nodiscard]] SocketAddress original_destination(int fd) noexcept;
 // Not known: the peer is gone. The names of Unix sockets' peers are not read.
 [[nodiscard]] SocketAddress peer_address(int fd) noexcept;
 

@@ -144,6 +144,16 @@ void BorrowedUpstream::give_back_load() noexcept {
 
 void BorrowedUpstream::note_tls_error() { failure_reason_ = "TLS_error: " + std::string(connection().tls_error()); }
 
+void BorrowedUpstream::take_over(BorrowedUpstream& other) {
+  CHECK(connection_ == nullptr && http2_ == nullptr && other.connection_ != nullptr && other.load_ == nullptr);
+  endpoint_ = std::exchange(other.endpoint_, nullptr);
+  connection_ = std::exchange(other.connection_, nullptr);
+  connection_->hand_to(borrower_);
+  address_ = other.address_;
+  attempts_ = other.attempts_;
+  keep_endpoint();
+}
+
 void BorrowedUpstream::keep_endpoint() {
   kept_ = endpoint_->shared_from_this();
   snapshot_ = nullptr;

@@ -69,6 +69,9 @@ class BorrowedUpstream {
   // `reusable`: nothing of the borrower's is left on it, so it goes into the pool; else it is ended. Idempotent.
   void release(bool reusable, io::Stream::Ending ending = io::Stream::Ending::orderly);
 
+  // The connection of another one, which is ready and its borrower's alone, becomes this one's, as after
+  // keep_endpoint().
+  void take_over(BorrowedUpstream& other);
   // The snapshot may go before the connection does.
   void keep_endpoint();
   // TLS broke while it was lent: the record is to say why.

@@ -26,7 +26,7 @@ constexpr std::array<unsigned, 8> kNextStates = {
     /* accepted      */ bit(State::proxy_header) | bit(State::tls_handshake) | bit(State::open) |
         bit(State::tunnelling) | bit(State::closing),
     /* tls_handshake */ bit(State::open) | bit(State::tunnelling) | bit(State::finishing) | bit(State::closing),
-    /* open          */ bit(State::finishing) | bit(State::closing),
+    /* open          */ bit(State::tunnelling) | bit(State::finishing) | bit(State::closing),
     /* tunnelling    */ bit(State::finishing) | bit(State::closing),
     /* finishing     */ bit(State::lingering) | bit(State::closing),
     /* lingering     */ bit(State::closing),
@@ -87,12 +87,33 @@ route::Decision ClientConnection::choose_route(const AdoptedSnapshot& snapshot, 
                                                uint64_t random) const {
   const Place place = place_in(snapshot);
   if (place.listener == nullptr) return {};
+  if (is_outbound()) {
+    const uint32_t table = snapshot.tables.outbound->route_table(requested_target(head).port);
+    return route::choose_route(snapshot.tables, snapshot.tables.route_tables[table], head, random);
+  }
   return route::choose_route(snapshot.tables, *place.listener, place.tls_server, head, random);
+}
+
+snapshot::RequestedTarget ClientConnection::requested_target(const http::RequestHead& head) const noexcept {
+  uint16_t port = head.port;
+  if (const SocketAddress* original = original_destination()) {
+    port = original->port;
+  } else if (port == 0 && is_outbound()) {
+    port = 80;
+  }
+  return {.host = head.host, .port = port, .original = original_destination()};
+}
+
+snapshot::RequestedTarget ClientConnection::requested_target() const noexcept {
+  const SocketAddress* original = original_destination();
+  return {.host = server_name_, .port = original == nullptr ? uint16_t{0} : original->port, .original = original};
 }
 
 const snapshot::RouteTable* ClientConnection::tcp_routes_in(const AdoptedSnapshot& snapshot) const {
   const Place place = place_in(snapshot);
   if (place.listener == nullptr) return nullptr;
+  if (is_outbound())
+    return &snapshot.tables.route_tables[snapshot.tables.outbound->route_table(requested_target().port)];
   const uint32_t table = place.tls_server == nullptr ? place.listener->route_table : place.tls_server->route_table;
   return &snapshot.tables.route_tables[table];
 }
@@ -156,7 +177,9 @@ void ClientConnection::on_accepted(int fd) {
   }
   if (!peer_address_.is_known()) {  // gone before it was accepted
     close_at_once(io::Stream::Ending::orderly);
-  } else if (services_.snapshots.current()->tables.topology.expects_proxy_header) {
+  } else if (is_redirected()) {
+    on_redirected(fd);
+  } else if (services_.snapshots.current()->tables.topology.expects_proxy_header && !is_outbound()) {
     set_state(State::proxy_header);
     set_deadline(limits::handshake_timeout);
   } else {
@@ -166,7 +189,7 @@ void ClientConnection::on_accepted(int fd) {
 
 // Nothing of what the client says itself has been looked at.
 void ClientConnection::begin() {
-  if (kind_ == ListenerKind::http) {
+  if (kind_ == ListenerKind::http || kind_ == ListenerKind::proxy) {
     may_begin_http2_ = true;
     set_state(State::open);
     may_rest_for(limits::first_request_timeout);
@@ -180,7 +203,7 @@ void ClientConnection::on_stream_change(void* self) { static_cast<ClientConnecti
 void ClientConnection::on_change() {
   switch (state_) {
     case State::proxy_header: on_proxy_header_bytes(); break;
-    case State::accepted: on_hello_bytes(); break;
+    case State::accepted: is_redirected() ? on_first_bytes() : on_hello_bytes(); break;
     case State::tls_handshake: on_handshake_bytes(); break;
     case State::open:
     case State::tunnelling: advance(); break;
@@ -238,6 +261,7 @@ void ClientConnection::serve() {
         }
         return;
       case Exchange::Outcome::reuse_client: end_exchange(); break;
+      case Exchange::Outcome::tunnel: hand_over_tunnel(); return;
       case Exchange::Outcome::close_client:
         end_exchange();
         finish();
@@ -322,6 +346,17 @@ void ClientConnection::end_exchange() {
 void ClientConnection::start_tunnelling() {
   set_state(State::tunnelling);
   tcp_proxy_ = &services_.tcp_proxies.create(services_, *this);
+  watch_tunnel();
+  tunnel();
+}
+
+// A CONNECT was granted: its exchange has done all there is to do of HTTP.
+void ClientConnection::hand_over_tunnel() {
+  set_state(State::tunnelling);
+  tcp_proxy_ = &services_.tcp_proxies.create(services_, *this);
+  exchange_->hand_over(*tcp_proxy_);
+  services_.exchanges.destroy(*std::exchange(exchange_, nullptr));
+  count_bytes();
   watch_tunnel();
   tunnel();
 }

@@ -33,7 +33,7 @@ class ClientConnection : public ListNode<ClientConnection> {
  public:
   enum class State : uint8_t {
     proxy_header,  // waiting for what names the client, where MeshConfig says that it comes
-    accepted,      // TLS: waiting for the ClientHello
+    accepted,      // TLS: waiting for the ClientHello; redirected: for the first bytes
     tls_handshake,
     open,        // requests; exchange_ is set while one is under way, or http2_ all the time
     tunnelling,  // no requests but bytes: tcp_proxy_ is set
@@ -69,7 +69,16 @@ class ClientConnection : public ListNode<ClientConnection> {
   // The port of that server as the Gateway says it, which clients use; 0: it was taken away.
   [[nodiscard]] uint16_t service_port_in(const AdoptedSnapshot& snapshot) const;
   // Encrypted by the client, whether we decrypt it or not.
-  [[nodiscard]] bool is_tls() const noexcept { return kind_ == ListenerKind::tls; }
+  [[nodiscard]] bool is_tls() const noexcept { return proxy::is_tls(kind_); }
+  // Traffic out of the cluster; the client knows us as its proxy, or was redirected here.
+  [[nodiscard]] bool is_outbound() const noexcept { return proxy::is_outbound(kind_); }
+  [[nodiscard]] bool is_redirected() const noexcept { return kind_ == ListenerKind::redirected; }
+  // What a redirected client has connected to; else null.
+  [[nodiscard]] const SocketAddress* original_destination() const noexcept {
+    return is_redirected() ? proxied_local_address_.get() : nullptr;
+  }
+  // Outbound: where the request is to go.
+  [[nodiscard]] snapshot::RequestedTarget requested_target(const http::RequestHead& head) const noexcept;
   [[nodiscard]] std::string_view server_name() const noexcept { return server_name_; }
   // Whether the client has shown a certificate, which was verified.
   [[nodiscard]] bool has_certificate() const noexcept;
@@ -80,6 +89,8 @@ class ClientConnection : public ListNode<ClientConnection> {
   // The client, and what it has connected to: the ends of this connection, unless a PROXY header says others.
   [[nodiscard]] const SocketAddress& peer_address() const noexcept { return peer_address_; }
   [[nodiscard]] SocketAddress local_address() const noexcept;
+  // Where connections without HTTP that are outbound are to go: what their first bytes have told.
+  [[nodiscard]] snapshot::RequestedTarget requested_target() const noexcept;
   // Without HTTP: it is connected, and what its destination allows counts from here on.
   void watch_tunnel();
   // What is known of a connection without HTTP before it has a destination.
@@ -108,6 +119,9 @@ class ClientConnection : public ListNode<ClientConnection> {
   void on_bad_proxy_header(std::string_view fault);
   void begin();
   void on_hello_bytes();
+  void on_redirected(int fd);
+  void on_first_bytes();
+  void on_first_bytes_missing();
   [[nodiscard]] tls::ServerContext* challenge_for(const tls::ClientHello& hello) const noexcept;
   void start_handshake(tls::ServerContext* context, const tls::ClientHello& hello);
   void on_handshake_bytes();
@@ -122,6 +136,7 @@ class ClientConnection : public ListNode<ClientConnection> {
   void rest();
   void end_exchange();
   void start_tunnelling();
+  void hand_over_tunnel();
   void tunnel();
   void end_tcp_proxy();
   void finish();
@@ -158,8 +173,9 @@ class ClientConnection : public ListNode<ClientConnection> {
   Instant accepted_at_;
   SocketAddress listen_address_;
   SocketAddress peer_address_;
-  std::unique_ptr<const SocketAddress> proxied_local_address_;  // exactly when a PROXY header has named it
-  std::string server_name_;                                     // SNI, lower case
+  // Exactly when a PROXY header has named it, or the firewall knows it of a redirected connection.
+  std::unique_ptr<const SocketAddress> proxied_local_address_;
+  std::string server_name_;  // SNI, lower case
   std::unique_ptr<const std::string>
       forwarded_certificate_;                             // from the first request of a client with a certificate on
   std::unique_ptr<const observe::ClientTls> client_tls_;  // from the first format on that needs it

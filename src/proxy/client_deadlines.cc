@@ -68,6 +68,8 @@ void ClientConnection::on_expired() {
       close_at_once(io::Stream::Ending::orderly);
       break;
     case State::accepted:
+      if (is_redirected()) return on_first_bytes_missing();
+      [[fallthrough]];
     case State::tls_handshake:
       services_.observer.counters.tls_handshake_failures.add();
       close_at_once(io::Stream::Ending::orderly);

@@ -1,7 +1,9 @@
 // The part of ClientConnection that comes before the first request: the PROXY header, the ClientHello, the handshake.
 #include "base/counters.h"
 #include "base/limits.h"
+#include "io/socket.h"
 #include "proxy/client_connection.h"
+#include "proxy/first_words.h"
 #include "tls/client_hello.h"
 #include "tls/session.h"
 #include "transport/proxy_header.h"
@@ -48,6 +50,54 @@ void ClientConnection::on_bad_proxy_header(std::string_view fault) {
   record.connection_termination_details = fault;
   services_.observer.log(record);
   close_at_once(io::Stream::Ending::orderly);
+}
+
+// --- clients that the firewall has redirected ----------------------------------------------------------
+
+// What the client has connected to is the kernel's to know. One that has connected to us has not been redirected: where
+// it wants to go, nobody can say, and back to ourselves would be a loop.
+void ClientConnection::on_redirected(int fd) {
+  const SocketAddress original = io::original_destination(fd);
+  const bool is_redirected = original != io::local_address(fd) || original.port != listen_address_.port;
+  if (!original.is_known() || !is_redirected) {
+    observe::RequestRecord record = connection_record();
+    record.flags.set(observe::ResponseFlag::no_route_found);
+    record.details = "not_redirected";
+    services_.observer.log(record);
+    return close_at_once(io::Stream::Ending::reset);
+  }
+  proxied_local_address_ = std::make_unique<const SocketAddress>(original);
+  set_deadline(services_.snapshots.current()->tables.outbound.value().detection_time);
+}
+
+// TLS goes on undecrypted, to where its SNI says; requests go the way of requests; of everything else the address alone
+// says where it is to go.
+void ClientConnection::on_first_bytes() {
+  const io::ReceiveQueue& queue = transport_.stream().receive_queue();
+  ConstBytes bytes = queue.front();
+  std::array<std::byte, limits::client_hello_bytes_max> whole;
+  if (bytes.size() < queue.size()) bytes = ConstBytes(whole).first(queue.peek(whole));
+
+  tls::ClientHello hello;
+  switch (first_words(bytes, hello)) {
+    case FirstWords::need_more:
+      if (transport_.stream().has_receive_ended()) on_first_bytes_missing();
+      return;
+    case FirstWords::client_hello: server_name_ = hello.server_name; return start_tunnelling();
+    case FirstWords::http:
+      may_begin_http2_ = true;
+      set_state(State::open);
+      may_rest_for(limits::first_request_timeout);
+      return serve();
+    case FirstWords::other: return start_tunnelling();
+  }
+}
+
+// It says nothing, or stops in the middle of something: perhaps its server is to speak first.
+void ClientConnection::on_first_bytes_missing() {
+  const io::Stream& stream = transport_.stream();
+  if (stream.is_at_end() || stream.receive_error() != 0) return close_at_once(io::Stream::Ending::orderly);
+  start_tunnelling();
 }
 
 // --- 2. TLS ----------------------------------------------------------------------------------------

@@ -2,12 +2,14 @@
 // carries them. With HTTP/1 it has the connection to itself (proxy/http1_client_side.h). One thread.
 #pragma once
 
+#include "base/bytes.h"
 #include "forward/content.h"
 #include "http/head.h"
 #include "http/message_rules.h"
 #include "transport/transport.h"
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace sluice::proxy {
@@ -27,6 +29,9 @@ class ClientSide {
   // What is wrong with the head or the content; nothing as long as they are right.
   [[nodiscard]] virtual http::Refusal refusal() const noexcept = 0;
   [[nodiscard]] virtual forward::ContentSource& request() noexcept = 0;
+
+  // Of the content what has come and was not read yet, as far as it can be seen at once. Nothing: that was all.
+  [[nodiscard]] virtual std::optional<ConstBytes> content_at_hand() = 0;
 
   // 100, unless content has come without it.
   virtual void write_continue() = 0;

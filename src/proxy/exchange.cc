@@ -48,7 +48,8 @@ Exchange::Outcome Exchange::advance() {
       return try_timer_.is_armed() ? Outcome::pending : borrow_upstream(BorrowedUpstream::Wanted::any);
     case State::connecting:
       if (client_->has_left()) return on_client_lost();
-      return on_borrowed(borrowed_.look_at_connect(BorrowedUpstream::Wanted::any));
+      return on_borrowed(
+          borrowed_.look_at_connect(is_connect() ? BorrowedUpstream::Wanted::bytes : BorrowedUpstream::Wanted::any));
     case State::forwarding: return forward_both_ways();
     case State::tunnelling: return advance_tunnel();
     case State::answering: return write_answer();
@@ -73,6 +74,7 @@ Exchange::Outcome Exchange::on_request_head() {
   received_path_ = request_.target;
   snapshot_ = &services_.snapshots.pin_current();
   const uint64_t random = services_.random.next();
+  if (connection_.is_outbound()) return on_outbound_head(random);
   const snapshot::GatewayTopology& topology = snapshot_->tables.topology;
   const http::ForwardingFacts facts{
       .peer = connection_.peer_address(),
@@ -96,8 +98,8 @@ Exchange::Outcome Exchange::on_request_head() {
 
 Exchange::Outcome Exchange::borrow_upstream(BorrowedUpstream::Wanted wanted) {
   state_ = State::connecting;
-  return on_borrowed(borrowed_.borrow(*snapshot_, decision_.destination->cluster, connection_, {.host = request_.host},
-                                      request_.version, wanted));
+  return on_borrowed(borrowed_.borrow(*snapshot_, decision_.destination->cluster, connection_,
+                                      connection_.requested_target(request_), request_.version, wanted));
 }
 
 Exchange::Outcome Exchange::on_borrowed(BorrowedUpstream::Status status) {
@@ -131,6 +133,7 @@ Exchange::Outcome Exchange::on_borrowed(BorrowedUpstream::Status status) {
 void Exchange::on_upstream_change(void* self) { static_cast<Exchange*>(self)->client_->wake(); }
 
 Exchange::Outcome Exchange::on_upstream_ready() {
+  if (is_connect()) return on_connect_ready();
   state_ = State::forwarding;
   const std::string_view target = http::upstream_target(request_);
   if (target.empty() || !set_attempt_count()) return reply_locally(431, "request_headers_too_large");
@@ -148,7 +151,7 @@ Exchange::Outcome Exchange::on_upstream_ready() {
 
 // Hygiene has said that it is the first. False: the head has filled the arena.
 bool Exchange::set_attempt_count() {
-  if (borrowed_.attempts() == 1) return true;
+  if (borrowed_.attempts() == 1 || connection_.is_outbound()) return true;
   char text[10];
   const char* end = std::to_chars(text, text + sizeof text, borrowed_.attempts()).ptr;
   const std::string_view copy = arena_.copy({text, static_cast<size_t>(end - text)});
@@ -209,6 +212,10 @@ Exchange::Outcome Exchange::copy_both_ways(bool& moved) {
 }
 
 Exchange::Outcome Exchange::forward_request_body(bool& moved) {
+  if (holds_bytes_) {
+    const Outcome outcome = look_at_first_bytes();
+    if (outcome != Outcome::pending || holds_bytes_) return outcome;
+  }
   const forward::CopyResult copied = forward::copy_content(request_content(), &upstream_->request());
   request_bytes_ = replay_ ? replay_->bytes_received() : request_bytes_ + copied.bytes;
   moved |= copied.bytes > 0;
@@ -256,21 +263,25 @@ Exchange::Outcome Exchange::on_response_head() {
   upstream_service_ms_ = to_milliseconds(upstream_time);
   status_ = response_.status;
   details_ = "via_upstream";
-  if (!http::prepare_response(response_, upstream_time, services_.loop.wall_now()) ||
-      !apply_response_operations(response_.headers))
-    return on_bad_response();
+  if (!prepare_fields(upstream_time) || !apply_response_operations(response_.headers)) return on_bad_response();
   client_keep_alive_ = client_->write_head(response_, request_, may_keep_client());
   response_started_ = true;
   response_state_ = ResponseState::body;
   return Outcome::pending;
 }
 
+// False: they do not fit.
+bool Exchange::prepare_fields(Duration upstream_time) {
+  const WallTime wall = services_.loop.wall_now();
+  return connection_.is_outbound() ? http::prepare_outbound_response(response_, wall)
+                                   : http::prepare_response(response_, upstream_time, wall);
+}
+
 // 100 is answered by sluice itself (on_upstream_ready); others (103) go on to clients that know them.
 Exchange::Outcome Exchange::forward_informational() {
   if (++informational_count_ > limits::informational_responses_max) return on_bad_response();
   if (response_.status != 100 && request_.version != http::Version::http_1_0) {
-    if (!http::prepare_response(response_, services_.loop.now() - started_at_, services_.loop.wall_now()))
-      return on_bad_response();
+    if (!prepare_fields(services_.loop.now() - started_at_)) return on_bad_response();
     client_->write_informational(response_);
   }
   response_ = http::ResponseHead(arena_);
@@ -403,9 +414,7 @@ Exchange::Outcome Exchange::switch_protocols() {
   status_ = 101;
   details_ = "via_upstream";
   const std::string_view protocol = response_.headers.find("upgrade").value_or(request_.upgrade);
-  if (!http::prepare_response(response_, upstream_time, services_.loop.wall_now()) ||
-      !apply_response_operations(response_.headers))
-    return on_bad_response();
+  if (!prepare_fields(upstream_time) || !apply_response_operations(response_.headers)) return on_bad_response();
   client_->write_switched(response_, protocol);
   response_started_ = true;
   timer_.cancel();

@@ -35,6 +35,7 @@
 namespace sluice::proxy {
 
 class ClientConnection;
+class TcpProxy;
 
 class Exchange {
  public:
@@ -51,6 +52,7 @@ class Exchange {
     reuse_client,  // over; the connection may carry the next request
     close_client,  // over; close it once what was written has gone
     abort_client,  // over; reset it: the client must not take what it has for complete
+    tunnel,        // a CONNECT of HTTP/1 was answered: hand_over(), then it is over
   };
 
   // Moves on as far as it can. Does not flush the client's transport when pending; the caller does.
@@ -65,6 +67,8 @@ class Exchange {
   void time_out_request();
 
   [[nodiscard]] bool is_reading_head() const noexcept { return state_ == State::reading_head; }
+  // After Outcome::tunnel: the upstream's connection, and what the record needs, become the proxy's. It has ended then.
+  void hand_over(TcpProxy& proxy);
   // Protocols were switched: bytes both ways.
   [[nodiscard]] bool has_switched() const noexcept { return tunnel_.has_value() || carries_bytes_; }
   // Whose move it is, while nothing moves.
@@ -98,9 +102,16 @@ class Exchange {
   enum class SpliceDirection : uint8_t { none, request, response };
 
   // In the order of the way of a request. What the route does to heads, and instead of forwarding, is in
-  // proxy/route_actions.cc, repeated requests in proxy/retries.cc, answers of our own in proxy/local_reply.cc.
+  // proxy/route_actions.cc, repeated requests in proxy/retries.cc, answers of our own in proxy/local_reply.cc, what
+  // outbound requests have of their own in proxy/outbound_request.cc.
   Outcome read_request_head();
   Outcome on_request_head();
+  Outcome on_outbound_head(uint64_t random);
+  [[nodiscard]] bool is_authorized() const;
+  Outcome on_connect_request(uint64_t random);
+  Outcome on_connect_ready();
+  Outcome look_at_first_bytes();
+  [[nodiscard]] bool is_connect() const noexcept { return request_.method == "CONNECT"; }
   Outcome inject_delay();
   Outcome inject_abort();
   Outcome follow_route();
@@ -110,6 +121,7 @@ class Exchange {
   void lose_mirrors() noexcept;
   void prepare_retries();
   [[nodiscard]] bool is_hit(uint32_t share) noexcept;
+  [[nodiscard]] bool prepare_fields(Duration upstream_time);
   [[nodiscard]] bool apply_response_operations(http::HeaderList& fields);
   Outcome borrow_upstream(BorrowedUpstream::Wanted wanted);
   Outcome on_borrowed(BorrowedUpstream::Status status);
@@ -209,6 +221,7 @@ class Exchange {
   bool timed_out_ = false;          // the route's timeout has passed
   bool try_timed_out_ = false;      // the attempt's has
   bool carries_bytes_ = false;      // after a switch of protocols without tunnel_: the content is bytes
+  bool holds_bytes_ = false;        // likewise: those of the client, until they are seen to be meant for this host
   bool keeps_for_retries_ = false;  // replay_ is for them, not for mirrors alone
   uint16_t mirrors_ = 0;            // bits of those of the route that a copy is still to be sent to
   uint8_t lost_count_ = 0;          // requests that an upstream has lost, or refused

@@ -25,6 +25,10 @@ class Http2ClientSide : public ClientSide, private forward::ContentSink {
   [[nodiscard]] HeadStatus read_head(http::RequestHead& head) override;
   [[nodiscard]] http::Refusal refusal() const noexcept override { return {stream_.error(), stream_.error_text()}; }
   [[nodiscard]] forward::ContentSource& request() noexcept override { return source_; }
+  [[nodiscard]] std::optional<ConstBytes> content_at_hand() override {
+    if (stream_.is_content_done()) return std::nullopt;
+    return stream_.content();
+  }
 
   void write_continue() override;
   void write_informational(const http::ResponseHead& response) override;

@@ -42,7 +42,9 @@ void Http2Exchange::move_on() {
     case Outcome::reuse_client:
     case Outcome::close_client: return leave();
     case Outcome::abort_client: stream().reset(http::Http2Error::internal_error); return all_.destroy(*this);
+    case Outcome::tunnel: break;  // of HTTP/1 only
   }
+  UNREACHABLE();
 }
 
 // Not before the end of the response has gone: END_STREAM comes in a DATA frame, and for that even an empty one waits

@@ -171,8 +171,9 @@ bool add_type_fields(const Answer& answer, http::HeaderList& fields) {
 
 bool add_answer_fields(const Answer& answer, std::string_view date, http::HeaderList& fields) {
   return (answer.location.empty() || fields.add("location", answer.location)) && add_type_fields(answer, fields) &&
-         (!answer.is_overloaded || fields.add("x-envoy-overloaded", "true")) && fields.add("date", date) &&
-         fields.add("server", "istio-envoy");
+         (!answer.is_overloaded || fields.add("x-envoy-overloaded", "true")) &&
+         (!answer.asks_for_credentials || fields.add("proxy-authenticate", "Basic realm=\"sluice\"")) &&
+         fields.add("date", date) && fields.add("server", "istio-envoy");
 }
 
 }  // namespace sluice::proxy

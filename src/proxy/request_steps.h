@@ -30,6 +30,7 @@ struct Answer {
   observe::ResponseFlags flags{};
   std::optional<GrpcStatus> grpc_status{};  // for a client of gRPC; nothing: as `status` is translated
   bool is_overloaded = false;               // says so in x-envoy-overloaded
+  bool asks_for_credentials = false;        // in proxy-authenticate (RFC 9110 11.7.1)
 
   [[nodiscard]] std::string_view content() const noexcept { return grpc_status ? std::string_view() : body; }
 };

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "proxy/client_connection.h"
+#include "proxy/first_words.h"
 #include "route/choose_tcp_route.h"
 
 #include <array>
@@ -25,6 +26,21 @@ std::unique_ptr<const snapshot::Cluster> names_of(const snapshot::Cluster& clust
   return names;
 }
 
+// The tunnel's record is the request's.
+void describe_connect(const ConnectRequest& request, const Services& services, observe::RequestRecord& record) {
+  record.is_tcp = false;
+  record.duration = services.loop.now() - request.started_at;
+  record.start = services.loop.wall_now() - record.duration;
+  record.method = "CONNECT";
+  record.path = request.authority;
+  record.authority = request.authority;
+  record.user_agent = request.user_agent;
+  record.request_id = request.request_id;
+  record.version = request.version;
+  record.status = 200;
+  if (record.details.empty()) record.details = "via_upstream";
+}
+
 }  // namespace
 
 TcpProxy::TcpProxy(Services& services, ClientConnection& client) noexcept
@@ -35,7 +51,7 @@ TcpProxy::~TcpProxy() { CHECK(state_ == State::ended && snapshot_ == nullptr); }
 void TcpProxy::set_state(State next) noexcept {
   constexpr auto bit = [](State state) { return 1U << static_cast<unsigned>(state); };
   constexpr std::array<unsigned, 4> kNextStates = {
-      /* routing    */ bit(State::connecting) | bit(State::ended),
+      /* routing    */ bit(State::connecting) | bit(State::tunnelling) | bit(State::ended),
       /* connecting */ bit(State::tunnelling) | bit(State::ended),
       /* tunnelling */ bit(State::ended),
       /* ended      */ 0,
@@ -64,20 +80,24 @@ TcpProxy::Outcome TcpProxy::choose_destination() {
   snapshot_ = &services_.snapshots.pin_current();
   route::TcpDecision decision;
   if (const snapshot::RouteTable* routes = client_.tcp_routes_in(*snapshot_))
-    decision = route::choose_tcp_route(*routes, client_.server_name(), nullptr, services_.random.next());
+    decision = route::choose_tcp_route(*routes, client_.server_name(), client_.original_destination(),
+                                       services_.random.next());
   if (decision.route == nullptr) {
     flags_.set(ResponseFlag::no_route_found);
-    return refuse("route_not_found");
+    return refuse(client_.is_outbound() ? "not_registered" : "route_not_found");
   }
-  if (!decision.cluster) {
+  if (decision.destination == nullptr) {
     flags_.set(ResponseFlag::no_cluster_found);
     return refuse("cluster_not_found");
   }
-  cluster_ = &snapshot_->tables.clusters[*decision.cluster];
+  const uint32_t cluster = decision.destination->cluster;
+  cluster_ = &snapshot_->tables.clusters[cluster];
   set_state(State::connecting);
+  snapshot::RequestedTarget target = client_.requested_target();
+  if (target.host.empty() || !client_.is_outbound()) target.host = cluster_->host;
   // What the destination hears must all be this client's: no connection that somebody has used.
-  return on_borrowed(upstream_.borrow(*snapshot_, *decision.cluster, client_, {.host = cluster_->host},
-                                      http::Version::http_1_1, BorrowedUpstream::Wanted::bytes));
+  return on_borrowed(
+      upstream_.borrow(*snapshot_, cluster, client_, target, http::Version::http_1_1, BorrowedUpstream::Wanted::bytes));
 }
 
 TcpProxy::Outcome TcpProxy::on_borrowed(BorrowedUpstream::Status status) {
@@ -104,20 +124,55 @@ TcpProxy::Outcome TcpProxy::on_borrowed(BorrowedUpstream::Status status) {
 
 TcpProxy::Outcome TcpProxy::on_connected() {
   names_ = names_of(*cluster_);
-  cluster_ = names_.get();
   upstream_.keep_endpoint();
   release_snapshot();
+  begin_tunnel();
+  client_.watch_tunnel();
+  return advance_tunnel();
+}
+
+void TcpProxy::take_over(BorrowedUpstream& upstream, const snapshot::Cluster& cluster,
+                         std::unique_ptr<ConnectRequest> request) {
+  names_ = names_of(cluster);
+  upstream_.take_over(upstream);
+  holds_bytes_ = request->host_agreement != snapshot::HostAgreement::off;
+  connect_ = std::move(request);
+  begin_tunnel();
+  if (holds_bytes_) tunnel_->hold_client_bytes();
+}
+
+void TcpProxy::begin_tunnel() {
+  cluster_ = names_.get();
   series_ = &services_.observer.tcp.series_of(cluster_, {});
   series_->opened.add();
   set_state(State::tunnelling);
   if (const Duration lifetime = cluster_->connection_terms.lifetime; lifetime > Duration{})
     end_of_life_ = services_.loop.now() + lifetime;
-  client_.watch_tunnel();
   tunnel_.emplace(services_, client_.transport(), upstream_.connection().transport());
-  return advance_tunnel();
+}
+
+// Before any of them goes on. What the server says need not wait.
+TcpProxy::Outcome TcpProxy::look_at_first_bytes() {
+  transport::Transport& client = client_.transport();
+  ConstBytes first = client.readable();
+  std::array<std::byte, limits::client_hello_bytes_max> whole;
+  if (const io::ReceiveQueue& queue = client.stream().receive_queue(); !client.is_tls() && first.size() < queue.size())
+    first = ConstBytes(whole).first(queue.peek(whole));
+  const bool is_over = client.is_at_end() || (!first.empty() && client.stream().has_receive_ended());
+  const TunnelHost seen = first.empty() ? TunnelHost::need_more : tunnel_host(first, connect_->host);
+  if (seen == TunnelHost::need_more && !is_over) return Outcome::pending;
+  holds_bytes_ = false;
+  tunnel_->release_client_bytes();
+  if (seen == TunnelHost::same || first.empty()) return Outcome::pending;
+  details_ = "host_mismatch";
+  return connect_->host_agreement == snapshot::HostAgreement::warn ? Outcome::pending : end(Outcome::abort_client);
 }
 
 TcpProxy::Outcome TcpProxy::advance_tunnel() {
+  if (holds_bytes_) {
+    const Outcome outcome = look_at_first_bytes();
+    if (outcome != Outcome::pending) return outcome;
+  }
   const Tunnel::Status status = tunnel_->advance();
   count_bytes();
   switch (status) {
@@ -211,6 +266,7 @@ void TcpProxy::write_record() {
   observe::RequestRecord record = client_.connection_record();
   record.flags = flags_;
   record.details = details_;
+  if (connect_ != nullptr) describe_connect(*connect_, services_, record);
   record.upstream_failure_reason = upstream_.failure_reason();
   record.bytes_received = received_bytes_;
   record.bytes_sent = sent_bytes_;
@@ -218,6 +274,7 @@ void TcpProxy::write_record() {
   record.upstream_host = upstream_.address();
   record.upstream_local = upstream_.local_address();
   if (series_ == nullptr) services_.observer.tcp.series_of(cluster_, flags_).opened.add();
+  if (connect_ != nullptr) services_.observer.requests.count(record);
   services_.observer.on_tcp_end(record);
 }
 

@@ -14,11 +14,23 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace sluice::proxy {
 
 class ClientConnection;
+
+// Of a tunnel that was asked for by CONNECT: what its record needs, and what its client's first bytes are held against.
+struct ConnectRequest {
+  std::string authority;  // as received
+  std::string host;
+  std::string user_agent;
+  std::string request_id;
+  http::Version version;
+  Instant started_at;
+  snapshot::HostAgreement host_agreement;
+};
 
 class TcpProxy {
  public:
@@ -34,6 +46,10 @@ class TcpProxy {
     close_client,  // over; close it once what was written has gone
     abort_client,  // over; reset it: it must not take what it has for complete
   };
+
+  // Instead of a choice: the upstream's connection of an exchange whose CONNECT was granted, to a cluster that need not
+  // live any longer.
+  void take_over(BorrowedUpstream& upstream, const snapshot::Cluster& cluster, std::unique_ptr<ConnectRequest> request);
 
   // Moves on as far as it can; the first call chooses the destination. The client's bytes stay with its
   // connection, and in the kernel, until there is somebody to take them.
@@ -63,7 +79,9 @@ class TcpProxy {
   Outcome choose_destination();
   Outcome on_borrowed(BorrowedUpstream::Status status);
   Outcome on_connected();
+  void begin_tunnel();
   Outcome advance_tunnel();
+  Outcome look_at_first_bytes();
 
   // Ways in which it ends early.
   Outcome refuse(std::string_view details);
@@ -90,6 +108,7 @@ class TcpProxy {
   observe::TcpMetrics::Series* series_ = nullptr;   // from connected on: where it counts
 
   Instant end_of_life_ = Instant::max();
+  std::unique_ptr<const ConnectRequest> connect_;  // exactly when there was one
 
   // For the record.
   uint64_t received_bytes_ = 0;  // from the client
@@ -97,6 +116,7 @@ class TcpProxy {
   std::string_view details_;
   observe::ResponseFlags flags_;
 
+  bool holds_bytes_ = false;  // those of the client, until they are seen to be meant for the host of its CONNECT
   State state_ = State::routing;
 };
 

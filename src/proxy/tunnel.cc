@@ -24,7 +24,7 @@ Tunnel::Status Tunnel::advance() {
   consider_splice();
   bool yields = false;
   for (Direction* direction : {&to_upstream_, &to_client_}) {
-    if (direction->ended) continue;
+    if (direction->ended || (holds_client_bytes_ && direction == &to_upstream_)) continue;
     switch (direction->pump ? advance_spliced(*direction) : advance(*direction)) {
       case Status::failed: return Status::failed;
       case Status::yield: yields = true; break;
@@ -41,7 +41,7 @@ Tunnel::Status Tunnel::advance() {
 
 // Once much has moved, both directions change over together, when both streams have become quiet.
 void Tunnel::consider_splice() {
-  if (to_upstream_.pump || splice_refused_) return;
+  if (to_upstream_.pump || splice_refused_ || holds_client_bytes_) return;
   io::Stream& client = to_upstream_.source.stream();
   io::Stream& upstream = to_upstream_.sink.stream();
   if (to_upstream_.ended || to_client_.ended) {  // too late: what is left goes by copying

@@ -29,6 +29,10 @@ class Tunnel {
   };
   [[nodiscard]] Status advance();
 
+  // Nothing goes to the upstream until release_client_bytes(), which comes before any splicing.
+  void hold_client_bytes() noexcept { holds_client_bytes_ = true; }
+  void release_client_bytes() noexcept { holds_client_bytes_ = false; }
+
   [[nodiscard]] uint64_t bytes_to_upstream() const noexcept { return to_upstream_.bytes; }
   [[nodiscard]] uint64_t bytes_to_client() const noexcept { return to_client_.bytes; }
 
@@ -54,6 +58,7 @@ class Tunnel {
   Timer patience_;                 // armed from the request until both directions are spliced, or not
   bool splice_requested_ = false;  // the streams were asked to become quiet
   bool splice_refused_ = false;    // this tunnel stays with copying
+  bool holds_client_bytes_ = false;
 };
 
 }  // namespace sluice::proxy

@@ -33,9 +33,9 @@ TcpDecision choose_tcp_route(const snapshot::RouteTable& table, std::string_view
   const auto route = std::ranges::find_if(
       table.tcp_routes, [&](const snapshot::TcpRoute& each) { return matches(each, server_name, address); });
   if (route == table.tcp_routes.end()) return {};
-  TcpDecision decision{.route = &*route, .cluster = {}};
+  TcpDecision decision{.route = &*route};
   if (!route->destinations.empty())
-    decision.cluster = choose_destination(route->destinations, route->total_weight, random).cluster;
+    decision.destination = &choose_destination(route->destinations, route->total_weight, random);
   return decision;
 }
 

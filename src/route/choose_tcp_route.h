@@ -4,14 +4,13 @@
 #include "snapshot/snapshot.h"
 
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 namespace sluice::route {
 
 struct TcpDecision {
-  const snapshot::TcpRoute* route = nullptr;  // null: no route matches, NR
-  std::optional<uint32_t> cluster;            // index into Snapshot::clusters; none, with a route: not known, NC
+  const snapshot::TcpRoute* route = nullptr;                   // null: no route matches, NR
+  const snapshot::WeightedDestination* destination = nullptr;  // null, with a route: it is not known, NC
 };
 
 // The first route that has no server names or one that matches `server_name`, the SNI in lower case without

@@ -6,7 +6,7 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <set>
+#include <map>
 #include <utility>
 
 namespace sluice::shard {
@@ -43,16 +43,25 @@ Result<std::unique_ptr<ShardSet>> ShardSet::start(unsigned count, snapshot::Cell
   return set;
 }
 
+namespace {
+
+io::ListenedClients clients_of(const snapshot::Listener& listener) {
+  if (listener.role != snapshot::ListenerRole::redirected) return io::ListenedClients::direct;
+  return listener.is_transparent ? io::ListenedClients::transparent : io::ListenedClients::redirected;
+}
+
+}  // namespace
+
 Status ShardSet::bind_listeners(const snapshot::Snapshot& snapshot) {
-  std::set<SocketAddress> wanted;
-  for (const snapshot::Listener& listener : snapshot.listeners) wanted.insert(listener.address);
+  std::map<SocketAddress, io::ListenedClients> wanted;
+  for (const snapshot::Listener& listener : snapshot.listeners) wanted.emplace(listener.address, clients_of(listener));
 
   std::vector<std::vector<BoundSocket>> sockets(shards_.size());
-  for (const SocketAddress& address : wanted) {
+  for (const auto& [address, clients] : wanted) {
     if (bound_.contains(address)) continue;
     for (std::vector<BoundSocket>& of_shard : sockets) {
       const bool is_shared = !address.is_ip() && &of_shard != &sockets.front();
-      Result<int> fd = is_shared ? io::share_listener(sockets.front().back().fd) : io::open_listener(address);
+      Result<int> fd = is_shared ? io::share_listener(sockets.front().back().fd) : io::open_listener(address, clients);
       if (!fd) {
         for (const BoundSocket& socket : sockets.front())
           io::remove_listener_file(socket.address, io::file_of_listener(socket.address));
@@ -70,7 +79,7 @@ Status ShardSet::bind_listeners(const snapshot::Snapshot& snapshot) {
     io::remove_listener_file(each.first, each.second);
     return true;
   });
-  for (const SocketAddress& address : wanted) {
+  for (const auto& [address, clients] : wanted) {
     if (!bound_.contains(address)) bound_.emplace(address, io::file_of_listener(address));
   }
   return {};

@@ -45,6 +45,8 @@ class Connection : public ListNode<Connection> {
   void connect(Duration timeout, const Opening& opening, Borrower borrower);
   // Lends an idle connection.
   void lend(Borrower borrower) noexcept;
+  // The borrower of one that is ready lends it on, and hears nothing any more.
+  void hand_to(Borrower borrower) noexcept { borrower_ = borrower; }
   // The borrower is done, and the connection may serve another request: no bytes of this one are left. One that names
   // a client ends.
   void give_back() noexcept;

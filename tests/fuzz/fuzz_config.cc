@@ -205,7 +205,7 @@ void route_connections(const snapshot::Snapshot& snapshot, const snapshot::Route
     const route::TcpDecision decision = route::choose_tcp_route(table, name, nullptr, random.next());
     // Its own route, or one before that takes the name too.
     CHECK(decision.route != nullptr && holds(table.tcp_routes, decision.route) && decision.route <= &route);
-    if (decision.cluster) CHECK(*decision.cluster < snapshot.clusters.size());
+    if (decision.destination != nullptr) CHECK(decision.destination->cluster < snapshot.clusters.size());
   }
 }
 

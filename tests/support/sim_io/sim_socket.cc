@@ -37,7 +37,7 @@ SocketAddress from_sockaddr(const sockaddr_storage& storage) noexcept {
 
 int open_stream_socket(SocketAddress::Family) noexcept { return kernel().open_socket(); }
 
-Result<int> open_listener(const SocketAddress& address) { return kernel().open_listener(address); }
+Result<int> open_listener(const SocketAddress& address, ListenedClients) { return kernel().open_listener(address); }
 
 // The world has no Unix sockets, which are the only ones that are shared.
 Result<int> share_listener(int) { return failure("not in the simulated kernel"); }
@@ -47,6 +47,9 @@ SocketFile file_of_listener(const SocketAddress&) noexcept { return {}; }
 void remove_listener_file(const SocketAddress&, const SocketFile&) noexcept {}
 
 SocketAddress local_address(int fd) noexcept { return kernel().socket(fd, "getsockname").local(); }
+
+// The world has no firewall.
+SocketAddress original_destination(int fd) noexcept { return local_address(fd); }
 
 SocketAddress peer_address(int fd) noexcept { return kernel().socket(fd, "getpeername").remote(); }
 

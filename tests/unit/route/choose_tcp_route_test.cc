@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,11 @@ void add_route(snapshot::RouteTable& table, std::vector<std::string> server_name
   route.server_names = std::move(server_names);
   for (const auto& destination : destinations) route.total_weight += destination.weight;
   route.destinations = std::move(destinations);
+}
+
+std::optional<uint32_t> cluster_of(const TcpDecision& decision) {
+  if (decision.destination == nullptr) return std::nullopt;
+  return decision.destination->cluster;
 }
 
 TEST(ChooseTcpRoute, TakesTheFirstRouteThatMatchesTheServerName) {
@@ -34,7 +40,7 @@ TEST(ChooseTcpRoute, TakesTheFirstRouteThatMatchesTheServerName) {
   };
   for (const auto& [server_name, cluster] : cases) {
     const TcpDecision decision = choose_tcp_route(table, server_name, nullptr, 0);
-    EXPECT_EQ(decision.cluster, cluster) << server_name;
+    EXPECT_EQ(cluster_of(decision), cluster) << server_name;
     EXPECT_EQ(decision.route != nullptr, cluster.has_value()) << server_name;
   }
 }
@@ -44,16 +50,16 @@ TEST(ChooseTcpRoute, TakesARouteWithoutServerNamesForAnyNameAndForNone) {
     snapshot::RouteTable table;
     add_route(table, {"x.test"}, {{1}});
     add_route(table, std::move(any), {{2}});
-    EXPECT_EQ(choose_tcp_route(table, "x.test", nullptr, 0).cluster, 1U);
-    EXPECT_EQ(choose_tcp_route(table, "y.test", nullptr, 0).cluster, 2U);
-    EXPECT_EQ(choose_tcp_route(table, "", nullptr, 0).cluster, 2U);
+    EXPECT_EQ(choose_tcp_route(table, "x.test", nullptr, 0).destination->cluster, 1U);
+    EXPECT_EQ(choose_tcp_route(table, "y.test", nullptr, 0).destination->cluster, 2U);
+    EXPECT_EQ(choose_tcp_route(table, "", nullptr, 0).destination->cluster, 2U);
   }
 }
 
 TEST(ChooseTcpRoute, FindsNothingInATableWithoutRoutes) {
   const TcpDecision decision = choose_tcp_route(snapshot::RouteTable{}, "x.test", nullptr, 0);
   EXPECT_EQ(decision.route, nullptr);
-  EXPECT_EQ(decision.cluster, std::nullopt);
+  EXPECT_EQ(decision.destination, nullptr);
 }
 
 // It is still the first that matches: the next one is not for its connections.
@@ -63,7 +69,7 @@ TEST(ChooseTcpRoute, TellsARouteWithoutAKnownDestinationFromNone) {
   add_route(table, {}, {{1}});
   const TcpDecision decision = choose_tcp_route(table, "x.test", nullptr, 0);
   EXPECT_EQ(decision.route, &table.tcp_routes[0]);
-  EXPECT_EQ(decision.cluster, std::nullopt);
+  EXPECT_EQ(decision.destination, nullptr);
 }
 
 TEST(ChooseTcpRoute, SharesByWeight) {
@@ -72,7 +78,8 @@ TEST(ChooseTcpRoute, SharesByWeight) {
   std::vector<unsigned> counts(13);
   Random random(1);
   constexpr unsigned rounds = 100'000;
-  for (unsigned i = 0; i < rounds; ++i) ++counts[choose_tcp_route(table, "a", nullptr, random.next()).cluster.value()];
+  for (unsigned i = 0; i < rounds; ++i)
+    ++counts[choose_tcp_route(table, "a", nullptr, random.next()).destination->cluster];
   EXPECT_EQ(counts[11], 0U);
   EXPECT_NEAR(counts[10], rounds * 0.25, rounds * 0.01);
   EXPECT_NEAR(counts[12], rounds * 0.75, rounds * 0.01);
