@@ -529,5 +529,48 @@ TEST(HttpsLocation, KeepsHostPathAndQueryAsTheyCame) {
   }
 }
 
+// --- out of the cluster ----------------------------------------------------------------------------
+
+std::vector<std::string> fields_of(const HeaderList& headers) {
+  std::vector<std::string> fields;
+  for (const auto& [name, value] : headers) fields.push_back(fmt::format("{}: {}", name, value));
+  return fields;
+}
+
+TEST(PrepareOutboundRequest, LeavesWhatIsNotAboutTheConnection) {
+  Request request(
+      "GET http://a.example/x/../y HTTP/1.1\r\nHost: a.example\r\nConnection: x-mine\r\nX-Mine: 1\r\n"
+      "Proxy-Connection: keep-alive\r\nProxy-Authorization: Basic YTpi\r\nAuthorization: Bearer t\r\n"
+      "X-Forwarded-For: 10.0.0.1\r\nX-Envoy-Internal: true\r\nX-Request-Id: mine\r\n\r\n");
+  const SocketAddress peer = *SocketAddress::from_ip("10.1.1.1", 5);
+  ASSERT_EQ(prepare_outbound_request(request.head, peer, /*is_tls=*/false), Prepared::ok);
+  EXPECT_EQ(fields_of(request.head.headers),
+            (std::vector<std::string>{"host: a.example", "authorization: Bearer t", "x-forwarded-for: 10.0.0.1",
+                                      "x-envoy-internal: true", "x-request-id: mine"}));
+  EXPECT_EQ(upstream_target(request.head), "/x/../y");
+  EXPECT_EQ(request_id(request.head), "mine");
+  EXPECT_EQ(request.head.client, peer);
+}
+
+TEST(PrepareOutboundRequest, AddsAHostWhereOldClientsHaveNone) {
+  Request request("GET http://a.example:8080/ HTTP/1.0\r\n\r\n");
+  ASSERT_EQ(prepare_outbound_request(request.head, {}, /*is_tls=*/false), Prepared::ok);
+  EXPECT_EQ(fields_of(request.head.headers), (std::vector<std::string>{"host: a.example:8080"}));
+  EXPECT_EQ(request.head.port, 8080);
+}
+
+TEST(PrepareOutboundResponse, LeavesWhatIsNotAboutTheConnection) {
+  Response response("Server: theirs\r\nKeep-Alive: timeout=5\r\nX-Envoy-Upstream-Service-Time: 7\r\nDate: then\r\n");
+  ASSERT_TRUE(prepare_outbound_response(response.head, WallTime()));
+  EXPECT_EQ(fields_of(response.head.headers),
+            (std::vector<std::string>{"server: theirs", "x-envoy-upstream-service-time: 7", "date: then"}));
+}
+
+TEST(PrepareOutboundResponse, SaysTheDateWhereNobodyHasSaidIt) {
+  Response response("Server: theirs\r\n");
+  ASSERT_TRUE(prepare_outbound_response(response.head, WallTime()));
+  EXPECT_EQ(response.head.headers.find("date"), "Thu, 01 Jan 1970 00:00:00 GMT");
+}
+
 }  // namespace
 }  // namespace sluice::http

@@ -72,6 +72,24 @@ TEST(ChooseTcpRoute, TellsARouteWithoutAKnownDestinationFromNone) {
   EXPECT_EQ(decision.destination, nullptr);
 }
 
+TEST(ChooseTcpRoute, LooksAtWhatTheClientHasConnectedTo) {
+  snapshot::RouteTable table;
+  add_route(table, {}, {{1}});
+  table.tcp_routes[0].addresses = {*AddressRange::parse("10.0.0.0/8"), *AddressRange::parse("2001:db8::1")};
+  add_route(table, {"x.test"}, {{2}});
+  table.tcp_routes[1].addresses = {*AddressRange::parse("192.0.2.0/24")};
+  const auto choose = [&](std::string_view name, std::string_view ip) {
+    const SocketAddress address = SocketAddress::from_ip(ip, 80).value();
+    return cluster_of(choose_tcp_route(table, name, &address, 0));
+  };
+  EXPECT_EQ(choose("", "10.1.2.3"), 1U);
+  EXPECT_EQ(choose("any.test", "2001:db8::1"), 1U);
+  EXPECT_EQ(choose("", "11.1.2.3"), std::nullopt);
+  EXPECT_EQ(choose("x.test", "192.0.2.7"), 2U);
+  EXPECT_EQ(choose("y.test", "192.0.2.7"), std::nullopt);
+  EXPECT_EQ(cluster_of(choose_tcp_route(table, "x.test", nullptr, 0)), std::nullopt);  // nobody says
+}
+
 TEST(ChooseTcpRoute, SharesByWeight) {
   snapshot::RouteTable table;
   add_route(table, {}, {{10, 1}, {11, 0}, {12, 3}});
