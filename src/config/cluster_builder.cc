@@ -3,6 +3,9 @@
 #include "base/limits.h"
 #include "config/host_name.h"
 #include "config/labels.h"
+#include "config/port_protocol.h"
+#include "config/requested_clusters.h"
+#include "config/service_entry_ports.h"
 #include "config/service_host.h"
 #include "config/visibility.h"
 #include "config/wording.h"
@@ -22,15 +25,6 @@ std::string full_name(const Service& service) {
 
 std::string cluster_name(uint32_t port, std::string_view subset, std::string_view host) {
   return fmt::format("outbound|{}|{}|{}", port, subset, host);
-}
-
-// appProtocol, else the first part of the port's name: "grpc-web-api" speaks "grpc".
-std::string protocol_of(const ServicePort& port) {
-  if (port.app_protocol) {
-    const std::string_view name = port.app_protocol.value;
-    return to_lower(name.starts_with("kubernetes.io/") ? name.substr(name.find('/') + 1) : name);
-  }
-  return to_lower(port.name.value.substr(0, port.name.value.find('-')));
 }
 
 std::string_view consequence(Traffic traffic) noexcept {
@@ -60,6 +54,10 @@ ClusterBuilder::ClusterBuilder(const Model& model, Credentials& credentials, std
   for (const ServiceEntry& entry : model.service_entries) {
     for (const Text& host : entry.spec.hosts) entries_[normalised_host(host.value)].push_back(&entry);
   }
+  for (const auto& [host, entries] : entries_) {
+    if (is_wildcard(host) && wildcards_.add(host, static_cast<uint32_t>(entries_of_wildcards_.size())))
+      entries_of_wildcards_.push_back(&entries);
+  }
   if (!all_are_known_) return;
   for (const DestinationRule& rule : model.destination_rules) {
     if (!rule.is_broken) warn_of_useless_rule(rule);
@@ -68,7 +66,7 @@ ClusterBuilder::ClusterBuilder(const Model& model, Credentials& credentials, std
 
 void ClusterBuilder::warn_of_useless_rule(const DestinationRule& rule) {
   const std::string host = full_host(rule.spec.host.value, rule.name_space());
-  if (is_wildcard(host) || services_.contains(host) || entries_.contains(host)) return;
+  if (is_wildcard(host) || services_.contains(host) || find_entries(host) != nullptr) return;
   diagnostics_.warning(rule.spec.host.node->place(),
                        fmt::format("{} has no effect: no Service or ServiceEntry has the host {}{}", rule.title(),
                                    in_quotes(host), advice_for(host)));
@@ -105,13 +103,53 @@ ClusterBuilder::Index ClusterBuilder::cluster_of(const Destination& destination,
   Index index;
   if (const auto service = services_.find(host); service != services_.end()) {
     if (check_subset(destination, host)) index = of_service(*service->second, destination, host);
-  } else if (const auto entries = entries_.find(host); entries != entries_.end()) {
-    if (check_subset(destination, host)) index = of_entry(entries->second, destination, host);
+  } else if (const auto* entries = find_entries(host)) {
+    if (check_subset(destination, host)) index = of_entry(*entries, destination, host);
   } else {
     warn_of_unknown(destination, host);
   }
   if (index) check_traffic(*index, destination);
   return index;
+}
+
+const std::vector<const ServiceEntry*>* ClusterBuilder::find_entries(const std::string& host) const {
+  if (const auto exact = entries_.find(host); exact != entries_.end()) return &exact->second;
+  const Index wildcard = wildcards_.find(host);
+  return wildcard ? entries_of_wildcards_[*wildcard] : nullptr;
+}
+
+bool ClusterBuilder::asks_for_usual_port(const Destination& destination, std::string_view name_space) const {
+  if (destination.port.number) return false;
+  const std::string host = full_host(destination.host.value, name_space);
+  if (const auto service = services_.find(host); service != services_.end())
+    return service->second->spec.ports.size() != 1;
+  const auto* entries = find_entries(host);
+  return entries != nullptr &&
+         std::ranges::any_of(*entries, [](const ServiceEntry* entry) { return entry->spec.ports.size() != 1; });
+}
+
+std::optional<uint32_t> ClusterBuilder::port_meant(const Destination& destination, const Document& document,
+                                                   size_t port_count) {
+  if (usual_port_ && *usual_port_ != 0) return usual_port_;
+  const SourcePlace place = destination.node->place();
+  std::string message =
+      fmt::format("{} has {} ports: destination.port.number must say which", document.title(), port_count);
+  if (!usual_port_) {
+    diagnostics_.error(place, std::move(message));
+  } else {
+    diagnostics_.warning(place, fmt::format("{}; where no document registers the port that is asked for, {}", message,
+                                            consequence(traffic_)));
+  }
+  return std::nullopt;
+}
+
+uint32_t ClusterBuilder::passthrough(const SourcePlace& place) {
+  const std::string name(passthrough_cluster);
+  if (const Index known = find(name)) return *known;
+  snapshot::Cluster& cluster = add(name, name, "");
+  cluster.place = place;
+  make_passthrough(cluster);
+  return *find(name);
 }
 
 uint32_t ClusterBuilder::empty_cluster_of(const Destination& destination, std::string_view name_space) {
@@ -157,41 +195,51 @@ std::optional<uint32_t> ClusterBuilder::of_service(const Service& service, const
   if (service.is_broken) return std::nullopt;
   const ServicePort* port = choose_port(service, destination);
   if (port == nullptr) return std::nullopt;
-  const std::string_view subset_name = destination.subset.value;
-  const std::string name = cluster_name(port->port.value, subset_name, host);
-  if (const Index known = find(name)) return known;
+  return of_port(service, *port, destination.subset.value, host);
+}
 
-  snapshot::Cluster& cluster = add(name, host, protocol_of(*port));
+uint32_t ClusterBuilder::of_registered(const Service& service, const ServicePort& port, Traffic traffic) {
+  traffic_ = traffic;
+  return of_port(service, port, {}, full_name(service));
+}
+
+uint32_t ClusterBuilder::of_port(const Service& service, const ServicePort& port, std::string_view subset_name,
+                                 const std::string& host) {
+  const std::string name = cluster_name(port.port.value, subset_name, host);
+  if (const Index known = find(name)) return *known;
+
+  snapshot::Cluster& cluster = add(name, host, protocol_of(port));
   cluster.service_name = service.name();
   cluster.service_namespace = service.name_space();
   cluster.place = service.place();
   const Subset* subset = rules_.find_subset(host, subset_name);
   if (subset != nullptr && !subset->labels.empty()) {
-    add_pods(cluster, service, *port, subset);
+    add_pods(cluster, service, port, subset);
   } else {
-    add_endpoints(cluster, service, *port);
+    add_endpoints(cluster, service, port);
   }
-  rules_.apply(cluster, port->port.value, subset_name, {});
-  return find(name);
+  rules_.apply(cluster, port.port.value, subset_name, {});
+  return *find(name);
 }
 
 const ServicePort* ClusterBuilder::choose_port(const Service& service, const Destination& destination) {
   const std::vector<ServicePort>& ports = service.spec.ports;
-  const Number& wanted = destination.port.number;
+  const Number& written = destination.port.number;
+  std::optional<uint32_t> wanted;
+  if (written) wanted = written.value;
   if (!wanted && ports.size() != 1) {
-    diagnostics_.error(destination.node->place(), fmt::format("{} has {} ports: destination.port.number must say which",
-                                                              service.title(), ports.size()));
-    return nullptr;
+    wanted = port_meant(destination, service, ports.size());
+    if (!wanted) return nullptr;
   }
   const auto is_tcp = [](const ServicePort& port) {
     return port.protocol.value.empty() || port.protocol.value == "TCP";
   };
   const auto port = std::ranges::find_if(
-      ports, [&](const ServicePort& some) { return is_tcp(some) && (!wanted || some.port.value == wanted.value); });
+      ports, [&](const ServicePort& some) { return is_tcp(some) && (!wanted || some.port.value == *wanted); });
   if (port != ports.end()) return &*port;
-  diagnostics_.warning((wanted ? wanted.node : destination.node)->place(),
+  diagnostics_.warning((written ? written.node : destination.node)->place(),
                        fmt::format("{} has no TCP port {}: {}", service.title(),
-                                   wanted ? wanted.value : ports.front().port.value, consequence(traffic_)));
+                                   wanted.value_or(ports.front().port.value), consequence(traffic_)));
   return nullptr;
 }
 
@@ -263,7 +311,9 @@ void ClusterBuilder::warn_of_pods(const Service& service, const Subset& subset, 
 
 std::optional<uint32_t> ClusterBuilder::of_entry(const std::vector<const ServiceEntry*>& entries,
                                                  const Destination& destination, const std::string& host) {
-  const Number& wanted = destination.port.number;
+  const Number& written = destination.port.number;
+  std::optional<uint32_t> wanted;
+  if (written) wanted = written.value;
   bool is_visible = false;
   for (const ServiceEntry* entry : entries) {
     if (entry->is_broken) return std::nullopt;
@@ -271,48 +321,53 @@ std::optional<uint32_t> ClusterBuilder::of_entry(const std::vector<const Service
     is_visible = true;
     const std::vector<ServiceEntryPort>& ports = entry->spec.ports;
     if (!wanted && ports.size() != 1) {
-      diagnostics_.error(
-          destination.node->place(),
-          fmt::format("{} has {} ports: destination.port.number must say which", entry->title(), ports.size()));
-      return std::nullopt;
+      wanted = port_meant(destination, *entry, ports.size());
+      if (!wanted) return std::nullopt;
     }
     const auto port = std::ranges::find_if(
-        ports, [&](const ServiceEntryPort& some) { return !wanted || some.number.value == wanted.value; });
-    if (port == ports.end()) continue;
-
-    const std::string_view subset_name = destination.subset.value;
-    const std::string name = cluster_name(port->number.value, subset_name, host);
-    if (const Index known = find(name)) return known;
-    snapshot::Cluster& cluster = add(name, host, to_lower(port->protocol.value));
-    cluster.service_name = host;
-    cluster.service_namespace = entry->name_space();
-    cluster.place = entry->place();
-    add_endpoints(cluster, *entry, *port, rules_.find_subset(host, subset_name));
-    rules_.apply(cluster, port->number.value, subset_name, entry->spec.subject_alt_names);
-    return find(name);
+        ports, [&](const ServiceEntryPort& some) { return !wanted || some.number.value == *wanted; });
+    if (port != ports.end()) return of_port(*entry, *port, destination.subset.value, host);
   }
-  diagnostics_.warning(
-      (wanted ? wanted.node : destination.host.node)->place(),
-      is_visible ? fmt::format("{} has no port {}: {}", entries.front()->title(), wanted.value, consequence(traffic_))
-                 : fmt::format("{} is not exported to {}, where the gateway is: {}", entries.front()->title(),
-                               gateway_namespace, consequence(traffic_)));
+  diagnostics_.warning((written ? written.node : destination.host.node)->place(),
+                       is_visible ? fmt::format("{} has no port {}: {}", entries.front()->title(), wanted.value_or(0),
+                                                consequence(traffic_))
+                                  : fmt::format("{} is not exported to {}, where the gateway is: {}",
+                                                entries.front()->title(), gateway_namespace, consequence(traffic_)));
   return std::nullopt;
+}
+
+uint32_t ClusterBuilder::of_registered(const ServiceEntry& entry, const ServiceEntryPort& port, const std::string& host,
+                                       Traffic traffic) {
+  traffic_ = traffic;
+  return of_port(entry, port, {}, host);
+}
+
+uint32_t ClusterBuilder::of_port(const ServiceEntry& entry, const ServiceEntryPort& port, std::string_view subset_name,
+                                 const std::string& host) {
+  const std::string name = cluster_name(port.number.value, subset_name, host);
+  if (const Index known = find(name)) return *known;
+  snapshot::Cluster& cluster = add(name, host, protocol_of(port));
+  cluster.service_name = host;
+  cluster.service_namespace = entry.name_space();
+  cluster.place = entry.place();
+  if (!add_requested_target(cluster, entry, port))
+    add_endpoints(cluster, entry, port, rules_.find_subset(host, subset_name));
+  rules_.apply(cluster, port.number.value, subset_name, entry.spec.subject_alt_names);
+  return *find(name);
 }
 
 void ClusterBuilder::add_endpoints(snapshot::Cluster& cluster, const ServiceEntry& entry, const ServiceEntryPort& port,
                                    const Subset* subset) {
   static const TextMap no_labels;
   const TextMap& labels = subset == nullptr ? no_labels : subset->labels;
-  const uint32_t target_port = port.target_port ? port.target_port.value : port.number.value;
-  if (entry.spec.endpoints.empty() && labels.empty()) return add_endpoint(cluster, cluster.host, target_port, 1);
+  if (entry.spec.endpoints.empty() && labels.empty()) return add_endpoint(cluster, cluster.host, target_port(port), 1);
   bool has_any = false;
   for (const WorkloadEndpoint& endpoint : entry.spec.endpoints) {
     if (!take_seen(1 + labels.size() * endpoint.labels.size(), cluster.place)) return;
     if (!has_labels(endpoint.labels, labels)) continue;
     has_any = true;
-    const auto own_port = std::ranges::find(endpoint.ports, port.name.value, &NumberMap::value_type::first);
-    const uint32_t number = own_port == endpoint.ports.end() ? target_port : own_port->second.value;
-    add_endpoint(cluster, endpoint.address.value, number, std::max<uint32_t>(1, endpoint.weight.value));
+    add_endpoint(cluster, endpoint.address.value, target_port(endpoint, port),
+                 std::max<uint32_t>(1, endpoint.weight.value));
   }
   if (has_any) return;
   diagnostics_.warning(subset->name.node->place(),
@@ -390,14 +445,14 @@ std::optional<uint32_t> ClusterBuilder::find(const std::string& name) const {
 }
 
 snapshot::Cluster& ClusterBuilder::add(const std::string& name, const std::string& host, std::string protocol) {
-  const bool speaks_http2 = protocol == "http2" || protocol == "h2c" || protocol == "grpc" || protocol == "grpc-web";
+  const bool is_http2 = speaks_http2(protocol);
   protocols_.push_back(std::move(protocol));
   by_name_.emplace(name, static_cast<uint32_t>(clusters_.size()));
   snapshot::Cluster& cluster = clusters_.emplace_back();
   cluster.name = name;
   cluster.host = host;
   cluster.connect_timeout = connect_timeout_;
-  if (speaks_http2) cluster.http = snapshot::UpstreamHttp::http2;
+  if (is_http2) cluster.http = snapshot::UpstreamHttp::http2;
   return cluster;
 }
 

@@ -53,6 +53,21 @@ class ClusterBuilder {
     return cluster_of(destination, name_space, Traffic::mirrored_http);
   }
 
+  // Of a port that the documents register, whether a route leads there or not. `host` is one of the entry's.
+  [[nodiscard]] uint32_t of_registered(const Service& service, const ServicePort& port, Traffic traffic);
+  [[nodiscard]] uint32_t of_registered(const ServiceEntry& entry, const ServiceEntryPort& port, const std::string& host,
+                                       Traffic traffic);
+  // Where everything goes that no document registers.
+  [[nodiscard]] uint32_t passthrough(const SourcePlace& place);
+
+  // The port that destinations mean which name none, of hosts that have several: that of outbound traffic that is
+  // compiled next. Nothing: they must say it.
+  void set_usual_port(std::optional<uint16_t> port) noexcept { usual_port_ = port; }
+  // Whether it makes a difference.
+  [[nodiscard]] bool asks_for_usual_port(const Destination& destination, std::string_view name_space) const;
+
+  [[nodiscard]] bool has_service(const std::string& host) const { return services_.contains(host); }
+
  private:
   using Index = std::optional<uint32_t>;
 
@@ -63,6 +78,15 @@ class ClusterBuilder {
   [[nodiscard]] Index of_service(const Service& service, const Destination& destination, const std::string& host);
   [[nodiscard]] Index of_entry(const std::vector<const ServiceEntry*>& entries, const Destination& destination,
                                const std::string& host);
+  [[nodiscard]] uint32_t of_port(const Service& service, const ServicePort& port, std::string_view subset,
+                                 const std::string& host);
+  [[nodiscard]] uint32_t of_port(const ServiceEntry& entry, const ServiceEntryPort& port, std::string_view subset,
+                                 const std::string& host);
+  // Null: there are none. Those of the host itself, else of the longest wildcard that covers it.
+  [[nodiscard]] const std::vector<const ServiceEntry*>* find_entries(const std::string& host) const;
+  // The port that a destination means; nothing, and an error or a warning: it does not say which of several.
+  [[nodiscard]] std::optional<uint32_t> port_meant(const Destination& destination, const Document& document,
+                                                   size_t port_count);
   [[nodiscard]] const ServicePort* choose_port(const Service& service, const Destination& destination);
   void add_endpoints(snapshot::Cluster& cluster, const Service& service, const ServicePort& port);
   // Those with the labels; warnings are of `subset` unless it is null.
@@ -97,6 +121,9 @@ class ClusterBuilder {
   std::map<std::string, uint32_t, std::less<>> by_name_;
   std::map<std::string, const Service*, std::less<>> services_;                   // by full host name
   std::map<std::string, std::vector<const ServiceEntry*>, std::less<>> entries_;  // by host name
+  snapshot::HostMap wildcards_;                                                   // of them -> index into
+  std::vector<const std::vector<const ServiceEntry*>*> entries_of_wildcards_;
+  std::optional<uint16_t> usual_port_;
 };
 
 }  // namespace sluice::config

@@ -3,7 +3,11 @@
 #include "config/access_log_format.h"
 #include "config/certificate_compiler.h"
 #include "config/credentials.h"
+#include "config/gateway_labels.h"
 #include "config/listener_builder.h"
+#include "config/outbound_builder.h"
+#include "config/outbound_listeners.h"
+#include "config/outbound_settings.h"
 #include "config/route_builder.h"
 #include "config/shadowed_hosts.h"
 #include "config/snapshot_hash.h"
@@ -12,7 +16,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -45,21 +49,10 @@ Paths path_normalization(std::string_view name) {
   return Paths::base;
 }
 
-using Label = std::pair<std::string_view, std::string_view>;
-
-// The labels of the gateway's pods, as far as Gateways tell them.
-std::set<Label> labels_of_gateway(const Model& model) {
-  std::set<Label> labels;
-  for (const Gateway& gateway : model.gateways) {
-    for (const auto& [name, value] : gateway.spec.selector) labels.emplace(name, value.value);
-  }
-  return labels;
-}
-
 // Of documents of kind ProxyConfig: what is for the gateway's pods comes before what is for its namespace, which is the
 // root namespace, and that before MeshConfig. The first of equals counts.
 Number concurrency(const Model& model, Diagnostics& diagnostics) {
-  const std::set<Label> labels = labels_of_gateway(model);
+  const GatewayLabels labels = gateway_labels(model);
   const auto is_label = [&](const auto& wanted) { return labels.contains({wanted.first, wanted.second.value}); };
   Number of_pods;
   Number of_namespace;
@@ -98,7 +91,17 @@ Compiled compile(const Model& model, Diagnostics& diagnostics) {
       compile_access_log_format(model.mesh.access_log_format, model.mesh.access_log_encoding, diagnostics);
   Credentials credentials(model, diagnostics);
   const std::vector<BoundServer> servers = ListenerBuilder(model, credentials, *snapshot, diagnostics).build();
-  RouteBuilder(model, servers, credentials, *snapshot, diagnostics).build();
+  const std::optional<OutboundSettings> outbound = read_outbound_settings(model, credentials, diagnostics);
+  ClusterBuilder clusters(model, credentials, snapshot->clusters, diagnostics);
+  DocumentNames names(*snapshot);
+  HttpRouteCompiler http_routes(model, *snapshot, clusters, names, diagnostics);
+  const RouteCompilers compilers{clusters, names, http_routes};
+  RouteBuilder(model, servers, compilers, outbound.has_value(), *snapshot, diagnostics).build();
+  if (outbound) {
+    OutboundBuilder(model, *outbound, compilers, *snapshot, diagnostics).build();
+    add_outbound_listeners(*outbound, credentials, *snapshot, diagnostics);
+  }
+  http_routes.warn_of_unused_delegates();
   warn_of_shadowed_hosts(model, servers, *snapshot, diagnostics);
   credentials.secrets.report_unused_config_maps();
   ManagedCertificates certificates = compile_certificates(model, credentials.secrets, diagnostics);

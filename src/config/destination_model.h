@@ -28,6 +28,7 @@ struct WorkloadEndpoint {
 struct ServiceEntrySpec {
   const Node* node = nullptr;
   std::vector<Text> hosts;
+  std::vector<Text> addresses;
   std::vector<ServiceEntryPort> ports;
   Text location;
   Text resolution;

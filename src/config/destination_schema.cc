@@ -18,11 +18,7 @@ using enum Presence;
 constexpr Choice locations[] = {{"MESH_EXTERNAL"}, {"MESH_INTERNAL"}};
 
 constexpr Choice resolutions[] = {
-    {"STATIC"},
-    {"DNS"},
-    {"NONE", Support::planned},
-    {"DNS_ROUND_ROBIN", Support::planned},
-    {"DYNAMIC_DNS", Support::planned},
+    {"STATIC"}, {"DNS"}, {"NONE"}, {"DNS_ROUND_ROBIN"}, {"DYNAMIC_DNS"},
 };
 
 constexpr Choice service_protocols[] = {{"HTTP"}, {"HTTPS"}, {"HTTP2"}, {"GRPC"},  {"GRPC-WEB"}, {"TCP"},
@@ -52,7 +48,7 @@ constexpr FieldSchema service_entry_spec_fields[] = {
     choice<&ServiceEntrySpec::resolution>("resolution", resolutions, "where addresses come from; NONE by default"),
     field<&ServiceEntrySpec::endpoints>("endpoints", "where the service is"),
     field<&ServiceEntrySpec::export_to>("exportTo", "namespaces that see it: *, . or a name"),
-    no_effect("addresses", "addresses that clients of the mesh use"),
+    field<&ServiceEntrySpec::addresses>("addresses", "addresses that clients connect to: of hosts, or CIDR blocks"),
     field<&ServiceEntrySpec::subject_alt_names>("subjectAltNames",
                                                 "names that the service's certificate may have, for TLS to it"),
     planned("workloadSelector", "endpoints by labels of pods"),

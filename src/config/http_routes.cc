@@ -35,7 +35,7 @@ bool ends_the_list(const CompiledMatch& match) noexcept {
 }  // namespace
 
 HttpRouteCompiler::HttpRouteCompiler(const Model& model, snapshot::Snapshot& snapshot, ClusterBuilder& clusters,
-                                     VirtualServiceNames& names, Diagnostics& diagnostics)
+                                     DocumentNames& names, Diagnostics& diagnostics)
     : snapshot_(snapshot),
       clusters_(clusters),
       diagnostics_(diagnostics),

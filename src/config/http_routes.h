@@ -4,9 +4,9 @@
 #include "config/cluster_builder.h"
 #include "config/delegates.h"
 #include "config/diagnostic.h"
+#include "config/document_names.h"
 #include "config/model.h"
 #include "config/request_matches.h"
-#include "config/virtual_service_names.h"
 #include "snapshot/snapshot.h"
 
 #include <cstddef>
@@ -27,11 +27,10 @@ using CompiledMatches = std::vector<CompiledMatch>;
 
 class HttpRouteCompiler {
  public:
-  HttpRouteCompiler(const Model& model, snapshot::Snapshot& snapshot, ClusterBuilder& clusters,
-                    VirtualServiceNames& names, Diagnostics& diagnostics);
+  HttpRouteCompiler(const Model& model, snapshot::Snapshot& snapshot, ClusterBuilder& clusters, DocumentNames& names,
+                    Diagnostics& diagnostics);
 
-  // Adds the routes to the snapshot, which has `service` as the last of its VirtualServices. Matches that no request
-  // can reach are left out, with a warning.
+  // Adds the routes to the snapshot. Matches that no request can reach are left out, with a warning.
   [[nodiscard]] CompiledMatches compile(const VirtualService& service);
   // When all are compiled.
   void warn_of_unused_delegates() const { delegates_.warn_of_unused(); }
@@ -51,8 +50,15 @@ class HttpRouteCompiler {
   ClusterBuilder& clusters_;
   Diagnostics& diagnostics_;
   Delegates delegates_;
-  VirtualServiceNames& names_;
+  DocumentNames& names_;
   size_t lint_steps_left_;  // bounded: documents could be made to need the square of their size
+};
+
+// What all routes of a snapshot are compiled with: those of Gateways, and those of outbound traffic.
+struct RouteCompilers {
+  ClusterBuilder& clusters;
+  DocumentNames& names;
+  HttpRouteCompiler& http;
 };
 
 }  // namespace sluice::config

@@ -50,6 +50,7 @@ void read_mesh_config(Model& model, Diagnostics& diagnostics) {
   const auto map = std::ranges::find_if(model.config_maps, is_mesh_config_map);
   if (map == model.config_maps.end()) return;
   report_other_keys(*map, diagnostics);
+  model.mesh.map = &*map;
   std::optional<Node> document = parse_embedded_yaml(*mesh_text(*map), diagnostics);
   if (!document) return;
   model.mesh_document = std::make_unique<const Node>(std::move(*document));

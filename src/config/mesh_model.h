@@ -36,6 +36,7 @@ struct ProxyConfig {
   Tracing tracing;
   Number concurrency;
   TimeSpan termination_drain_duration;
+  Text interception_mode;
   static const ObjectSchema schema;
 };
 
@@ -50,8 +51,15 @@ struct PathNormalization {
   static const ObjectSchema schema;
 };
 
+struct OutboundTrafficPolicy {
+  const Node* node = nullptr;
+  Text mode;
+  static const ObjectSchema schema;
+};
+
 struct MeshConfig {
-  const Node* node = nullptr;  // null: there is none
+  const Node* node = nullptr;     // null: there is none
+  const Document* map = nullptr;  // the ConfigMap that it is in, whose annotations say more; null: there is none
   ProxyConfig default_config;
   DefaultProviders default_providers;
   PathNormalization path_normalization;
@@ -59,6 +67,10 @@ struct MeshConfig {
   Text access_log_format;
   Text access_log_encoding;
   TimeSpan connect_timeout;
+  Number proxy_http_port;
+  Number proxy_listen_port;
+  OutboundTrafficPolicy outbound_traffic_policy;
+  TimeSpan protocol_detection_timeout;
   static const ObjectSchema schema;
 };
 

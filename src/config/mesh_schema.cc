@@ -50,6 +50,8 @@ constexpr FieldSchema tracing_fields[] = {
     planned("enableIstioTags", "Istio's tags of spans"),
 };
 
+constexpr Choice interception_modes[] = {{"REDIRECT"}, {"TPROXY"}, {"NONE"}};
+
 constexpr FieldSchema proxy_config_fields[] = {
     field<&ProxyConfig::gateway_topology>("gatewayTopology", "what is in front of the gateway"),
     field<&ProxyConfig::tracing>("tracing", "spans of requests"),
@@ -59,6 +61,9 @@ constexpr FieldSchema proxy_config_fields[] = {
                                       "shards, at the start; 0: one per CPU; the option --concurrency wins"),
     field<&ProxyConfig::termination_drain_duration>("terminationDrainDuration",
                                                     "limit of draining after SIGTERM; the option --drain-timeout wins"),
+    choice<&ProxyConfig::interception_mode>(
+        "interceptionMode", interception_modes,
+        "how the firewall sends connections to proxyListenPort: REDIRECT by default, or TPROXY"),
     planned("runtimeValues", "switches inside of Envoy"),
     planned("customConfigFile", "a configuration of Envoy"),
     planned("proxyBootstrapTemplatePath", "a configuration of Envoy"),
@@ -79,7 +84,6 @@ constexpr FieldSchema proxy_config_fields[] = {
     no_effect("availabilityZone", "removed from the API"),
     no_effect("controlPlaneAuthPolicy", "for connections to istiod"),
     no_effect("statNameLength", "for Envoy's statistics"),
-    no_effect("interceptionMode", "for sidecars"),
     no_effect("sds", "removed from the API"),
     no_effect("proxyMetadata", "variables of Istio's agent"),
     no_effect("statusPort", "of Istio's agent"),
@@ -113,6 +117,15 @@ constexpr FieldSchema path_normalization_fields[] = {
                                               "how paths are normalised; DEFAULT is BASE"),
 };
 
+constexpr Choice outbound_modes[] = {{"ALLOW_ANY"}, {"REGISTRY_ONLY"}, {"ALLOW_ANY_DYNAMIC_DNS"}};
+
+constexpr FieldSchema outbound_traffic_policy_fields[] = {
+    choice<&OutboundTrafficPolicy::mode>("mode", outbound_modes,
+                                         "whether destinations that no document registers may be reached; ALLOW_ANY "
+                                         "by default"),
+    planned("egressProxy", "where traffic goes to destinations that no document registers"),
+};
+
 constexpr std::string_view usual_dns_refresh_rate[] = {"60s"};
 constexpr std::string_view usual_export[] = {"*"};
 constexpr std::string_view usual_root_namespace[] = {"istio-system"};
@@ -128,6 +141,15 @@ constexpr FieldSchema mesh_config_fields[] = {
     choice<&MeshConfig::access_log_encoding>("accessLogEncoding", access_log_encodings,
                                              "whether access log lines are TEXT or JSON"),
     field<&MeshConfig::connect_timeout>("connectTimeout", "limit of connecting to destinations; 10s by default"),
+    number<&MeshConfig::proxy_http_port>("proxyHttpPort", 0, port_max,
+                                         "port of the explicit HTTP proxy for outbound traffic; 0: there is none"),
+    number<&MeshConfig::proxy_listen_port>(
+        "proxyListenPort", 0, port_max,
+        "port to which the firewall sends outbound connections; 0, as without it: there is none"),
+    field<&MeshConfig::outbound_traffic_policy>("outboundTrafficPolicy", "where outbound traffic may go"),
+    field<&MeshConfig::protocol_detection_timeout>(
+        "protocolDetectionTimeout",
+        "how long the first bytes of connections to proxyListenPort are waited for; 200ms by default"),
     planned("tcpKeepalive", "keep-alive probes to destinations"),
     planned("enableTracing", "spans of requests", only_false),
     planned("enableEnvoyAccessLogService", "access log lines to a service", only_false),
@@ -147,16 +169,12 @@ constexpr FieldSchema mesh_config_fields[] = {
     planned("tlsDefaults", "suites and groups of TLS outside of the mesh"),
     planned("defaultTrafficPolicy", "how destinations are called"),
     planned("serviceEntryVisibility", "who sees ServiceEntries"),
-    no_effect("proxyListenPort", "for sidecars"),
     no_effect("proxyInboundListenPort", "for sidecars"),
-    no_effect("proxyHttpPort", "for sidecars"),
     no_effect("hboneIdleTimeout", "for tunnels inside of the mesh"),
-    no_effect("protocolDetectionTimeout", "for sidecars; a Gateway's servers say their protocol"),
     no_effect("ingressClass", "for documents of kind Ingress"),
     no_effect("ingressService", "for documents of kind Ingress"),
     no_effect("ingressControllerMode", "for documents of kind Ingress"),
     no_effect("ingressSelector", "for documents of kind Ingress"),
-    no_effect("outboundTrafficPolicy", "for traffic that no route names, which a gateway does not have: egress"),
     no_effect("inboundTrafficPolicy", "for sidecars"),
     no_effect("enableAutoMtls", "for mutual TLS inside of the mesh"),
     no_effect("trustDomain", "for mutual TLS inside of the mesh"),
@@ -205,6 +223,7 @@ constinit const ObjectSchema Tracing::schema{"Tracing", tracing_fields};
 constinit const ObjectSchema ProxyConfig::schema{"ProxyConfig", proxy_config_fields};
 constinit const ObjectSchema DefaultProviders::schema{"DefaultProviders", default_providers_fields};
 constinit const ObjectSchema PathNormalization::schema{"ProxyPathNormalization", path_normalization_fields};
+constinit const ObjectSchema OutboundTrafficPolicy::schema{"OutboundTrafficPolicy", outbound_traffic_policy_fields};
 constinit const ObjectSchema MeshConfig::schema{"MeshConfig", mesh_config_fields};
 constinit const ObjectSchema WorkloadSelector::schema{"WorkloadSelector", workload_selector_fields};
 constinit const ObjectSchema ProxyConfigSpec::schema{"ProxyConfigSpec", proxy_config_spec_fields};

@@ -19,16 +19,15 @@ bool is_for_http(const BoundServer* server) noexcept { return server->role.kind 
 
 }  // namespace
 
-RouteBuilder::RouteBuilder(const Model& model, const std::vector<BoundServer>& servers, Credentials& credentials,
-                           snapshot::Snapshot& snapshot, Diagnostics& diagnostics)
+RouteBuilder::RouteBuilder(const Model& model, const std::vector<BoundServer>& servers, RouteCompilers compilers,
+                           bool has_outbound_traffic, snapshot::Snapshot& snapshot, Diagnostics& diagnostics)
     : model_(model),
       servers_(servers),
       snapshot_(snapshot),
       diagnostics_(diagnostics),
-      clusters_(model, credentials, snapshot.clusters, diagnostics),
-      names_(snapshot),
-      http_routes_(model, snapshot, clusters_, names_, diagnostics),
-      tcp_routes_(snapshot, clusters_, names_, diagnostics),
+      has_outbound_traffic_(has_outbound_traffic),
+      http_routes_(compilers.http),
+      tcp_routes_(snapshot, compilers.clusters, compilers.names, diagnostics),
       parts_(snapshot.route_tables.size()),
       host_pairs_left_(limits::config_host_pairs_max),
       virtual_hosts_left_(limits::config_virtual_hosts_max),
@@ -42,7 +41,6 @@ void RouteBuilder::build() {
   for (const VirtualService& service : model_.virtual_services) {
     if (!service.is_broken && !is_delegate(service)) add_virtual_service(service);
   }
-  http_routes_.warn_of_unused_delegates();
   add_redirects();
   finish_tables();
   warn_of_unused_matches();
@@ -53,6 +51,7 @@ void RouteBuilder::add_virtual_service(const VirtualService& service) {
   const bool is_for_gateways =
       std::ranges::any_of(service.spec.gateways, [](const Text& gateway) { return gateway.value != "mesh"; });
   if (!is_for_gateways) {
+    if (has_outbound_traffic_) return;
     return diagnostics_.info(service.place(),
                              fmt::format("{} is for the mesh only: it names no Gateway", service.title()));
   }

@@ -1,7 +1,6 @@
 // From VirtualServices to virtual hosts: which hosts of which servers each is for, and its routes.
 #pragma once
 
-#include "config/cluster_builder.h"
 #include "config/diagnostic.h"
 #include "config/http_routes.h"
 #include "config/listener_builder.h"
@@ -22,8 +21,9 @@ namespace sluice::config {
 
 class RouteBuilder {
  public:
-  RouteBuilder(const Model& model, const std::vector<BoundServer>& servers, Credentials& credentials,
-               snapshot::Snapshot& snapshot, Diagnostics& diagnostics);
+  // `has_outbound_traffic`: VirtualServices for the mesh have an effect there.
+  RouteBuilder(const Model& model, const std::vector<BoundServer>& servers, RouteCompilers compilers,
+               bool has_outbound_traffic, snapshot::Snapshot& snapshot, Diagnostics& diagnostics);
 
   // Fills the route tables of the snapshot, and its clusters.
   void build();
@@ -64,9 +64,8 @@ class RouteBuilder {
   const std::vector<BoundServer>& servers_;
   snapshot::Snapshot& snapshot_;
   Diagnostics& diagnostics_;
-  ClusterBuilder clusters_;
-  VirtualServiceNames names_;
-  HttpRouteCompiler http_routes_;
+  bool has_outbound_traffic_;
+  HttpRouteCompiler& http_routes_;
   TcpRouteBuilder tcp_routes_;
   std::map<std::string, std::vector<const BoundServer*>, std::less<>> servers_by_gateway_;  // by namespace/name
   std::map<std::string, const Gateway*, std::less<>> gateways_;

@@ -23,8 +23,8 @@ constexpr std::string_view closed = "TLS connections to these hosts are closed";
 
 class ServerCredentials {
  public:
-  ServerCredentials(const ServerTls& tls, const Gateway& gateway, Credentials& credentials, Diagnostics& diagnostics)
-      : tls_(tls), gateway_(gateway), credentials_(credentials), diagnostics_(diagnostics) {}
+  ServerCredentials(const ServerTls& tls, const Document& owner, Credentials& credentials, Diagnostics& diagnostics)
+      : tls_(tls), owner_(owner), credentials_(credentials), diagnostics_(diagnostics) {}
 
   // False: one of them is missing.
   bool add_key_pairs(snapshot::TlsServer& server);
@@ -32,14 +32,14 @@ class ServerCredentials {
   void add_ticket_keys(snapshot::TlsServer& server);
 
  private:
-  [[nodiscard]] SecretUse use(std::string_view field) const { return {gateway_, field, closed}; }
+  [[nodiscard]] SecretUse use(std::string_view field) const { return {owner_, field, closed}; }
   [[nodiscard]] std::vector<std::pair<const Text*, std::string_view>> credential_names() const;
   [[nodiscard]] std::optional<CaBundle> find_ca();
   [[nodiscard]] std::optional<CaBundle> ca_of_files();
   [[nodiscard]] std::optional<CaBundle> ca_of_secrets();
 
   const ServerTls& tls_;
-  const Gateway& gateway_;
+  const Document& owner_;
   Credentials& credentials_;
   Diagnostics& diagnostics_;
 };
@@ -151,19 +151,19 @@ std::optional<CaBundle> ServerCredentials::ca_of_secrets() {
 
 void ServerCredentials::add_ticket_keys(snapshot::TlsServer& server) {
   static constexpr std::string_view annotation = "sluice.io/ticket-key-secret";
-  const TextMap& annotations = gateway_.metadata.annotations;
+  const TextMap& annotations = owner_.metadata.annotations;
   const auto found = std::ranges::find(annotations, annotation, &TextMap::value_type::first);
   if (found == annotations.end()) return;
   server.ticket_keys = credentials_.secrets.ticket_keys(
       found->second,
-      {gateway_, annotation, "the process makes its own ticket keys, and does not resume sessions of other replicas,"});
+      {owner_, annotation, "the process makes its own ticket keys, and does not resume sessions of other replicas,"});
 }
 
 }  // namespace
 
-void add_server_credentials(snapshot::TlsServer& server, const ServerTls& tls, const Gateway& gateway,
+void add_server_credentials(snapshot::TlsServer& server, const ServerTls& tls, const Document& owner,
                             Credentials& credentials, Diagnostics& diagnostics) {
-  ServerCredentials from(tls, gateway, credentials, diagnostics);
+  ServerCredentials from(tls, owner, credentials, diagnostics);
   bool has_all = from.add_key_pairs(server);
   if (server.settings.client_certificates != ClientCertificates::none)
     has_all = from.add_client_ca(*server.settings.client_verification) && has_all;

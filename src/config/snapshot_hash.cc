@@ -93,6 +93,11 @@ void add_tls(Hasher& hasher, const snapshot::UpstreamTls& tls) {
   if (tls.key_pair != nullptr) hasher.add(tls.key_pair->chain_pem);
 }
 
+void add_ranges(Hasher& hasher, const std::vector<AddressRange>& ranges) {
+  hasher.add_set(
+      digests_of(ranges, [](const AddressRange& range) { return Hasher().add(range.to_string()).digest(); }));
+}
+
 Digest digest_of(const snapshot::Cluster& cluster) {
   Hasher hasher;
   hasher.add(cluster.name).add(cluster.host).add(cluster.service_name).add(cluster.service_namespace);
@@ -123,6 +128,11 @@ Digest digest_of(const snapshot::Cluster& cluster) {
   }));
   hasher.add(cluster.tls.has_value());
   if (cluster.tls) add_tls(hasher, *cluster.tls);
+  if (cluster.resolution != snapshot::Resolution::configured) {
+    hasher.add(static_cast<unsigned>(cluster.resolution)).add(cluster.requested_port);
+    hasher.add(static_cast<unsigned>(cluster.guard.named)).add(static_cast<unsigned>(cluster.guard.original));
+    add_ranges(hasher, cluster.guard.registered);
+  }
   return hasher.digest();
 }
 
@@ -236,6 +246,7 @@ Digest digest_of(const snapshot::RouteTable& table, const Referred& referred) {
   hasher.add(table.tcp_routes.size());
   for (const snapshot::TcpRoute& route : table.tcp_routes) {
     add_texts(hasher, route.server_names);
+    add_ranges(hasher, route.addresses);
     add_destinations(hasher, route.destinations, referred);
   }
   return hasher.digest();
@@ -276,6 +287,17 @@ void add_process(Hasher& hasher, const snapshot::ProcessSettings& process) {
   hasher.add(process.drain_timeout.has_value()).add(process.drain_timeout.value_or(Duration()).count());
 }
 
+// Of the credentials only where they are from: the hash is shown, and a password could be guessed with it.
+void add_outbound(Hasher& hasher, const snapshot::Outbound& outbound, const std::vector<Digest>& tables) {
+  hasher.add_set(digests_of(outbound.ports, [&](const snapshot::Outbound::Port& port) {
+    return Hasher().add(port.number).add(tables[port.route_table]).digest();
+  }));
+  hasher.add(tables[outbound.other_ports_table]).add(outbound.registry_only);
+  hasher.add(static_cast<unsigned>(outbound.host_agreement)).add(outbound.detection_time.count());
+  hasher.add(outbound.credentials.has_value());
+  if (outbound.credentials) hasher.add(outbound.credentials->secret_name);
+}
+
 }  // namespace
 
 std::string tls_identity(const snapshot::UpstreamTls& tls) {
@@ -309,6 +331,8 @@ std::string snapshot_hash(const snapshot::Snapshot& snapshot) {
         .add(listener.is_tls)
         .add(listener.is_tcp)
         .add(listener.translates_grpc_web);
+    if (listener.role != snapshot::ListenerRole::gateway)
+      hasher.add(static_cast<unsigned>(listener.role)).add(listener.is_transparent);
     if (!listener.is_tls) hasher.add(tables[listener.route_table]);
     hasher.add_set(
         digests_of(listener.tls_servers, [&](const snapshot::TlsServer& server) { return digest_of(server, tables); }));
@@ -320,6 +344,7 @@ std::string snapshot_hash(const snapshot::Snapshot& snapshot) {
   hasher.add(snapshot.topology.expects_proxy_header);
   hasher.add(static_cast<unsigned>(snapshot.path_normalization));
   add_process(hasher, snapshot.process);
+  if (snapshot.outbound) add_outbound(hasher, *snapshot.outbound, tables);
   if (snapshot.access_log_format) {
     hasher.add(static_cast<unsigned>(snapshot.access_log_format->encoding));
     for (const auto& [before, format] : snapshot.access_log_format->values) hasher.add(before).add(format.source);

@@ -3,6 +3,8 @@
 #include "base/limits.h"
 #include "config/gateway_key.h"
 #include "config/host_name.h"
+#include "config/labels.h"
+#include "config/visibility.h"
 #include "config/wording.h"
 
 #include <fmt/format.h>
@@ -18,11 +20,15 @@ namespace {
 
 using snapshot::ServerKind;
 
-// Whether a match of a route is for the server. The hosts are looked at elsewhere.
+// Whether a match of a route is for the server. The hosts are looked at elsewhere. Which address a client has connected
+// to is asked of outbound traffic only: to a Gateway's server all have the gateway's.
 template <typename Match>
 bool is_for(const Match& match, const BoundServer& server, const VirtualService& service) {
   if (match.port && match.port.value != server.server->port.number.value) return false;
-  return match.gateways.empty() || names_gateway(match.gateways, *server.gateway, service);
+  if (!match.destination_subnets.empty()) return false;
+  if (!match.gateways.empty()) return names_gateway(match.gateways, *server.gateway, service);
+  return has_labels(server.gateway->spec.selector, match.source_labels) &&
+         (!match.source_namespace || match.source_namespace.value == gateway_namespace);
 }
 
 // What the names of routes are compared by: exact ones first, then longer wildcards, "*" last. The name itself
@@ -46,7 +52,7 @@ std::string what_it_does(const BoundServer& server) {
   return title + (server.role.is_tls ? " terminates TLS and" : "") + " is not HTTP, so only tcp routes are for it";
 }
 
-TcpRouteBuilder::TcpRouteBuilder(snapshot::Snapshot& snapshot, ClusterBuilder& clusters, VirtualServiceNames& names,
+TcpRouteBuilder::TcpRouteBuilder(snapshot::Snapshot& snapshot, ClusterBuilder& clusters, DocumentNames& names,
                                  Diagnostics& diagnostics)
     : snapshot_(snapshot),
       clusters_(clusters),
@@ -65,7 +71,7 @@ namespace {
 
 template <typename Written>
 snapshot::TcpRoute compile(const Written& written, const VirtualService& service, Traffic traffic,
-                           ClusterBuilder& clusters, VirtualServiceNames& names) {
+                           ClusterBuilder& clusters, DocumentNames& names) {
   std::vector<Share> shares;
   for (const ConnectionDestination& to : written.route) shares.push_back({to.destination, to.weight.value});
   WeightedClusters weighted = clusters.split(shares, service.name_space(), traffic, *written.node);
@@ -74,6 +80,16 @@ snapshot::TcpRoute compile(const Written& written, const VirtualService& service
 }
 
 }  // namespace
+
+snapshot::TcpRoute compile_connection_route(const TlsRoute& written, const VirtualService& service, Traffic traffic,
+                                            ClusterBuilder& clusters, DocumentNames& names) {
+  return compile(written, service, traffic, clusters, names);
+}
+
+snapshot::TcpRoute compile_connection_route(const TcpRoute& written, const VirtualService& service, Traffic traffic,
+                                            ClusterBuilder& clusters, DocumentNames& names) {
+  return compile(written, service, traffic, clusters, names);
+}
 
 void TcpRouteBuilder::add_tls_route(const VirtualService& service, const TlsRoute& written,
                                     const std::vector<const BoundServer*>& servers) {

@@ -3,9 +3,9 @@
 
 #include "config/cluster_builder.h"
 #include "config/diagnostic.h"
+#include "config/document_names.h"
 #include "config/listener_builder.h"
 #include "config/model.h"
-#include "config/virtual_service_names.h"
 #include "snapshot/snapshot.h"
 
 #include <cstddef>
@@ -18,11 +18,19 @@ namespace sluice::config {
 // Why other routes than those of its kind have no effect: "server "tls" of Gateway default/gw passes TLS through, ..."
 [[nodiscard]] std::string what_it_does(const BoundServer& server);
 
+// A tls or tcp route of the VirtualService, still without names and addresses.
+[[nodiscard]] snapshot::TcpRoute compile_connection_route(const TlsRoute& written, const VirtualService& service,
+                                                          Traffic traffic, ClusterBuilder& clusters,
+                                                          DocumentNames& names);
+[[nodiscard]] snapshot::TcpRoute compile_connection_route(const TcpRoute& written, const VirtualService& service,
+                                                          Traffic traffic, ClusterBuilder& clusters,
+                                                          DocumentNames& names);
+
 // As in Istio, tls routes are for the servers that pass TLS through, and tcp routes for plain TCP and for
 // TLS that is terminated and is not HTTP.
 class TcpRouteBuilder {
  public:
-  TcpRouteBuilder(snapshot::Snapshot& snapshot, ClusterBuilder& clusters, VirtualServiceNames& names,
+  TcpRouteBuilder(snapshot::Snapshot& snapshot, ClusterBuilder& clusters, DocumentNames& names,
                   Diagnostics& diagnostics);
 
   // `servers`: those of the VirtualService's Gateways that have a host in common with it.
@@ -44,7 +52,7 @@ class TcpRouteBuilder {
 
   snapshot::Snapshot& snapshot_;
   ClusterBuilder& clusters_;
-  VirtualServiceNames& names_;
+  DocumentNames& names_;
   Diagnostics& diagnostics_;
   std::vector<snapshot::HostMap> by_pattern_;  // of each table -> index of the route that has the pattern
   size_t host_pairs_left_;

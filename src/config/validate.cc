@@ -282,11 +282,6 @@ void check_service_entry(const ServiceEntry& entry, Diagnostics& diagnostics) {
     diagnostics.error(entry.place(), fmt::format("service entry must have at most {} hosts", service_entry_hosts_max));
   }
   if (is_empty_list(spec.node, "ports")) diagnostics.error(entry.place(), "service entry must have at least one port");
-  if (!spec.node->has("resolution")) {
-    diagnostics.error(spec.node->place(),
-                      "resolution is not given: Istio's default is NONE, which is not supported yet by "
-                      "this version of sluice; STATIC and DNS are");
-  }
   const bool has_endpoints = spec.node->has("endpoints") && !is_empty_list(spec.node, "endpoints");
   if (spec.resolution.value == "STATIC" && !has_endpoints && !spec.node->has("workloadSelector")) {
     diagnostics.error(spec.resolution.node->place(),

@@ -212,7 +212,10 @@ struct ConnectionDestination {
 struct TlsMatch {
   const Node* node = nullptr;
   std::vector<Text> sni_hosts;
+  std::vector<Text> destination_subnets;
   Number port;
+  TextMap source_labels;
+  Text source_namespace;
   std::vector<Text> gateways;
   static const ObjectSchema schema;
 };
@@ -226,7 +229,10 @@ struct TlsRoute {
 
 struct TcpMatch {
   const Node* node = nullptr;
+  std::vector<Text> destination_subnets;
   Number port;
+  TextMap source_labels;
+  Text source_namespace;
   std::vector<Text> gateways;
   static const ObjectSchema schema;
 };

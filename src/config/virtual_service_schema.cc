@@ -29,7 +29,8 @@ constexpr FieldSchema http_match_fields[] = {
     field<&HttpMatch::headers>("headers", "header fields; {} is for any value"),
     field<&HttpMatch::without_headers>("withoutHeaders", "header fields that must not match"),
     field<&HttpMatch::query_params>("queryParams", "parameters of the query; {} is for any value"),
-    number<&HttpMatch::port>("port", 1, port_max, "the port of the Gateway's server"),
+    number<&HttpMatch::port>("port", 1, port_max,
+                             "the port of the Gateway's server, or that outbound traffic asks for"),
     field<&HttpMatch::source_labels>("sourceLabels", "labels of the caller, which is the gateway: its selector"),
     field<&HttpMatch::source_namespace>("sourceNamespace", "namespace of the caller, which is the gateway"),
     field<&HttpMatch::gateways>("gateways", "the gateways that the match is for"),
@@ -189,11 +190,12 @@ constexpr FieldSchema connection_destination_fields[] = {
 
 constexpr FieldSchema tls_match_fields[] = {
     field<&TlsMatch::sni_hosts>("sniHosts", "the server names that clients ask for", required),
-    number<&TlsMatch::port>("port", 1, port_max, "the port of the Gateway's server"),
+    number<&TlsMatch::port>("port", 1, port_max, "the port of the Gateway's server, or that outbound traffic asks for"),
     field<&TlsMatch::gateways>("gateways", "the gateways that the match is for"),
-    planned("destinationSubnets", "the addresses that clients connect to"),
-    planned("sourceLabels", "labels of the calling workload"),
-    planned("sourceNamespace", "namespace of the calling workload"),
+    field<&TlsMatch::destination_subnets>("destinationSubnets",
+                                          "the addresses that clients connect to; for outbound traffic only"),
+    field<&TlsMatch::source_labels>("sourceLabels", "labels of the caller, which is the gateway: its selector"),
+    field<&TlsMatch::source_namespace>("sourceNamespace", "namespace of the caller, which is the gateway"),
 };
 
 constexpr FieldSchema tls_route_fields[] = {
@@ -202,12 +204,13 @@ constexpr FieldSchema tls_route_fields[] = {
 };
 
 constexpr FieldSchema tcp_match_fields[] = {
-    number<&TcpMatch::port>("port", 1, port_max, "the port of the Gateway's server"),
+    number<&TcpMatch::port>("port", 1, port_max, "the port of the Gateway's server, or that outbound traffic asks for"),
     field<&TcpMatch::gateways>("gateways", "the gateways that the match is for"),
-    planned("destinationSubnets", "the addresses that clients connect to"),
+    field<&TcpMatch::destination_subnets>("destinationSubnets",
+                                          "the addresses that clients connect to; for outbound traffic only"),
+    field<&TcpMatch::source_labels>("sourceLabels", "labels of the caller, which is the gateway: its selector"),
+    field<&TcpMatch::source_namespace>("sourceNamespace", "namespace of the caller, which is the gateway"),
     planned("sourceSubnet", "the addresses that clients connect from"),
-    planned("sourceLabels", "labels of the calling workload"),
-    planned("sourceNamespace", "namespace of the calling workload"),
 };
 
 constexpr FieldSchema tcp_route_fields[] = {

@@ -8,11 +8,21 @@
 
 namespace sluice::control {
 
+namespace {
+
+// Names of others are looked up by whoever connects.
+bool is_ours(const snapshot::Cluster& cluster) noexcept {
+  return cluster.resolution == snapshot::Resolution::configured && !cluster.dns_names.empty();
+}
+
+}  // namespace
+
 void DnsEndpoints::follow(const snapshot::Snapshot& compiled) {
   std::map<std::string, Known> names;
   configured_.clear();
   for (const snapshot::Cluster& cluster : compiled.clusters) {
     configured_.push_back(cluster.endpoints);
+    if (!is_ours(cluster)) continue;
     for (const auto& dns_name : cluster.dns_names) {
       const auto known = names_.find(dns_name.name);
       names.try_emplace(dns_name.name, known == names_.end() ? Known{} : known->second);
@@ -61,7 +71,7 @@ void DnsEndpoints::postpone_due_names(Time now) {
 void DnsEndpoints::fill(snapshot::Snapshot& snapshot) const {
   for (size_t i = 0; i < snapshot.clusters.size(); ++i) {
     snapshot::Cluster& cluster = snapshot.clusters[i];
-    if (cluster.dns_names.empty()) continue;
+    if (!is_ours(cluster)) continue;
     cluster.endpoints = configured_[i];
     for (const auto& dns_name : cluster.dns_names) {
       for (SocketAddress address : names_.at(dns_name.name).addresses) {

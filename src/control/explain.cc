@@ -338,6 +338,7 @@ void explain_connection(const snapshot::Snapshot& tables, Explanation& result) {
 // The listener of a Unix socket, or of a port: one that speaks what the URL says if there is such.
 void find_listener(const snapshot::Snapshot& tables, std::string_view unix_socket, bool is_https, Explanation& result) {
   for (const snapshot::Listener& listener : tables.listeners) {
+    if (listener.role != snapshot::ListenerRole::gateway) continue;
     const bool is_asked_for = unix_socket.empty() ? listener.address.is_ip() && listener.service_port == result.port
                                                   : listener.address.unix_name() == unix_socket;
     if (!is_asked_for) continue;

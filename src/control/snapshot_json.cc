@@ -57,6 +57,51 @@ Json text_of(snapshot::ProxyProtocol version) {
   return nullptr;
 }
 
+std::string_view text_of(snapshot::ListenerRole role) {
+  switch (role) {
+    case snapshot::ListenerRole::gateway: return "gateway";
+    case snapshot::ListenerRole::proxy: return "proxy";
+    case snapshot::ListenerRole::redirected: return "redirected";
+  }
+  return "unknown";
+}
+
+std::string_view text_of(snapshot::HostAgreement agreement) {
+  switch (agreement) {
+    case snapshot::HostAgreement::off: return "off";
+    case snapshot::HostAgreement::warn: return "warn";
+    case snapshot::HostAgreement::enforce: return "enforce";
+  }
+  return "unknown";
+}
+
+std::string_view text_of(AddressScope scope) {
+  switch (scope) {
+    case AddressScope::host: return "host";
+    case AddressScope::site: return "site";
+    case AddressScope::global: return "global";
+  }
+  return "unknown";
+}
+
+Json ranges_json(const std::vector<AddressRange>& ranges) {
+  Json list = Json::array();
+  for (const AddressRange& range : ranges) list.push_back(range.to_string());
+  return list;
+}
+
+Json outbound_json(const snapshot::Outbound& outbound, const snapshot::Snapshot& snapshot) {
+  Json ports = Json::array();
+  for (const snapshot::Outbound::Port& port : outbound.ports)
+    ports.push_back({{"port", port.number}, {"routeTable", snapshot.route_tables.at(port.route_table).name}});
+  return {{"mode", outbound.registry_only ? "REGISTRY_ONLY" : "ALLOW_ANY"},
+          {"hostAgreement", text_of(outbound.host_agreement)},
+          {"protocolDetectionTimeoutMs", to_milliseconds(outbound.detection_time)},
+          {"credentials", outbound.credentials ? Json(outbound.credentials->secret_name) : Json(nullptr)},
+          {"ports", std::move(ports)},
+          {"otherPorts", snapshot.route_tables.at(outbound.other_ports_table).name}};
+}
+
 Json topology_json(const snapshot::GatewayTopology& topology) {
   return {{"numTrustedProxies", topology.num_trusted_proxies},
           {"forwardClientCertDetails", text_of(topology.forward_client_cert)},
@@ -281,10 +326,22 @@ Json route_json(const snapshot::RequestMatch& match, const snapshot::Snapshot& s
 }
 
 Json tcp_route_json(const snapshot::TcpRoute& route, const snapshot::Snapshot& snapshot) {
-  return {{"virtualService", snapshot.virtual_services.at(route.virtual_service).title},
-          {"serverNames", route.server_names},
-          {"destinations", destinations_json(route.destinations, snapshot)},
-          {"place", route.place.to_string()}};
+  Json json = {{"virtualService", snapshot.virtual_services.at(route.virtual_service).title},
+               {"serverNames", route.server_names},
+               {"destinations", destinations_json(route.destinations, snapshot)},
+               {"place", route.place.to_string()}};
+  if (!route.addresses.empty()) json["addresses"] = ranges_json(route.addresses);
+  return json;
+}
+
+std::string_view text_of(snapshot::Resolution resolution) {
+  switch (resolution) {
+    case snapshot::Resolution::configured: return "configured";
+    case snapshot::Resolution::by_name: return "by name";
+    case snapshot::Resolution::by_request: return "by request";
+    case snapshot::Resolution::original: return "original";
+  }
+  return "unknown";
 }
 
 std::string_view text_of(snapshot::LoadBalancing balancing) {
@@ -301,12 +358,16 @@ Json listener_json(const snapshot::Listener& listener, const snapshot::Snapshot&
                {"servicePort", listener.service_port},
                {"isTls", listener.is_tls},
                {"isTcp", listener.is_tcp}};
+  if (listener.role != snapshot::ListenerRole::gateway) json["role"] = text_of(listener.role);
+  if (listener.is_transparent) json["isTransparent"] = true;
   if (listener.translates_grpc_web) json["translatesGrpcWeb"] = true;
   if (!listener.is_tls) {
     json["servers"] = Json::array();
     for (const uint32_t server : listener.plain_servers)
       json["servers"].push_back(gateway_server_json(snapshot.gateway_servers.at(server)));
-    json["routeTable"] = snapshot.route_tables.at(listener.route_table).name;
+    // The port that a request asks for chooses that of outbound traffic.
+    if (listener.role == snapshot::ListenerRole::gateway)
+      json["routeTable"] = snapshot.route_tables.at(listener.route_table).name;
     return json;
   }
   json["tlsServers"] = Json::array();
@@ -334,6 +395,13 @@ Json cluster_json(const snapshot::Cluster& cluster) {
                {"dnsNames", std::move(names)},
                {"tls", cluster.tls ? upstream_tls_json(*cluster.tls) : Json(nullptr)},
                {"place", cluster.place.to_string()}};
+  if (cluster.resolution != snapshot::Resolution::configured) {
+    json["resolution"] = text_of(cluster.resolution);
+    json["requestedPort"] = cluster.requested_port;
+    json["addresses"] = {{"named", text_of(cluster.guard.named)},
+                         {"original", text_of(cluster.guard.original)},
+                         {"registered", ranges_json(cluster.guard.registered)}};
+  }
   if (cluster.bounds.bound_anything()) {
     const auto bound = [&json](std::string_view name, uint32_t value) {
       if (value != snapshot::DestinationBounds::none) json[name] = value;
@@ -361,11 +429,13 @@ Json routes_json(const snapshot::Snapshot& snapshot) {
     Json& routes = lists.emplace_back(Json::array());
     for (const snapshot::RequestMatch& match : list.matches()) routes.push_back(route_json(match, snapshot));
   }
-  return {{"version", snapshot.version},
-          {"hash", snapshot.hash},
-          {"listeners", std::move(listeners)},
-          {"routeTables", std::move(tables)},
-          {"routeLists", std::move(lists)}};
+  Json json = {{"version", snapshot.version},
+               {"hash", snapshot.hash},
+               {"listeners", std::move(listeners)},
+               {"routeTables", std::move(tables)},
+               {"routeLists", std::move(lists)}};
+  if (snapshot.outbound) json["outbound"] = outbound_json(*snapshot.outbound, snapshot);
+  return json;
 }
 
 Json snapshot_json(const snapshot::Snapshot& snapshot) {

@@ -25,6 +25,7 @@ using Json = nlohmann::ordered_json;
 // A route by one of its matches. Of a long body the beginning is shown.
 [[nodiscard]] Json route_json(const snapshot::RequestMatch& match, const snapshot::Snapshot& snapshot);
 [[nodiscard]] Json tcp_route_json(const snapshot::TcpRoute& route, const snapshot::Snapshot& snapshot);
+[[nodiscard]] std::string_view text_of(snapshot::Resolution resolution);
 [[nodiscard]] Json cluster_json(const snapshot::Cluster& cluster);
 
 [[nodiscard]] std::string_view text_of(snapshot::LoadBalancing balancing);

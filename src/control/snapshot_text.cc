@@ -115,6 +115,14 @@ std::string origin_text(uint32_t virtual_service, const std::string& file, unsig
   return fmt::format("{}, {}:{}", snapshot.virtual_services.at(virtual_service).title, file, line);
 }
 
+// Names are of the SNI, and of CONNECT.
+std::string connections_text(const snapshot::TcpRoute& route) {
+  std::vector<std::string> texts;
+  if (!route.server_names.empty()) texts.push_back(fmt::format("SNI {}", fmt::join(route.server_names, ", ")));
+  for (const AddressRange& range : route.addresses) texts.push_back("address " + range.to_string());
+  return texts.empty() ? "every connection" : fmt::format("{}", fmt::join(texts, ", "));
+}
+
 class RoutesText {
  public:
   explicit RoutesText(const snapshot::Snapshot& snapshot) : snapshot_(snapshot) {}
@@ -122,16 +130,29 @@ class RoutesText {
   std::string write() {
     for (const snapshot::Listener& listener : snapshot_.listeners) {
       text_ += listener_text(listener) + "\n";
+      if (listener.role != snapshot::ListenerRole::gateway) continue;
       for (const uint32_t server : listener.plain_servers)
         text_ += "  " + server_text(snapshot_.gateway_servers.at(server)) + "\n";
       if (!listener.is_tls) add_table(snapshot_.route_tables.at(listener.route_table));
       for (const snapshot::TlsServer& server : listener.tls_servers) add_server(server);
     }
     if (snapshot_.listeners.empty()) text_ += "no listener: there is no Gateway\n";
+    if (snapshot_.outbound) add_outbound(*snapshot_.outbound);
     return std::move(text_);
   }
 
  private:
+  void add_outbound(const snapshot::Outbound& outbound) {
+    text_ += fmt::format("outbound traffic, {}{}\n", outbound.registry_only ? "REGISTRY_ONLY" : "ALLOW_ANY",
+                         outbound.credentials ? ", for users of Secret " + outbound.credentials->secret_name : "");
+    for (const snapshot::Outbound::Port& port : outbound.ports) {
+      text_ += fmt::format("  to port {}\n", port.number);
+      add_table(snapshot_.route_tables.at(port.route_table));
+    }
+    text_ += "  to other ports\n";
+    add_table(snapshot_.route_tables.at(outbound.other_ports_table));
+  }
+
   void add_server(const snapshot::TlsServer& server) {
     text_ += fmt::format("  {}\n    SNI {}", server_text(snapshot_.gateway_servers.at(server.gateway_server)),
                          fmt::join(server.hosts, ", "));
@@ -147,11 +168,11 @@ class RoutesText {
     for (const snapshot::VirtualHost& host : table.virtual_hosts) add_host(host);
     std::vector<Row> rows;
     for (const snapshot::TcpRoute& route : table.tcp_routes) {
-      rows.push_back(
-          {route.server_names.empty() ? "every connection" : fmt::format("SNI {}", fmt::join(route.server_names, ", ")),
-           route.destinations.empty() ? "closed: no destination is known"
-                                      : "to " + destinations_text(route.destinations, route.total_weight, snapshot_),
-           origin_text(route.virtual_service, route.place.file, route.place.line, snapshot_)});
+      rows.push_back({connections_text(route),
+                      route.destinations.empty()
+                          ? "closed: no destination is known"
+                          : "to " + destinations_text(route.destinations, route.total_weight, snapshot_),
+                      origin_text(route.virtual_service, route.place.file, route.place.line, snapshot_)});
     }
     append_rows(text_, rows);
     if (table.virtual_hosts.empty() && table.tcp_routes.empty()) text_ += "    no routes\n";
@@ -194,6 +215,11 @@ std::string listener_text(const snapshot::Listener& listener) {
   std::string_view protocol = "HTTP";
   if (listener.is_tcp) protocol = "TCP";
   if (listener.is_tls) protocol = "TLS";
+  if (listener.role == snapshot::ListenerRole::proxy)
+    return fmt::format("{}, explicit proxy, {}", listener.address.to_string(), protocol);
+  if (listener.role == snapshot::ListenerRole::redirected)
+    return fmt::format("{}, redirected connections, {}", listener.address.to_string(),
+                       listener.is_transparent ? "TPROXY" : "REDIRECT");
   if (!listener.address.is_ip()) return fmt::format("{}, {}", listener.address.to_string(), protocol);
   return fmt::format("{}, Gateway port {}, {}", listener.address.to_string(), listener.service_port, protocol);
 }

@@ -21,9 +21,11 @@ struct RequestedTarget {
 // Where the addresses of a cluster come from.
 enum class Resolution : uint8_t {
   configured,  // Cluster::endpoints: from documents, and from DNS where control/ has looked Cluster::dns_names up
-  by_name,     // DNS_ROUND_ROBIN: the one name in Cluster::dns_names, looked up by whoever connects
+  by_name,     // DNS_ROUND_ROBIN: the one name in Cluster::dns_names, looked up by whoever connects. Also DYNAMIC_DNS
+               // where the documents say the name
   by_request,  // DYNAMIC_DNS: the name that was requested is looked up; or it is an address
-  original,    // NONE: the address that the client has connected to; without one, as by_request
+  original,    // NONE: the address that the client has connected to; without one, as by_name where the documents say
+               // a name (Cluster::dns_names), else as by_request
 };
 
 // Which addresses a destination that somebody names may turn out to have, so that nobody reaches through sluice what

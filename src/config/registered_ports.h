@@ -1,0 +1,34 @@
+// What documents register: the hosts and ports that outbound traffic finds without any route.
+#pragma once
+
+#include "base/address_range.h"
+#include "config/cluster_builder.h"
+#include "config/diagnostic.h"
+#include "config/model.h"
+#include "config/port_protocol.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace sluice::config {
+
+struct RegisteredPort {
+  const Document* document = nullptr;  // a Service or a ServiceEntry
+  std::string host;                    // of the registry: a full name, or a wildcard
+  uint16_t number = 0;
+  PortProtocol protocol = PortProtocol::unknown;
+  std::vector<std::string> short_names;  // of a Service
+  std::vector<AddressRange> addresses;
+  uint32_t cluster = 0;
+
+  [[nodiscard]] bool takes_http() const noexcept { return protocol != PortProtocol::not_http; }
+  [[nodiscard]] bool takes_tcp() const noexcept { return protocol != PortProtocol::http; }
+};
+
+// Services first, then ServiceEntries, each by age; each host and port once. Those that the gateway does not see are
+// left out, and what cannot take TCP. Their clusters are made. Beyond limits::config_virtual_hosts_max an error.
+[[nodiscard]] std::vector<RegisteredPort> registered_ports(const Model& model, ClusterBuilder& clusters,
+                                                           Diagnostics& diagnostics);
+
+}  // namespace sluice::config
