@@ -1,22 +1,15 @@
 """What MeshConfig says of the process and of paths; options of the command line win."""
 
-import json
 import signal
 import time
 
 import pytest
 
 from harness import documents
-from harness.documents import DOMAIN
+from harness.documents import DOMAIN, mesh
 from harness.gateway import wait_until
 
 APP = f"app.{DOMAIN}"
-
-
-def mesh(**fields):
-    return documents.document(
-        "ConfigMap", "istio", namespace="istio-system", data={"mesh": json.dumps(fields)}
-    )
 
 
 def without(gateway, *options):

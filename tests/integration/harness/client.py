@@ -29,14 +29,23 @@ class Client:
     """
 
     def __init__(
-        self, port, host, *, tls=None, server_name=None, receive_buffer=None, timeout=IO_SECONDS, prelude=b""
+        self,
+        port,
+        host,
+        *,
+        address=ports.LOOPBACK,
+        tls=None,
+        server_name=None,
+        receive_buffer=None,
+        timeout=IO_SECONDS,
+        prelude=b"",
     ):
-        raw = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        raw = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
         try:
             if receive_buffer:
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
             raw.settimeout(timeout)
-            raw.connect((ports.LOOPBACK, port))
+            raw.connect((address, port))
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if prelude:
                 raw.sendall(prelude)

@@ -47,10 +47,15 @@ def opaque_secret(name, data, namespace="istio-system"):
     return document("Secret", name, namespace=namespace, type="Opaque", stringData=data)
 
 
+def mesh(annotations=None, **fields):
+    """The ConfigMap with MeshConfig."""
+    data = {"mesh": json.dumps(fields)}
+    return document("ConfigMap", "istio", namespace="istio-system", annotations=annotations, data=data)
+
+
 def mesh_config(**topology):
     """The ConfigMap with MeshConfig, of which `topology` is the gatewayTopology."""
-    mesh = json.dumps({"defaultConfig": {"gatewayTopology": topology}})
-    return document("ConfigMap", "istio", namespace="istio-system", data={"mesh": mesh})
+    return mesh(defaultConfig={"gatewayTopology": topology})
 
 
 def tcp_service_entry(name, port, number=9000, protocol="TCP"):

@@ -57,7 +57,10 @@ class StartFailed(Exception):
 
 
 class Gateway:
-    """`texts`: file name -> content of the configuration folder. Ports are made up: port(443), port(80), port(8080)."""
+    """`texts`: file name -> content of the configuration folder. Ports are made up: port(443), port(80), port(8080).
+
+    With `namespace`, one of harness/namespaces.py, the process and its clients are there.
+    """
 
     def __init__(
         self,
@@ -70,17 +73,20 @@ class Gateway:
         access_log=True,
         extra_arguments=(),
         preexec=None,
+        namespace=None,
     ):
         self.folder = pathlib.Path(folder)
         self.config = self.folder / "config"
         self.config.mkdir(parents=True, exist_ok=True)
-        self._reserved = {number: ports.ReservedPort() for number in service_ports}
+        self._inside = namespace.entered if namespace else contextlib.nullcontext
+        with self._inside():
+            self._reserved = {number: ports.ReservedPort() for number in service_ports}
+            self.admin_port = ports.free_port()
+            self.status_port = ports.free_port()
         self.service_document = documents.service({number: port.number for number, port in self._reserved.items()})
         self.write("service.yaml", self.service_document)
         for name, text in texts.items():
             self.write(name, text)
-        self.admin_port = ports.free_port()
-        self.status_port = ports.free_port()
         self.access_log_file = self.folder / "access.log"
         self.log_file = self.folder / "stderr.log"
         self.command = [
@@ -117,7 +123,7 @@ class Gateway:
     # --- life ---
 
     def start(self, *, wait=True):
-        with open(self.log_file, "ab") as log:
+        with open(self.log_file, "ab") as log, self._inside():
             self.process = subprocess.Popen(
                 [str(word) for word in self.command],
                 stdin=subprocess.DEVNULL,
@@ -234,6 +240,8 @@ class Gateway:
     def _fetch(self, port, path, method="GET"):
         connection = http.client.HTTPConnection(ports.LOOPBACK, port, timeout=IO_SECONDS)
         try:
+            with self._inside():
+                connection.connect()
             connection.request(method, path)
             response = connection.getresponse()
             return response.status, dict((k.lower(), v) for k, v in response.getheaders()), response.read().decode()
@@ -309,15 +317,18 @@ class Gateway:
 
     def connect(self, host, *, tls=False, number=None, **options):
         """A client on the HTTPS port (tls) or on the plain one."""
-        return Client(self.port(number or (443 if tls else 8080)), host, tls=tls, **options)
+        with self._inside():
+            return Client(self.port(number or (443 if tls else 8080)), host, tls=tls, **options)
 
     def connect_http2(self, host, *, tls=False, number=None, **options):
         """The same of HTTP/2: by ALPN, or by prior knowledge."""
-        return Http2Client(self.port(number or (443 if tls else 8080)), host, tls=tls, **options)
+        with self._inside():
+            return Http2Client(self.port(number or (443 if tls else 8080)), host, tls=tls, **options)
 
     def connect_raw_http2(self, **options):
         """A plain connection for frames."""
-        return RawHttp2(self.port(8080), **options)
+        with self._inside():
+            return RawHttp2(self.port(8080), **options)
 
 
 def wait_until(condition, seconds=IO_SECONDS, step=0.02):

@@ -76,6 +76,7 @@ class Http2Client:
         port,
         host,
         *,
+        address=ports.LOOPBACK,
         tls=None,
         server_name=None,
         settings=None,
@@ -88,6 +89,7 @@ class Http2Client:
         connected = Client(
             port,
             host,
+            address=address,
             tls=context if tls else None,
             server_name=server_name,
             receive_buffer=receive_buffer,

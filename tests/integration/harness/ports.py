@@ -33,9 +33,10 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def listen(backlog=128):
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def listen(backlog=128, *, address=LOOPBACK, port=0):
+    """`address` is of either family; "::" listens on both."""
+    listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((LOOPBACK, 0))
+    listener.bind((address, port))
     listener.listen(backlog)
     return listener

@@ -27,10 +27,10 @@ def end_writing(connection):
 class RawServer:
     """serve(connection) gets each connection on a thread of its own; with `context` after a TLS handshake."""
 
-    def __init__(self, serve=echo, context=None):
+    def __init__(self, serve=echo, context=None, *, listener=None):
         self.serve = serve
         self.context = context
-        self.listener = ports.listen()
+        self.listener = listener or ports.listen()
         self.port = self.listener.getsockname()[1]
         self.count = 0  # of connections
         self.failures = []
