@@ -3,7 +3,6 @@
 import contextlib
 import re
 import socket
-import ssl
 import threading
 import types
 
@@ -14,6 +13,7 @@ from harness.certificates import self_signed
 from harness.client import tls_context
 from harness.commands import s_client, s_client_dialogue
 from harness.gateway import Gateway, wait_until
+from harness.half_closing_tls import HalfClosingTls
 from harness.limits import FULL, IO_SECONDS, MIB
 from harness.raw import RawServer, digest_of_all, echo, echoed_digest, end_writing
 
@@ -106,46 +106,6 @@ def test_large_content_is_exact_in_both_directions(connect):
 
 def test_server_may_speak_first_and_end_first(connect):
     assert digest_of_all(connect(SPEAKER)) == pattern.digest(SIZE)
-
-
-class HalfClosingTls:
-    """TLS by hand on a socket: Python's own connections cannot read after their close_notify."""
-
-    def __init__(self, connection, host):
-        self.connection = connection
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = tls_context(alpn=()).wrap_bio(self._incoming, self._outgoing, server_hostname=host)
-        self._run(self._tls.do_handshake)
-
-    def _flush(self):
-        if self._outgoing.pending:
-            self.connection.sendall(self._outgoing.read())
-
-    def _run(self, step, *arguments):
-        while True:
-            try:
-                result = step(*arguments)
-                self._flush()
-                return result
-            except ssl.SSLWantReadError:
-                self._flush()
-                data = self.connection.recv(65536)
-                self._incoming.write(data) if data else self._incoming.write_eof()
-
-    def sendall(self, data):
-        self._run(self._tls.write, data)
-
-    def shutdown(self, _direction):
-        """Sends close_notify, and waits for nothing."""
-        with contextlib.suppress(ssl.SSLWantReadError):
-            self._tls.unwrap()
-        self._flush()
-
-    def recv(self, size):
-        try:
-            return self._run(self._tls.read, size)
-        except ssl.SSLZeroReturnError:
-            return b""
 
 
 def test_client_may_end_first_and_still_get_the_answer(world, tls):
