@@ -16,7 +16,7 @@ from harness.gateway import Gateway, wait_until
 from harness.http2_client import ErrorCodes, StreamReset
 from harness.limits import IO_SECONDS, MIB
 from harness.namespaces import CLIENT, FIRST, METADATA, PRIVATE, SECOND, TO_CLIENT
-from harness.proxy_client import Conversation, Proxy, basic
+from harness.proxy_client import Conversation, Http2Tunnel, Proxy, basic
 from harness.raw import digest_of_all
 from harness.scripted_names import FAILS
 from harness.surroundings import ECHO, GREETING, HTTP, HTTP2, MAIL, TLS, Surroundings
@@ -418,8 +418,6 @@ def test_server_that_resets_is_no_end(proxy, outside_does, version):
 
 def test_tunnels_of_one_http2_connection_are_apart(proxy):
     with proxy.connect_http2() as client:
-        from harness.proxy_client import Http2Tunnel  # pylint: disable=import-outside-toplevel
-
         tunnels = [Http2Tunnel(client, ECHOING) for _ in range(20)]
         for index, tunnel in enumerate(tunnels):
             tunnel.sendall(b"%08d" % index)
@@ -466,7 +464,7 @@ def test_other_addresses_by_annotation(around, own):
         proxy = Proxy(around.client, sluice.proxy.port, address)
         lines = len(sluice.access_lines())
         assert told(proxy.get(f"http://{WWW}/"))[0] in FIRST
-        assert client in sluice.wait_for_access_line(f" {WWW}" if False else "GET", start=lines)
+        assert client in sluice.wait_for_access_line('"GET ', start=lines)
     with pytest.raises(ConnectionRefusedError):
         sluice.proxy.connect()
 

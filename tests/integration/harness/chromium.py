@@ -40,17 +40,31 @@ def page(host, port, pair=None, *, trusted_pem=None, version="TLSv1.3"):
     """The page's document as text, or that of the error. `version`: "TLSv1.3". What is trusted: the certificate of
     `pair`, whatever is wrong with it, or what `trusted_pem`, a CA or the server itself, makes a valid chain of."""
     name = version.lower().replace("v", "")
+    return _dump(
+        f"https://{host}:{port}/",
+        "--no-proxy-server",
+        *(f"--ssl-version-min={name}", f"--ssl-version-max={name}"),
+        *([f"--ignore-certificate-errors-spki-list={_key_hash(pair)}"] if pair else []),
+        f"--host-resolver-rules=MAP {host} {ports.LOOPBACK}",
+        trusted_pem=trusted_pem,
+    )
+
+
+def page_by_proxy(uri, proxy, *, trusted_pem=None):
+    """The same of a page that is asked for by a proxy, "http://127.0.0.1:3128"."""
+    return _dump(uri, f"--proxy-server={proxy}", trusted_pem=trusted_pem)
+
+
+def _dump(uri, *options, trusted_pem):
     with tempfile.TemporaryDirectory(prefix="sluice-chromium-") as profile:
         if trusted_pem:
             _trust(trusted_pem, profile)
         shown = subprocess.run(
             [
-                *(PROGRAM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--no-proxy-server"),
+                *(PROGRAM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
                 *("--disable-background-networking", "--disable-component-update", f"--user-data-dir={profile}"),
-                *(f"--ssl-version-min={name}", f"--ssl-version-max={name}"),
-                *([f"--ignore-certificate-errors-spki-list={_key_hash(pair)}"] if pair else []),
-                f"--host-resolver-rules=MAP {host} {ports.LOOPBACK}",
-                *("--dump-dom", f"https://{host}:{port}/"),
+                *options,
+                *("--dump-dom", uri),
             ],
             capture_output=True,
             text=True,
