@@ -18,7 +18,7 @@ from harness.gateway import Gateway
 from harness.limits import FULL, IO_SECONDS
 from harness.namespaces import FIRST
 from harness.sites import files_of, git_of
-from harness.surroundings import TLS, Surroundings
+from harness.surroundings import TLS, Surroundings, tell
 
 WWW = "www.example.com"
 PROXY_HOST = "proxy.example.com"
@@ -31,9 +31,9 @@ def has(program):
 
 
 def environment(home, **more):
-    """Without what the machine says of proxies and of its user."""
-    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    return kept | {"HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8"} | more
+    """Nothing of what the machine says of proxies, trust and its user."""
+    own = {"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8"}
+    return own | {"GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"} | more
 
 
 @pytest.fixture(scope="module", name="authority")
@@ -196,13 +196,18 @@ def test_curl_over_http2(curl, run, tls_words, scheme):
     came(curl(*tls_words, "--proxy-http2", "--proxytunnel", f"{scheme}://{WWW}/"))
 
 
-def test_openssl_by_a_tunnel(run, proxies, authority):
-    shown = run(
-        *("openssl", "s_client", "-proxy", f"127.0.0.1:{proxies['open']}", "-connect", f"{WWW}:{TLS}"),
-        *("-servername", WWW, "-CAfile", authority.file, "-verify_return_error", "-ign_eof", "-quiet"),
-        input=f"GET /openssl HTTP/1.1\r\nHost: {WWW}\r\nConnection: close\r\n\r\n",
-        stdin=None,
-    )
+def test_openssl_by_a_tunnel(run, around, proxies, authority):
+    def tell_and_end(peer, request):
+        tell(peer, request)
+        peer.close()
+
+    with around.tls.answering(tell_and_end):
+        shown = run(
+            *("openssl", "s_client", "-proxy", f"127.0.0.1:{proxies['open']}", "-connect", f"{WWW}:{TLS}"),
+            *("-servername", WWW, "-CAfile", authority.file, "-verify_return_error", "-quiet"),
+            input=f"GET /openssl HTTP/1.1\r\nHost: {WWW}\r\nConnection: close\r\n\r\n",
+            stdin=None,
+        )
     assert f"{WWW} /openssl" in shown.stdout, shown
 
 

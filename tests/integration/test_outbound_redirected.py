@@ -144,8 +144,9 @@ def make_closed_world(interception, tmp_path_factory, authority):
 
 
 @pytest.fixture(name="world", params=["ALLOW_ANY", "REGISTRY_ONLY"])
-def make_world(request):
-    return request.getfixturevalue("open_world" if request.param == "ALLOW_ANY" else "closed_world")
+def make_world(request, open_world, closed_world):
+    """Either of them."""
+    return open_world if request.param == "ALLOW_ANY" else closed_world
 
 
 def connect(world, address, number, host="", **options):
