@@ -281,7 +281,8 @@ def test_tunnel_carries_tls_of_the_server(proxy, around, sluice, version):
         for target in ("/one", "/two"):
             where, _, host, seen = told(inside.request("GET", target))
             assert (where in FIRST, host, seen) == (True, WWW, target)
-    line = sluice.wait_for_access_line(f'"{WWW}:{TLS}"', start=lines)
+    line = sluice.wait_for_access_line(f":{tunnel.local_port} ", start=lines)
+    assert f'"{WWW}:{TLS}"' in line, line
     assert re.search(r'"CONNECT \S+ HTTP/\S+" 200 - ', line) and " PassthroughCluster " in line, line
 
 
@@ -433,8 +434,10 @@ def test_tunnels_of_one_http2_connection_are_apart(proxy):
 @VERSIONS
 def test_port_where_nobody_listens_is_told(proxy, sluice, version):
     lines = len(sluice.access_lines())
-    assert proxy.tunnel(f"{WWW}:9", version=version).status == 503
-    assert re.search(r'" 503 \S*UF', sluice.wait_for_access_line("CONNECT", start=lines))
+    tunnel = proxy.tunnel(f"{WWW}:9", version=version)
+    assert tunnel.status == 503
+    line = sluice.wait_for_access_line(f":{tunnel.local_port} ", start=lines)
+    assert re.search(r'" 503 \S*UF', line), line
 
 
 def test_connection_goes_on_after_a_refused_connect(proxy):
@@ -653,26 +656,27 @@ def make_agreement(request, around, tmp_path_factory):
         yield types.SimpleNamespace(mode=request.param or "warn", sluice=sluice, proxy=Proxy(around.gateway, port))
 
 
-def mentions_mismatch(sluice, log_start, line_start):
-    return "host_mismatch" in sluice.log[log_start:] or any(
-        "host_mismatch" in line for line in sluice.access_lines()[line_start:]
-    )
+class Logs:
+    """What the logs say of the one tunnel that is made meanwhile."""
 
+    def __init__(self, sluice):
+        self._sluice = sluice
+        self._start, self._lines = len(sluice.log), len(sluice.access_lines())
 
-def check_agreement(agreement, lines, log, passed):
-    """After the tunnel is closed: what the logs say fits what happened."""
-    sluice = agreement.sluice
-    sluice.wait_for_access_line("CONNECT", start=lines)
-    if agreement.mode == "enforce":
-        assert not passed, "the tunnel was not closed"
-        line = sluice.wait_for_access_line("host_mismatch", start=lines)
-        assert "CONNECT" in line, line
-        return
-    assert passed, "the tunnel was closed"
-    if agreement.mode == "warn":
-        assert wait_until(lambda: mentions_mismatch(sluice, log, lines)), sluice.log[log:]
-    else:
-        assert not mentions_mismatch(sluice, log, lines), sluice.log[log:]
+    def line(self, tunnel):
+        return self._sluice.wait_for_access_line(f":{tunnel.local_port} ", start=self._lines)
+
+    def mention_mismatch(self, tunnel):
+        return "host_mismatch" in self.line(tunnel) + self._sluice.log[self._start :]
+
+    def fit(self, mode, tunnel, *, passed):
+        """After the tunnel's end, of which `passed` is what happened to what did not agree."""
+        if mode == "enforce":
+            assert not passed, "the tunnel was not closed"
+            assert "host_mismatch" in self.line(tunnel)
+        else:
+            assert passed, "the tunnel was closed"
+            assert self.mention_mismatch(tunnel) == (mode == "warn")
 
 
 def handshake(around, tunnel, name):
@@ -686,30 +690,30 @@ def handshake(around, tunnel, name):
 
 @VERSIONS
 def test_server_name_that_differs(around, agreement, version):
-    lines, log, before = len(agreement.sluice.access_lines()), len(agreement.sluice.log), len(around.tls.handshakes)
+    logs, before = Logs(agreement.sluice), len(around.tls.handshakes)
     with contextlib.closing(agreement.proxy.tunnel(f"{WWW}:{TLS}", version=version)) as tunnel:
         assert tunnel.status == 200
         passed = handshake(around, tunnel, SECOND_HOST)
-    check_agreement(agreement, lines, log, passed)
+    logs.fit(agreement.mode, tunnel, passed=passed)
     if agreement.mode == "enforce":
         assert len(around.tls.handshakes) == before
 
 
 @VERSIONS
 def test_host_field_that_differs(around, agreement, version):
-    lines, log, before = len(agreement.sluice.access_lines()), len(agreement.sluice.log), len(around.http.requests)
+    logs, before = Logs(agreement.sluice), len(around.http.requests)
     with contextlib.closing(agreement.proxy.tunnel(f"{WWW}:{HTTP}", version=version)) as tunnel:
         try:
             response = Conversation(tunnel, SECOND_HOST).request("GET", "/")
         except ConnectionError:
             response = None
-    check_agreement(agreement, lines, log, response is not None and response.status == 200)
+    logs.fit(agreement.mode, tunnel, passed=response is not None and response.status == 200)
     if agreement.mode == "enforce":
         assert len(around.http.requests) == before
 
 
 def test_opening_in_single_bytes_hides_nothing(around, agreement):
-    lines, log = len(agreement.sluice.access_lines()), len(agreement.sluice.log)
+    logs = Logs(agreement.sluice)
 
     class Slow:
         """Sends byte by byte."""
@@ -728,7 +732,7 @@ def test_opening_in_single_bytes_hides_nothing(around, agreement):
             response = Conversation(Slow(tunnel), SECOND_HOST).request("GET", "/")
         except ConnectionError:
             response = None
-    check_agreement(agreement, lines, log, response is not None and response.status == 200)
+    logs.fit(agreement.mode, tunnel, passed=response is not None and response.status == 200)
 
 
 @pytest.mark.parametrize(
@@ -736,21 +740,19 @@ def test_opening_in_single_bytes_hides_nothing(around, agreement):
     [(f"{WWW}:{TLS}", WWW), (f"{WWW.upper()}:{TLS}", WWW), (f"{WWW}:{TLS}", WWW.upper()), (f"{WWW}.:{TLS}", WWW)],
 )
 def test_names_that_agree_are_never_mentioned(around, agreement, target, name):
-    lines, log = len(agreement.sluice.access_lines()), len(agreement.sluice.log)
+    logs = Logs(agreement.sluice)
     with contextlib.closing(agreement.proxy.tunnel(target)) as tunnel:
         assert tunnel.status == 200
         assert handshake(around, tunnel, name)
-    agreement.sluice.wait_for_access_line("CONNECT", start=lines)
-    assert not mentions_mismatch(agreement.sluice, log, lines)
+    assert not logs.mention_mismatch(tunnel)
 
 
 @pytest.mark.parametrize("host", [WWW, f"{WWW}:{HTTP}", WWW.upper()])
 def test_host_fields_that_agree_are_never_mentioned(agreement, host):
-    lines, log = len(agreement.sluice.access_lines()), len(agreement.sluice.log)
+    logs = Logs(agreement.sluice)
     with contextlib.closing(agreement.proxy.tunnel(f"{WWW}:{HTTP}")) as tunnel:
         assert Conversation(tunnel, host).request("GET", "/").status == 200
-    agreement.sluice.wait_for_access_line("CONNECT", start=lines)
-    assert not mentions_mismatch(agreement.sluice, log, lines)
+    assert not logs.mention_mismatch(tunnel)
 
 
 @pytest.mark.parametrize("number", [ECHO, MAIL])

@@ -28,9 +28,11 @@ class Conversation:
 
 
 class Tunnel:
-    """What follows a CONNECT: bytes. `status` is that of its answer."""
+    """What follows a CONNECT: bytes. `status` is that of its answer; `local_port` is in its line of the access log."""
 
-    def __init__(self, response):
+    def __init__(self, client, response):
+        self.client = client
+        self.local_port = client.local_port
         self.response = response
         self.status = response.status if response else None
 
@@ -65,14 +67,13 @@ class Http1Tunnel(Tunnel):
 
     def __init__(self, client, authority, headers=(), *, host=None, early=b""):
         """`early` goes out with the request."""
-        self.client = client
         head = message.head_bytes(f"CONNECT {authority} HTTP/1.1", [("host", host or authority), *headers])
         client.send(head + early)
         response = client.reader.read_head()
         is_open = response is not None and 200 <= response.status < 300
         if response is not None and not is_open:
             client.reader.read_body(response, is_response=True, method="CONNECT")
-        super().__init__(response)
+        super().__init__(client, response)
 
     def sendall(self, data):
         self.client.send(data)
@@ -92,13 +93,12 @@ class Http2Tunnel(Tunnel):
     """One stream of a connection of HTTP/2."""
 
     def __init__(self, client, authority, headers=(), *, early=b""):
-        self.client = client
         self.stream = client.open(
             "CONNECT", headers=headers, pseudo=[(":method", "CONNECT"), (":authority", authority)], end=False
         )
         if early:
             client.send(self.stream, early)
-        super().__init__(client.read_head(self.stream))
+        super().__init__(client, client.read_head(self.stream))
 
     def sendall(self, data):
         if not self.client.send(self.stream, data):
