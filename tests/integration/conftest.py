@@ -1,5 +1,6 @@
 """Fixtures: one default gateway for the whole run, upstreams behind it, gateways of a test's own."""
 
+import contextlib
 import pathlib
 import re
 import subprocess
@@ -10,10 +11,11 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from harness import certificates, documents, gateway as gateways, ports  # noqa: E402
+from harness import certificates, documents, explicit_proxy, gateway as gateways, namespaces, ports  # noqa: E402
 from harness.authority import Authority  # noqa: E402
 from harness.gateway import Gateway  # noqa: E402
 from harness.http2_upstream import Http2Upstream  # noqa: E402
+from harness.surroundings import Surroundings  # noqa: E402
 from harness.tls_upstream import server_context  # noqa: E402
 from harness.upstream import Upstream  # noqa: E402
 
@@ -240,6 +242,51 @@ def own_gateway(tmp_path, certificate):  # pylint: disable=redefined-outer-name
     yield make
     for made in started:
         made.stop()
+
+
+@pytest.fixture(scope="session")
+def outside_authority():
+    """Issues what servers in harness/surroundings.py show."""
+    return Authority("Outside CA")
+
+
+@pytest.fixture(scope="module")
+def around(outside_authority):  # pylint: disable=redefined-outer-name
+    """What the explicit proxies of a module have around them."""
+    if reason := namespaces.obstacle():
+        pytest.skip(reason)
+    with Surroundings(outside_authority) as made:
+        made.names.records = dict(explicit_proxy.NAMES)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def open_proxy(around, tmp_path_factory):  # pylint: disable=redefined-outer-name
+    """The gateway of a module whose explicit proxy has no annotations."""
+    with explicit_proxy.running(around, tmp_path_factory.mktemp("open")) as made:
+        yield made
+
+
+@pytest.fixture
+def sluice(open_proxy):  # pylint: disable=redefined-outer-name
+    """The same for a test, which must leave it alive and well."""
+    open_proxy.check_health()
+    yield open_proxy
+    open_proxy.check_health()
+
+
+@pytest.fixture
+def proxy(sluice):  # pylint: disable=redefined-outer-name
+    return sluice.proxy
+
+
+@pytest.fixture
+def own_proxy(around, tmp_path):  # pylint: disable=redefined-outer-name
+    """own_proxy(annotations, documents, ...) starts a gateway of the test's own: explicit_proxy.running()."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *arguments, **options: stack.enter_context(
+            explicit_proxy.running(around, tmp_path / "gateway", *arguments, **options)
+        )
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -12,16 +12,13 @@ import tarfile
 
 import pytest
 
-from harness import chromium, documents, namespaces, ports
-from harness.authority import Authority
-from harness.gateway import Gateway
+from harness import chromium, documents, explicit_proxy
+from harness.explicit_proxy import PROXY_HOST, WWW
 from harness.limits import FULL, IO_SECONDS
 from harness.namespaces import FIRST
 from harness.sites import files_of, git_of
-from harness.surroundings import TLS, Surroundings, tell
+from harness.surroundings import TLS, tell
 
-WWW = "www.example.com"
-PROXY_HOST = "proxy.example.com"
 USER = "alice:open-sesame"
 TOOL_SECONDS = 6 * IO_SECONDS
 
@@ -36,31 +33,17 @@ def environment(home, **more):
     return own | {"GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"} | more
 
 
-@pytest.fixture(scope="module", name="authority")
-def make_authority():
-    return Authority("Outside CA")
-
-
-@pytest.fixture(scope="module", name="around")
-def make_around(authority):
-    if reason := namespaces.obstacle():
-        pytest.skip(reason)
-    with Surroundings(authority) as around:
-        around.names.records = {f"{name}.example.com": [FIRST[0]] for name in ("www", "git", "apt", "npm")}
-        yield around
-
-
 @pytest.fixture(scope="module", name="proxies")
-def make_proxies(around, authority, tmp_path_factory):
+def make_proxies(around, outside_authority, tmp_path_factory):
     """Ports of proxies by what they ask for: "open", "users", "tls"."""
     forms = {
         "open": {},
         "users": {"sluice.io/proxy-credentials": "proxy-users"},
         "tls": {"sluice.io/proxy-credential-name": "proxy-certs"},
     }
-    pair = authority.issue(PROXY_HOST)
+    pair = outside_authority.issue(PROXY_HOST)
     user, password = USER.split(":")
-    secrets = documents.join(
+    secrets = [
         documents.opaque_secret("proxy-certs", {"tls.crt": pair.certificate, "tls.key": pair.key}),
         documents.document(
             "Secret",
@@ -69,22 +52,15 @@ def make_proxies(around, authority, tmp_path_factory):
             type="kubernetes.io/basic-auth",
             stringData={"username": user, "password": password},
         ),
-    )
-    found = {}
+    ]
+    around.names.records |= {f"{name}.example.com": [FIRST[0]] for name in ("www", "git", "apt", "npm")}
     with contextlib.ExitStack() as stack:
-        for name, annotations in forms.items():
-            with around.gateway.entered():
-                found[name] = ports.free_port()
-            texts = {"mesh.yaml": documents.mesh(annotations, proxyHttpPort=found[name]), "secrets.yaml": secrets}
-            stack.enter_context(
-                Gateway(
-                    tmp_path_factory.mktemp(name),
-                    texts,
-                    namespace=around.gateway,
-                    extra_arguments=("--dns-servers", around.name_server),
-                )
-            )
-        yield found
+        yield {
+            name: stack.enter_context(
+                explicit_proxy.running(around, tmp_path_factory.mktemp(name), annotations, secrets)
+            ).proxy.port
+            for name, annotations in forms.items()
+        }
 
 
 @pytest.fixture(name="home")
@@ -113,9 +89,9 @@ def proxy_uri(proxies, name="open"):
 
 
 @pytest.fixture(name="curl")
-def make_curl(run, authority):
+def make_curl(run, outside_authority):
     return lambda *words, **options: run(
-        "curl", "-sS", "--max-time", IO_SECONDS, "--cacert", authority.file, *words, **options
+        "curl", "-sS", "--max-time", IO_SECONDS, "--cacert", outside_authority.file, *words, **options
     )
 
 
@@ -175,10 +151,10 @@ def test_curl_is_told_of_unknown_names(curl, proxies):
 
 
 @pytest.fixture(name="tls_words")
-def make_tls_words(proxies, authority):
+def make_tls_words(proxies, outside_authority):
     port = proxies["tls"]
     return [
-        *("--proxy", f"https://{PROXY_HOST}:{port}", "--proxy-cacert", authority.file),
+        *("--proxy", f"https://{PROXY_HOST}:{port}", "--proxy-cacert", outside_authority.file),
         *("--resolve", f"{PROXY_HOST}:{port}:127.0.0.1"),
     ]
 
@@ -196,7 +172,7 @@ def test_curl_over_http2(curl, run, tls_words, scheme):
     came(curl(*tls_words, "--proxy-http2", "--proxytunnel", f"{scheme}://{WWW}/"))
 
 
-def test_openssl_by_a_tunnel(run, around, proxies, authority):
+def test_openssl_by_a_tunnel(run, around, proxies, outside_authority):
     def tell_and_end(peer, request):
         tell(peer, request)
         peer.close()
@@ -204,7 +180,7 @@ def test_openssl_by_a_tunnel(run, around, proxies, authority):
     with around.tls.answering(tell_and_end):
         shown = run(
             *("openssl", "s_client", "-proxy", f"127.0.0.1:{proxies['open']}", "-connect", f"{WWW}:{TLS}"),
-            *("-servername", WWW, "-CAfile", authority.file, "-verify_return_error", "-quiet"),
+            *("-servername", WWW, "-CAfile", outside_authority.file, "-verify_return_error", "-quiet"),
             input=f"GET /openssl HTTP/1.1\r\nHost: {WWW}\r\nConnection: close\r\n\r\n",
             stdin=None,
         )
@@ -243,9 +219,9 @@ def make_repository(tmp_path, home):
 @pytest.mark.parametrize("serve", [files_of, git_of], ids=["dumb", "smart"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @has("git")
-def test_git_clones(run, around, proxies, authority, repository, home, scheme, serve):
+def test_git_clones(run, around, proxies, outside_authority, repository, home, scheme, serve):
     script = serve(repository.parent)
-    options = ["-c", f"http.proxy={proxy_uri(proxies)}", "-c", f"http.sslCAInfo={authority.file}"]
+    options = ["-c", f"http.proxy={proxy_uri(proxies)}", "-c", f"http.sslCAInfo={outside_authority.file}"]
     with around.http.answering(script), around.tls.answering(script):
         shown = run("git", *options, "clone", "-q", f"{scheme}://git.example.com/project.git", "cloned")
     assert shown.returncode == 0, shown
@@ -301,7 +277,7 @@ def make_archive(tmp_path):
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @has("apt-get")
-def test_apt_get_updates_and_downloads(run, around, proxies, authority, archive, home, scheme):
+def test_apt_get_updates_and_downloads(run, around, proxies, outside_authority, archive, home, scheme):
     script = files_of(archive)
     for name in ("lists/partial", "cache/archives/partial", "etc"):
         (home / name).mkdir(parents=True)
@@ -320,7 +296,7 @@ Acquire::Retries "0";
 APT::Sandbox::User "root";
 Acquire::http::Proxy "{proxy_uri(proxies)}";
 Acquire::https::Proxy "{proxy_uri(proxies)}";
-Acquire::https::CAInfo "{authority.file}";
+Acquire::https::CAInfo "{outside_authority.file}";
 """
     )
     variables = {"APT_CONFIG": str(home / "apt.conf")}
@@ -339,7 +315,7 @@ Acquire::https::CAInfo "{authority.file}";
 @pytest.mark.skipif(not FULL, reason="in the long form only (SLUICE_FULL=1)")
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @has("npm")
-def test_npm_installs(run, around, proxies, authority, tmp_path, home, scheme):
+def test_npm_installs(run, around, proxies, outside_authority, tmp_path, home, scheme):
     """A registry of one package (https://github.com/npm/registry/blob/main/docs/REGISTRY-API.md)."""
     registry = tmp_path / "registry"
     registry.mkdir()
@@ -362,7 +338,8 @@ def test_npm_installs(run, around, proxies, authority, tmp_path, home, scheme):
     with around.http.answering(script), around.tls.answering(script):
         shown = run(
             *("npm", "install", "--no-audit", "--no-fund", "--no-update-notifier", "--fetch-retries", "0"),
-            *("--cache", home / "cache", "--registry", f"{scheme}://npm.example.com/", "--cafile", authority.file),
+            *("--cache", home / "cache", "--registry", f"{scheme}://npm.example.com/"),
+            *("--cafile", outside_authority.file),
             *("--proxy", proxy_uri(proxies), "--https-proxy", proxy_uri(proxies), "outside-world"),
         )
     assert shown.returncode == 0, shown
@@ -375,9 +352,9 @@ def test_npm_installs(run, around, proxies, authority, tmp_path, home, scheme):
 @pytest.mark.skipif(not FULL, reason="in the long form only (SLUICE_FULL=1)")
 @pytest.mark.skipif(chromium.PROGRAM is None, reason="Chromium is missing (Debian package chromium)")
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_chromium_shows_a_page(around, proxies, authority, scheme):
+def test_chromium_shows_a_page(around, proxies, outside_authority, scheme):
     with around.gateway.entered():
         shown = chromium.page_by_proxy(
-            f"{scheme}://{WWW}/browser", proxy_uri(proxies), trusted_pem=authority.certificate
+            f"{scheme}://{WWW}/browser", proxy_uri(proxies), trusted_pem=outside_authority.certificate
         )
     assert f"{WWW} /browser" in shown, shown

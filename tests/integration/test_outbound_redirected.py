@@ -3,18 +3,17 @@ the registry says of them, or nothing."""
 
 import contextlib
 import re
-import socket
 import threading
 import time
 
 import pytest
 
 from harness import documents, namespaces, pattern
-from harness.authority import Authority
 from harness.client import Client, tls_context
 from harness.gateway import Gateway, wait_until
 from harness.http2_client import Http2Client
 from harness.limits import FACTOR, IO_SECONDS, MIB
+from harness.message import Truncated
 from harness.namespaces import CLIENT, FIRST, METADATA, PRIVATE, REDIRECT, SECOND, TO_CLIENT, TO_OUTSIDE, TPROXY
 from harness.raw import digest_of_all, echoed_digest
 from harness.surroundings import ECHO, GREETING, HTTP, HTTP2, MAIL, TLS, Surroundings
@@ -55,7 +54,11 @@ REGISTRY = documents.join(
     entry("round", ["round.example.com"], "DNS_ROUND_ROBIN"),
     entry("wild", ["*.wild.example.com"], "DYNAMIC_DNS"),
     entry("mail", ["mail.example.com"], "NONE", MAIL_PORT, addresses=[SECOND[0], f"{SECOND[1]}/128"]),
-    entry("echo", ["echo.example.com"], "STATIC", [port(ECHO, "TCP")], addresses=["198.51.100.7"], endpoints=at(SECOND[0])),
+    entry(
+        *("echo", ["echo.example.com"], "STATIC", [port(ECHO, "TCP")]),
+        addresses=["198.51.100.7"],
+        endpoints=at(SECOND[0]),
+    ),
     entry("origin", [ORIGIN], "STATIC", [port(HTTP, "HTTP", targetPort=TLS)], endpoints=at(SECOND[0])),
     documents.document(
         "DestinationRule",
@@ -90,16 +93,11 @@ NAMES = {
 }
 
 
-@pytest.fixture(scope="module", name="authority")
-def make_authority():
-    return Authority("Outside CA")
-
-
-def running(stack, folder, authority, interception, mode, **mesh):
+def running(stack, folder, outside_authority, interception, mode, **mesh):
     """A world with a gateway that takes what the client sends: `world.sluice`."""
     if reason := namespaces.obstacle():
         pytest.skip(reason)
-    world = stack.enter_context(Surroundings(authority, interception, PORT))
+    world = stack.enter_context(Surroundings(outside_authority, interception, PORT))
     world.names.records = dict(NAMES)
     config = {"defaultConfig": {"interceptionMode": interception}} if interception == TPROXY else {}
     policy = {"outboundTrafficPolicy": {"mode": mode}} if mode else {}
@@ -109,7 +107,7 @@ def running(stack, folder, authority, interception, mode, **mesh):
         "routes.yaml": documents.join(
             route(ROUTED, "for-the-mesh", None),
             route(OTHERS, "for-a-gateway", [documents.PLAIN_GATEWAY]),
-            documents.opaque_secret("origin", {"ca.crt": authority.certificate}),
+            documents.opaque_secret("origin", {"ca.crt": outside_authority.certificate}),
         ),
     }
     world.sluice = stack.enter_context(
@@ -130,17 +128,17 @@ def make_interception(request):
 
 
 @pytest.fixture(scope="module", name="open_world")
-def make_open_world(interception, tmp_path_factory, authority):
+def make_open_world(interception, tmp_path_factory, outside_authority):
     """Everything is allowed, which is the default."""
     with contextlib.ExitStack() as stack:
-        yield running(stack, tmp_path_factory.mktemp("open"), authority, interception, None)
+        yield running(stack, tmp_path_factory.mktemp("open"), outside_authority, interception, None)
 
 
 @pytest.fixture(scope="module", name="closed_world")
-def make_closed_world(interception, tmp_path_factory, authority):
+def make_closed_world(interception, tmp_path_factory, outside_authority):
     """What is not registered is refused."""
     with contextlib.ExitStack() as stack:
-        yield running(stack, tmp_path_factory.mktemp("closed"), authority, interception, "REGISTRY_ONLY")
+        yield running(stack, tmp_path_factory.mktemp("closed"), outside_authority, interception, "REGISTRY_ONLY")
 
 
 @pytest.fixture(name="world", params=["ALLOW_ANY", "REGISTRY_ONLY"])
@@ -358,6 +356,27 @@ def test_many_connections_at_once(open_world):
     for thread in threads:
         thread.join()
     assert not failures
+
+
+def test_connections_leave_no_descriptor_behind(open_world):
+    """However they end."""
+    sluice = open_world.sluice
+
+    def open_and_end():
+        for address, number in ((FIRST[0], ECHO), (FIRST[1], MAIL), (FIRST[0], NOBODY), (TO_CLIENT[0], PORT)):
+            for is_reset in (False, True):
+                with contextlib.suppress(ConnectionError, Truncated), connect(open_world, address, number) as client:
+                    client.send(b"\x00")
+                    client.reader.read_exactly(1)
+                    if is_reset:
+                        client.reset()
+
+    open_and_end()
+    counts = []
+    assert wait_until(lambda: counts.append(len(sluice.descriptors())) or counts[-3:] == [counts[-1]] * 3)
+    for _ in range(10):
+        open_and_end()
+    assert wait_until(lambda: len(sluice.descriptors()) <= counts[-1]), sluice.descriptors()
 
 
 def test_refused_connection_is_an_end(open_world):
@@ -581,18 +600,18 @@ def test_gateway_is_well_after_all_of_this(world):
 # --- how long a client is waited for --------------------------------------------------------------
 
 
-def test_detection_timeout_is_what_the_configuration_says(tmp_path, authority):
+def test_detection_timeout_is_what_the_configuration_says(tmp_path, outside_authority):
     with contextlib.ExitStack() as stack:
-        world = running(stack, tmp_path, authority, REDIRECT, None, protocolDetectionTimeout="2s")
+        world = running(stack, tmp_path, outside_authority, REDIRECT, None, protocolDetectionTimeout="2s")
         begun = time.monotonic()
         with connect(world, FIRST[0], MAIL) as client:
             assert client.reader.read_exactly(len(GREETING)) == GREETING
         assert 1.9 < time.monotonic() - begun < 1.9 + 3 * FACTOR
 
 
-def test_policy_changes_with_the_configuration(tmp_path, authority):
+def test_policy_changes_with_the_configuration(tmp_path, outside_authority):
     with contextlib.ExitStack() as stack:
-        world = running(stack, tmp_path, authority, REDIRECT, None)
+        world = running(stack, tmp_path, outside_authority, REDIRECT, None)
         assert get(world, FIRST[0], "unregistered.example.com")[0] == FIRST[0]
         world.sluice.write(
             "mesh.yaml", documents.mesh(proxyListenPort=PORT, outboundTrafficPolicy={"mode": "REGISTRY_ONLY"})
@@ -602,9 +621,9 @@ def test_policy_changes_with_the_configuration(tmp_path, authority):
             assert client.request("GET", "/").status == 502
 
 
-def test_established_connections_outlive_a_reload(tmp_path, authority):
+def test_established_connections_outlive_a_reload(tmp_path, outside_authority):
     with contextlib.ExitStack() as stack:
-        world = running(stack, tmp_path, authority, REDIRECT, None)
+        world = running(stack, tmp_path, outside_authority, REDIRECT, None)
         with connect(world, FIRST[0], ECHO) as client:
             client.send(b"\x00 before\n")
             assert client.reader.read_exactly(9) == b"\x00 before\n"
