@@ -7,7 +7,7 @@ import types
 import pytest
 
 from harness.client import tls_context
-from harness.explicit_proxy import SECOND_HOST, VERSIONS, WWW, running, told
+from harness.explicit_proxy import ECHOING, SECOND_HOST, VERSIONS, WWW, running, told
 from harness.namespaces import FIRST
 from harness.proxy_client import Conversation
 from harness.surroundings import ECHO, GREETING, HTTP, MAIL, TLS
@@ -127,3 +127,22 @@ def test_what_is_neither_tls_nor_http_has_nothing_to_agree(agreement, number):
             assert tunnel.read_exactly(len(GREETING)) == GREETING
         tunnel.sendall(b"\x00 anything\n")
         assert tunnel.read_exactly(11) == b"\x00 anything\n"
+
+
+@VERSIONS
+@pytest.mark.parametrize("text", [b"a", b"x\n", b"get", b"STAT", b"\x16", b"*1\r\n"])
+def test_short_words_of_other_protocols_are_not_held_back(agreement, version, text):
+    """Their server may be waiting for no more than these."""
+    with contextlib.closing(agreement.proxy.tunnel(ECHOING, version=version)) as tunnel:
+        tunnel.sendall(text)
+        if text != b"\x16" or agreement.mode != "enforce":
+            assert tunnel.read_exactly(len(text)) == text
+
+
+@pytest.mark.parametrize("text", [b"G", b"POST", b"GET / HTTP/1.1\r\nHo", b"\x16\x03\x01\x02\x00\x01"])
+def test_warning_holds_nothing_back_for_ever(agreement, text):
+    """What may yet become a request or a ClientHello."""
+    with contextlib.closing(agreement.proxy.tunnel(ECHOING)) as tunnel:
+        tunnel.sendall(text)
+        if agreement.mode != "enforce":
+            assert tunnel.read_exactly(len(text)) == text
