@@ -400,7 +400,7 @@ def test_link_local_addresses_are_not_gone_to(open_world):
         with connect(open_world, METADATA, HTTP, METADATA) as client:
             with contextlib.suppress(ConnectionError):
                 response = client.request("GET", "/latest/meta-data/")
-                assert response is None or (response.status >= 400 and not response.body), response
+                assert response is None or response.status >= 400, response
         with contextlib.suppress(ConnectionError):
             with connect(open_world, METADATA, HTTP) as client:
                 client.send(b"\x00 anything\n")
@@ -568,6 +568,15 @@ def test_name_that_does_not_exist_is_told(world):
         assert client.request("GET", "/missing").status == 503
     line = world.sluice.wait_for_access_line(" /missing ", start=lines)
     assert re.search(r" 503 \S*DF\S* dns_resolution_failure ", line), line
+
+
+def test_wildcard_opens_no_private_network(world):
+    """Whoever has a name below it could send the gateway anywhere."""
+    lines = len(world.sluice.access_lines())
+    with world.nothing_forbidden_is_reached():
+        with connect(world, FIRST[0], HTTP, "inner.wild.example.com") as client:
+            assert client.request("GET", "/inner").status == 403
+    assert " private_address " in world.sluice.wait_for_access_line(" /inner ", start=lines)
 
 
 # --- what the firewall did not hand over -----------------------------------------------------------
