@@ -135,6 +135,21 @@ inline constexpr Duration dns_retry = 60s;          // after a failure, while an
 inline constexpr Duration dns_round_max = 5s;       // all lookups of one round together
 inline constexpr unsigned dns_lookups_max = 64;     // at a time
 inline constexpr unsigned dns_addresses_max = 256;  // of one name; the rest is ignored
+// The same for names that clients request: whoever may connect may ask for any number of them.
+inline constexpr size_t dns_questions_max = 4096;              // of shards, that the resolver has not looked at
+inline constexpr unsigned dns_lookups_under_way_max = 256;     // at a time
+inline constexpr size_t dns_lookups_waiting_max = 2048;        // for their turn; beyond it, a name has failed at once
+inline constexpr size_t dns_names_max = 8192;                  // remembered with their answers, by the process
+inline constexpr size_t dns_requested_addresses_max = 64;      // of one of them; the rest is ignored
+inline constexpr Duration dns_lookup_time_max = 5s;            // then whoever asked is told that it has failed
+inline constexpr Duration dns_failure_lifetime = 5s;           // until a name that has failed is asked for again
+inline constexpr Duration dns_last_answer_lifetime = 10min;    // that an answer serves while there is no newer one
+inline constexpr Duration dns_refresh_time_max = 30s;          // that a shard uses an answer while it asks anew
+inline constexpr size_t dns_names_per_shard_max = 2048;        // remembered by a shard
+inline constexpr size_t requested_endpoints_max = 1024;        // of one cluster, per shard
+inline constexpr Duration requested_endpoint_lifetime = 5min;  // of one without requests and connections
+inline constexpr unsigned connect_race_max = 8;                // addresses of one name that a connect tries
+inline constexpr Duration connect_attempt_delay = 250ms;       // until the next one is tried, too (RFC 8305 5)
 
 // --- Process ---------------------------------------------------------------------------------------
 inline constexpr Duration drain_timeout = 45s;
@@ -272,5 +287,8 @@ static_assert(head_bytes_max < read_high_bytes);
 static_assert(http2_stream_window_bytes <= http2_client_window_bytes);
 static_assert(http2_upstream_window_bytes < 1U << 31, "RFC 9113 6.9.1");
 static_assert(request_head_timeout <= client_idle_timeout);
+static_assert(dns_lookups_under_way_max + dns_lookups_waiting_max < dns_names_max,
+              "a name that is being looked up is not forgotten meanwhile");
+static_assert(connect_attempt_delay * connect_race_max < upstream_connect_timeout, "each address has its turn");
 
 }  // namespace sluice::limits

@@ -1,13 +1,12 @@
 #include "dns/address_lookup.h"
 
 #include "base/limits.h"
+#include "dns/address_answer.h"
 #include "dns/channel.h"
-#include "io/socket.h"
 
 #include <ares.h>
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -68,22 +67,10 @@ class Round {
   }
 
   void take(const std::string& name, const ares_addrinfo& found) {
-    AddressAnswer answer;
-    answer.ttl = limits::dns_ttl_max;
-    for (const ares_addrinfo_node* node = found.nodes; node != nullptr; node = node->ai_next) {
-      if (answer.addresses.size() == limits::dns_addresses_max) break;
-      sockaddr_storage storage{};
-      std::memcpy(&storage, node->ai_addr, std::min<size_t>(node->ai_addrlen, sizeof storage));
-      SocketAddress address = io::from_sockaddr(storage);
-      address.port = 0;
-      answer.addresses.push_back(address);
-      answer.ttl = std::min<Duration>(answer.ttl, std::chrono::seconds(std::max(0, node->ai_ttl)));
-    }
-    if (answer.addresses.empty()) return fail(name, ARES_ENODATA);
-    std::ranges::sort(answer.addresses);
-    const auto repeated = std::ranges::unique(answer.addresses);
-    answer.addresses.erase(repeated.begin(), repeated.end());
-    answers_[name] = std::move(answer);
+    auto [addresses, ttl] = read_addresses(found, limits::dns_addresses_max);
+    if (addresses.empty()) return fail(name, ARES_ENODATA);
+    std::ranges::sort(addresses);
+    answers_[name] = {.addresses = std::move(addresses), .ttl = ttl, .error = {}};
   }
 
   void fail(const std::string& name, int status) { answers_[name].error = ares_strerror(status); }

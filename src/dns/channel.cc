@@ -36,18 +36,25 @@ void Channel::watch(int fd, bool readable, bool writable) {
 }
 
 void Channel::process(io::Deadline deadline) {
-  timeval limit{.tv_sec = 1, .tv_usec = 0};
+  std::vector<io::Watch> watches = watches_;
+  io::wait_ready(watches, next_deadline(std::min(deadline, io::deadline_in(std::chrono::seconds(1)))));
+  process_ready(watches);
+}
+
+io::Deadline Channel::next_deadline(io::Deadline latest) const {
   timeval next{};
-  ares_timeout(channel_, &limit, &next);
-  const auto wait = std::chrono::seconds(next.tv_sec) + std::chrono::microseconds(next.tv_usec);
-  std::vector<io::Watch> watches = watches_;  // processing changes watches_
-  if (!io::wait_ready(watches, std::min(deadline, io::deadline_in(wait)))) {
-    return ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);  // retries and timeouts
-  }
+  if (ares_timeout(channel_, nullptr, &next) == nullptr) return latest;
+  return std::min(latest, io::deadline_in(std::chrono::seconds(next.tv_sec) + std::chrono::microseconds(next.tv_usec)));
+}
+
+// `watches` are a copy: processing changes watches_.
+void Channel::process_ready(std::span<const io::Watch> watches) {
   for (const io::Watch& watch : watches) {
+    if (!watch.is_readable && !watch.is_writable) continue;
     ares_process_fd(channel_, watch.is_readable ? watch.fd : ARES_SOCKET_BAD,
                     watch.is_writable ? watch.fd : ARES_SOCKET_BAD);
   }
+  ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);  // retries and timeouts
 }
 
 }  // namespace sluice::dns

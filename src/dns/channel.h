@@ -1,11 +1,13 @@
-// A c-ares channel and the waiting for what it was asked. Each look-up has one of its own, so that a changed
-// resolv.conf is seen and no socket stays open. One thread; its address must not change.
+// A c-ares channel and the waiting for what it was asked. It reads resolv.conf once, when it is made, and opens its
+// sockets as it needs them: nobody keeps one for long, so that a change is seen and an answer cannot be guessed
+// (RFC 5452 9.2). One thread; its address must not change.
 #pragma once
 
 #include "io/blocking_socket.h"
 
 #include <ares.h>
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,14 @@ class Channel {
 
   // Sends, receives, repeats and gives up what is due, once, at the deadline at the latest.
   void process(io::Deadline deadline);
+
+  // The same in parts, for a thread that waits for more than this: what to wait for, until when at most, and what to do
+  // then, whatever has become ready.
+  void add_watches(std::vector<io::Watch>& watches) const {
+    watches.insert(watches.end(), watches_.begin(), watches_.end());
+  }
+  [[nodiscard]] io::Deadline next_deadline(io::Deadline latest) const;
+  void process_ready(std::span<const io::Watch> watches);
 
   // Calls back for everything that has not ended, with ARES_EDESTRUCTION.
   void close() noexcept;

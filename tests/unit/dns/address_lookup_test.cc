@@ -1,16 +1,12 @@
 #include "dns/address_lookup.h"
 
 #include "base/limits.h"
-#include "udp_server.h"
+#include "name_server.h"
 
 #include <gtest/gtest.h>
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -18,64 +14,6 @@ namespace sluice::dns {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr uint16_t kTypeA = 1;
-constexpr uint16_t kTypeAaaa = 28;
-
-struct HostRecord {
-  std::string name;
-  uint16_t type;
-  std::string ip;
-  uint32_t ttl;
-};
-
-// A name server on the loopback address (RFC 1035 4.1) that knows a few names, says that it does not know
-// others, and is silent about "silent.test".
-class NameServer {
- public:
-  explicit NameServer(std::vector<HostRecord> records)
-      : records_(std::move(records)), server_([this](const std::string& query) {
-          ++query_count_;
-          return reply_to(query);
-        }) {}
-
-  std::string place() const { return "127.0.0.1:" + std::to_string(server_.port()); }
-  unsigned query_count() const { return query_count_; }
-
- private:
-  std::string reply_to(const std::string& query) const {
-    std::string name;
-    size_t at = 12;
-    for (size_t label; (label = static_cast<unsigned char>(query[at])) != 0; at += label + 1) {
-      name += (name.empty() ? "" : ".") + query.substr(at + 1, label);
-    }
-    if (name == "silent.test") return "";
-    const auto type = static_cast<uint16_t>(query[at + 2]);
-    std::string answers;
-    uint8_t count = 0;
-    bool is_known = false;
-    for (const HostRecord& record : records_) {
-      is_known = is_known || record.name == name;
-      if (record.name != name || record.type != type) continue;
-      ++count;
-      char ip[16];
-      const size_t ip_bytes = record.type == kTypeA ? 4 : 16;
-      inet_pton(record.type == kTypeA ? AF_INET : AF_INET6, record.ip.c_str(), ip);
-      const uint32_t ttl = htonl(record.ttl);
-      answers += std::string("\xc0\x0c\0", 3) + static_cast<char>(record.type) + std::string("\0\1", 2) +
-                 std::string(reinterpret_cast<const char*>(&ttl), 4) + '\0' + static_cast<char>(ip_bytes) +
-                 std::string(ip, ip_bytes);
-    }
-    std::string reply = query.substr(0, 2);
-    reply += std::string("\x81", 1) + static_cast<char>(is_known ? 0x80 : 0x83);
-    reply += std::string("\0\1\0", 3) + static_cast<char>(count) + std::string(4, '\0');
-    return reply + query.substr(12, at + 5 - 12) + answers;
-  }
-
-  std::vector<HostRecord> records_;
-  std::atomic<unsigned> query_count_{0};
-  UdpServer server_;
-};
 
 std::vector<std::string> texts_of(const AddressAnswer& answer) {
   std::vector<std::string> texts;
