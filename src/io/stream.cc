@@ -2,18 +2,11 @@
 
 #include "io/socket.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <utility>
 
 namespace sluice::io {
-
-// The kernel reads the address at submission, which may be after connect() returned.
-struct Stream::ConnectTarget {
-  sockaddr_storage address;
-};
 
 Stream::Stream(Loop& loop, ChangeHandler on_change, void* owner) noexcept
     : loop_(loop),
@@ -36,34 +29,29 @@ void Stream::adopt(int fd) {
   open();
 }
 
-void Stream::connect(const SocketAddress& address) {
+void Stream::connect(std::span<const SocketAddress> addresses) {
   CHECK(state_ == State::unopened);
   state_ = State::connecting;
-  fd_ = open_stream_socket(address.family);
-  if (fd_ < 0) {
-    connect_error_ = -fd_;
-    fd_ = -1;
-    loop_.run_later(task_);
-    return;
-  }
-  connect_target_ = std::make_unique<ConnectTarget>();
-  const unsigned length = to_sockaddr(address, connect_target_->address);
-  send_use_ = Use::connect;
-  loop_.connect(send_op_, fd_, connect_target_->address, length);
+  connector_ = std::make_unique<Connector>(loop_, addresses, on_connector_change, this);
+  connector_->start();
 }
 
-void Stream::on_connected(const Completion& completion) {
-  connect_target_.reset();
-  if (state_ == State::terminating) {
-    close_if_joined();
+void Stream::on_connector_change(void* self) {
+  Stream& stream = *static_cast<Stream*>(self);
+  if (stream.state_ == State::terminating) {
+    // Not from within the connector's own call.
+    if (stream.is_joined() && !stream.task_.is_linked()) stream.loop_.run_later(stream.task_);
     return;
   }
-  if (completion.result < 0) {
-    connect_error_ = -completion.result;
-  } else {
-    open();
-  }
-  change();
+  if (stream.state_ == State::connecting) stream.take_outcome();
+  stream.change();
+}
+
+void Stream::take_outcome() {
+  connect_error_ = connector_->error();
+  if (connect_error_ != 0) return;
+  fd_ = connector_->take_fd();
+  open();
 }
 
 void Stream::open() {
@@ -188,7 +176,6 @@ void Stream::finish_writing() {
 void Stream::on_send_op(void* self, const Completion& completion) {
   Stream& stream = *static_cast<Stream*>(self);
   switch (std::exchange(stream.send_use_, Use::none)) {
-    case Use::connect: stream.on_connected(completion); break;
     case Use::transfer: stream.on_sent(completion); break;
     case Use::poll:
       if (stream.state_ == State::terminating) {
@@ -292,32 +279,35 @@ void Stream::terminate(Ending ending) {
   }
   if (!receive_op_.is_idle() && !receive_stopping_) loop_.cancel(receive_op_);
   if (!send_op_.is_idle()) loop_.cancel(send_op_);
+  if (connector_ != nullptr) connector_->stop();
   received_.clear();
   if (send_op_.is_idle()) unsent_.clear();
-  if (receive_op_.is_idle() && send_op_.is_idle())
-    loop_.run_later(task_);  // reports the close, not from within this call
+  if (is_joined()) loop_.run_later(task_);  // reports the close, not from within this call
+}
+
+bool Stream::is_joined() const noexcept {
+  return receive_op_.is_idle() && send_op_.is_idle() && (connector_ == nullptr || connector_->is_joined());
 }
 
 void Stream::close_if_joined() {
-  if (!receive_op_.is_idle() || !send_op_.is_idle()) return;
+  if (!is_joined()) return;
   unsent_.clear();
-  connect_target_.reset();
+  connector_.reset();
   if (fd_ >= 0) close_descriptor(std::exchange(fd_, -1));
   state_ = State::closed;
   change();
 }
 
 void Stream::on_change_task(void* self) {
-  const Stream& stream = *static_cast<Stream*>(self);
+  Stream& stream = *static_cast<Stream*>(self);
   stream.on_change_(stream.owner_);
+  if (stream.connector_ != nullptr && stream.connector_->is_joined()) stream.connector_.reset();
 }
 
 void Stream::on_task(void* self) {
   Stream& stream = *static_cast<Stream*>(self);
   if (stream.state_ == State::terminating) {
     stream.close_if_joined();
-  } else if (stream.state_ == State::connecting) {
-    stream.change();  // connect_error() tells
   } else {
     stream.resume_receiving();  // receive buffers are there again
   }

@@ -17,6 +17,7 @@
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "io/connector.h"
 #include "io/loop.h"
 #include "io/op.h"
 #include "io/receive_buffers.h"
@@ -24,6 +25,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <utility>
 
 namespace sluice::io {
@@ -40,9 +42,12 @@ class Stream {
   // --- opening ---
   // A connected descriptor, which the stream owns from now on. Receives at once.
   void adopt(int fd);
-  // Connects to `address`; on_change tells the outcome: is_open() or connect_error(). A socket that
-  // cannot be made is reported the same way, in a later turn.
-  void connect(const SocketAddress& address);
+  // Connects to the first of `addresses` that answers (io/connector.h); on_change tells the outcome: is_open() or
+  // connect_error(). A socket that cannot be made is reported the same way.
+  void connect(std::span<const SocketAddress> addresses);
+  void connect(const SocketAddress& address) { connect(std::span(&address, 1)); }
+  // While on_change tells that outcome: the address that it is of.
+  [[nodiscard]] const SocketAddress& tried_address() const noexcept { return connector_->address(); }
 
   [[nodiscard]] bool is_connecting() const noexcept { return state_ == State::connecting; }
   [[nodiscard]] bool is_open() const noexcept { return state_ == State::open; }
@@ -112,7 +117,7 @@ class Stream {
   enum class State : uint8_t { unopened, connecting, open, terminating, closed };
 
   // What an op was armed for; its handler follows this, not the stream's mode, which may have changed.
-  enum class Use : uint8_t { none, transfer, poll, connect };
+  enum class Use : uint8_t { none, transfer, poll };
 
   static void on_receive_op(void* self, const Completion& completion);
   static void on_send_op(void* self, const Completion& completion);
@@ -121,12 +126,14 @@ class Stream {
 
   void on_received(const Completion& completion);
   void on_sent(const Completion& completion);
-  void on_connected(const Completion& completion);
+  static void on_connector_change(void* self);
+  void take_outcome();
   void open();
   void resume_receiving();
   void stop_receiving();
   void end_receiving(int error) noexcept;
   void fail_sending(int error) noexcept;
+  [[nodiscard]] bool is_joined() const noexcept;
   void close_if_joined();
   void change() noexcept {
     if (!change_task_.is_linked()) loop_.run_after_completions(change_task_);
@@ -140,11 +147,11 @@ class Stream {
   ReceiveQueue received_;
   SendQueue unsent_;
   Task change_task_;  // on_change is due in this turn
-  Task task_;         // waits for receive buffers; reports a connect that failed at once; reports the close
+  Task task_;         // waits for receive buffers; reports the close
   uint64_t bytes_received_ = 0;
   uint64_t bytes_sent_ = 0;
-  struct ConnectTarget;
-  std::unique_ptr<ConnectTarget> connect_target_;  // exactly while connecting
+  std::unique_ptr<Connector>
+      connector_;  // from connect() until the outcome was told and nothing of it is in the kernel
   int fd_ = -1;
   int connect_error_ = 0;
   int receive_error_ = 0;

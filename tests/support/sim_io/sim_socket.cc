@@ -17,9 +17,16 @@ sim::Kernel& kernel() { return sim::World::current().kernel(); }
 
 }  // namespace
 
-// The world speaks IPv4 only.
+// The world has no Unix sockets.
 unsigned to_sockaddr(const SocketAddress& address, sockaddr_storage& storage) noexcept {
   std::memset(&storage, 0, sizeof storage);
+  if (address.family == SocketAddress::Family::ipv6) {
+    auto& in6 = reinterpret_cast<sockaddr_in6&>(storage);
+    in6.sin6_family = AF_INET6;
+    in6.sin6_port = htons(address.port);
+    std::memcpy(&in6.sin6_addr, address.ip.data(), 16);
+    return sizeof in6;
+  }
   auto& in = reinterpret_cast<sockaddr_in&>(storage);
   in.sin_family = AF_INET;
   in.sin_port = htons(address.port);
@@ -29,6 +36,13 @@ unsigned to_sockaddr(const SocketAddress& address, sockaddr_storage& storage) no
 
 SocketAddress from_sockaddr(const sockaddr_storage& storage) noexcept {
   SocketAddress address;
+  if (storage.ss_family == AF_INET6) {
+    const auto& in6 = reinterpret_cast<const sockaddr_in6&>(storage);
+    address.family = SocketAddress::Family::ipv6;
+    address.port = ntohs(in6.sin6_port);
+    std::memcpy(address.ip.data(), &in6.sin6_addr, 16);
+    return address;
+  }
   const auto& in = reinterpret_cast<const sockaddr_in&>(storage);
   address.port = ntohs(in.sin_port);
   std::memcpy(address.ip.data(), &in.sin_addr, 4);
@@ -39,7 +53,7 @@ int open_stream_socket(SocketAddress::Family) noexcept { return kernel().open_so
 
 Result<int> open_listener(const SocketAddress& address, ListenedClients) { return kernel().open_listener(address); }
 
-// The world has no Unix sockets, which are the only ones that are shared.
+// Unix sockets are the only ones that are shared.
 Result<int> share_listener(int) { return failure("not in the simulated kernel"); }
 
 SocketFile file_of_listener(const SocketAddress&) noexcept { return {}; }

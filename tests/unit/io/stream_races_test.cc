@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace sluice::io {
 namespace {
@@ -156,6 +157,81 @@ TEST(StreamRaces, ClosesInAnyWeatherAtAnyMoment) {
     }
     world.stream().terminate(seed % 2 == 0 ? Stream::Ending::orderly : Stream::Ending::reset);
   }  // the destructor looks at what is left
+}
+
+// Several addresses, of which some refuse, some are silent and some answer late, and the owner who gives up at any
+// moment: the stream closes, with all that its attempts have left in the kernel.
+TEST(StreamRaces, AConnectToSeveralAddressesEndsInAnyWeatherAtAnyMoment) {
+  unsigned opened = 0;
+  unsigned failed = 0;
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
+    sim::Weather weather = sim::rough_weather();
+    weather.descriptors_out = seed % 5 == 0 ? 300 : 0;
+    sim::World world(seed, weather);
+    const auto loop = std::move(*Loop::create());
+    Random random(seed);
+    std::vector<SocketAddress> addresses;
+    for (uint32_t i = random.below(limits::connect_race_max + 3); i > 0; --i) {
+      addresses.push_back(*SocketAddress::parse("192.0.2." + std::to_string(i) + ":80"));
+      sim::Network::Answer answer{.error = random.below(3) == 0 ? 0 : ECONNREFUSED,
+                                  .delay = std::chrono::milliseconds(random.below(700))};
+      if (random.below(3) == 0) answer.delay = -1s;
+      world.network().serve(addresses.back(),
+                            {.answer = [answer] { return answer; }, .on_connection = [](sim::Endpoint&) {}});
+    }
+    {
+      unsigned changes = 0;
+      Stream stream(*loop, [](void* count) { ++*static_cast<unsigned*>(count); }, &changes);
+      stream.connect(addresses);
+      const Instant give_up = world.now() + std::chrono::milliseconds(random.below(2500));
+      while (world.now() < give_up && !stream.is_open() && stream.connect_error() == 0)
+        loop->turn(give_up - world.now());
+      if (seed % 2 == 0) loop->turn(Duration(random.below(3'000'000)));
+      opened += stream.is_open() ? 1 : 0;
+      failed += stream.connect_error() != 0 ? 1 : 0;
+      stream.terminate(seed % 3 == 0 ? Stream::Ending::reset : Stream::Ending::orderly);
+      for (int i = 0; i < 10'000 && !stream.is_closed(); ++i) loop->turn(10ms);
+      ASSERT_TRUE(stream.is_closed()) << "seed " << seed;
+      loop->turn(1ms);
+    }
+    for (int i = 0; i < 3; ++i) loop->turn(10ms);  // late completions of cancellations
+    world.check_nothing_left();
+    EXPECT_EQ(loop->timers().armed_count(), 0U) << "seed " << seed;
+  }
+  EXPECT_GT(opened, 30U);
+  EXPECT_GT(failed, 30U);
+}
+
+// Two have connected in the same batch of completions: one is the stream's, the other one is closed.
+TEST(StreamRaces, ASecondConnectThatSucceedsLateIsClosed) {
+  unsigned both = 0;
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    sim::World world(seed, sim::rough_weather());
+    const auto loop = std::move(*Loop::create());
+    std::vector<SocketAddress> addresses;
+    unsigned connections = 0;
+    for (int i = 1; i <= 2; ++i) {
+      addresses.push_back(*SocketAddress::parse("192.0.2." + std::to_string(i) + ":80"));
+      const Duration delay = limits::connect_attempt_delay * (3 - i) + 5ms;  // both at about the same time
+      world.network().serve(addresses.back(), {.answer = [delay] { return sim::Network::Answer{.delay = delay}; },
+                                               .on_connection = [&](sim::Endpoint&) { ++connections; }});
+    }
+    {
+      Stream stream(*loop, [](void*) {}, nullptr);
+      stream.connect(addresses);
+      for (int i = 0; i < 10'000 && !stream.is_open(); ++i) loop->turn(10ms);
+      ASSERT_TRUE(stream.is_open()) << "seed " << seed;
+      for (int i = 0; i < 10; ++i) loop->turn(10ms);
+      EXPECT_EQ(world.kernel().open_descriptor_count(), 1U) << "seed " << seed;
+      both += connections == 2 ? 1 : 0;
+      stream.terminate();
+      for (int i = 0; i < 10'000 && !stream.is_closed(); ++i) loop->turn(10ms);
+      loop->turn(1ms);
+    }
+    for (int i = 0; i < 3; ++i) loop->turn(10ms);
+    world.check_nothing_left();
+  }
+  EXPECT_GT(both, 10U);
 }
 
 }  // namespace
