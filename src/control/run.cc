@@ -13,6 +13,7 @@
 #include "control/process_state.h"
 #include "control/service_manager.h"
 #include "control/watchdog.h"
+#include "dns/resolver.h"
 #include "shard/shard_set.h"
 #include "snapshot/cell.h"
 #include "tls/key_log.h"
@@ -168,6 +169,7 @@ class Process {
   std::unique_ptr<web::Server> status_server_;
   std::unique_ptr<web::Server> admin_server_;
   std::unique_ptr<AccessLogWriter> access_log_;  // null: off
+  std::unique_ptr<dns::Resolver> resolver_;      // of names that clients request; the shards ask it
   std::unique_ptr<shard::ShardSet> shards_;
   std::optional<Watchdog> watchdog_;
   std::optional<ConfigWatcher> watcher_;  // --watch
@@ -278,7 +280,10 @@ void Process::warn_of_fixed_settings(const snapshot::ProcessSettings& settings) 
 }
 
 Status Process::start_shards(tls::RsaBatching batching) {
-  auto shards = shard::ShardSet::start(shard_count_, *cell_, batching);
+  auto resolver = dns::Resolver::start(options_.dns_servers);
+  if (!resolver) return std::unexpected(resolver.error());
+  resolver_ = std::move(*resolver);
+  auto shards = shard::ShardSet::start(shard_count_, *cell_, batching, resolver_.get());
   if (!shards) return std::unexpected(shards.error());
   shards_ = std::move(*shards);
   std::vector<const observe::ShardObserver*> observers;

@@ -20,6 +20,10 @@ AdoptedSnapshot& AdoptedSnapshots::pin_current() noexcept {
   return snapshot;
 }
 
+void AdoptedSnapshots::tidy(Instant now) {
+  for (const auto& adopted : alive_) adopted->clusters.tidy(now);
+}
+
 void AdoptedSnapshots::unpin(AdoptedSnapshot& snapshot) noexcept {
   CHECK(snapshot.pins > 0);
   if (--snapshot.pins == 0 && &snapshot != current()) {

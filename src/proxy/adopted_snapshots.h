@@ -34,6 +34,8 @@ class AdoptedSnapshots {
   // Once more, one that is pinned.
   void pin(AdoptedSnapshot& snapshot) noexcept { ++snapshot.pins; }
   void unpin(AdoptedSnapshot& snapshot) noexcept;
+  // About once a second.
+  void tidy(Instant now);
   // The shard stops: no exchange is left; the tables end, and with them the idle upstream connections.
   void clear() noexcept { alive_.clear(); }
 

@@ -11,6 +11,11 @@
 
 namespace sluice::proxy {
 
+namespace {
+constexpr const char* kUnresolved = "dns_resolution_failure";
+constexpr const char* kForbidden = "private_address";
+}  // namespace
+
 BorrowedUpstream::~BorrowedUpstream() {
   CHECK(connection_ == nullptr && http2_ == nullptr);
   if (retried_ != nullptr) retried_->retries.give_back();
@@ -24,6 +29,8 @@ BorrowedUpstream::Status BorrowedUpstream::borrow(AdoptedSnapshot& snapshot, uin
   snapshot_ = &snapshot;
   cluster_ = cluster;
   target_ = target;
+  // A name is the same with the dot of the root at its end, which TLS does not know (RFC 6066 3).
+  if (snapshot.clusters.takes_requested(cluster) && target_.host.ends_with('.')) target_.host.remove_suffix(1);
   version_ = version;
   proxy_header_.reset();
   if (const auto protocol = snapshot.tables.clusters[cluster].proxy_protocol; protocol != snapshot::ProxyProtocol::none)
@@ -45,12 +52,11 @@ BorrowedUpstream::Status BorrowedUpstream::open(Wanted wanted) {
     opening.context = cluster.tls->context;
     opening.server_name = upstream_server_name(*cluster.tls, target_.host);
   }
-  endpoint_ = snapshot_->clusters.choose(cluster_, services_.random, endpoint_);
-  if (endpoint_ == nullptr) return Status::unavailable;
+  if (const Status status = choose_endpoint(); status != Status::ready) return status;
   if (wanted != Wanted::bytes && !take_load(cluster)) return Status::overflow;
   ++attempts_;
   ++endpoint_->active_requests;
-  address_ = endpoint_->address();
+  address_ = endpoint_->is_named() ? SocketAddress() : endpoint_->address();
   const bool is_http2 = cluster.http == snapshot::UpstreamHttp::http2 ||
                         (cluster.http == snapshot::UpstreamHttp::as_client && version_ == http::Version::http_2);
   if (is_http2 && wanted != Wanted::bytes && !endpoint_->prefers_http1(services_.loop.now())) {
@@ -67,13 +73,33 @@ BorrowedUpstream::Status BorrowedUpstream::open(Wanted wanted) {
     return Status::overflow;
   }
   connection_ = &services_.upstreams.borrow(*endpoint_, cluster.connect_timeout, opening, fresh, borrower_);
-  return connection_->is_ready() ? Status::ready : Status::connecting;
+  if (!connection_->is_ready()) return Status::connecting;
+  address_ = connection_->remote_address();
+  return Status::ready;
+}
+
+// Ready: endpoint_ is the next one to try.
+BorrowedUpstream::Status BorrowedUpstream::choose_endpoint() {
+  if (!snapshot_->clusters.takes_requested(cluster_)) {
+    endpoint_ = snapshot_->clusters.choose(cluster_, services_.random, endpoint_);
+    return endpoint_ == nullptr ? Status::unavailable : Status::ready;
+  }
+  const auto found = snapshot_->clusters.find_requested(cluster_, target_, services_.loop.now());
+  endpoint_ = found.endpoint;
+  switch (found.status) {
+    case upstream::RequestedEndpoints::Status::found: return Status::ready;
+    case upstream::RequestedEndpoints::Status::full: return Status::unavailable;
+    case upstream::RequestedEndpoints::Status::unresolved: failure_reason_ = kUnresolved; return Status::unresolved;
+    case upstream::RequestedEndpoints::Status::forbidden: failure_reason_ = kForbidden; return Status::forbidden;
+  }
+  UNREACHABLE();
 }
 
 BorrowedUpstream::Status BorrowedUpstream::look_at_connect(Wanted wanted) {
   if (http2_ != nullptr) return look_at_shared(wanted);
   if (connection_->connect_error() != 0) return on_connect_failed(connection_->connect_error(), wanted);
   if (!connection_->is_ready()) return Status::connecting;
+  address_ = connection_->remote_address();
   stop_waiting();
   return Status::ready;
 }
@@ -84,7 +110,10 @@ BorrowedUpstream::Status BorrowedUpstream::look_at_shared(Wanted wanted) {
       if (start_waiting()) return Status::connecting;
       release(/*reusable=*/false);
       return Status::overflow;
-    case upstream::Http2Request::Status::ready: stop_waiting(); return Status::ready;
+    case upstream::Http2Request::Status::ready:
+      address_ = http2_->connection().remote_address();
+      stop_waiting();
+      return Status::ready;
     case upstream::Http2Request::Status::failed: return on_connect_failed(http2_->error(), wanted);
     // Nothing has failed: there was no place on this one.
     case upstream::Http2Request::Status::full:
@@ -96,13 +125,18 @@ BorrowedUpstream::Status BorrowedUpstream::look_at_shared(Wanted wanted) {
 }
 
 BorrowedUpstream::Status BorrowedUpstream::on_connect_failed(int error, Wanted wanted) {
+  address_ = connection().remote_address();
   switch (error) {
+    case upstream::name_unresolved: failure_reason_ = kUnresolved; break;
+    case upstream::addresses_forbidden: failure_reason_ = kForbidden; break;
     case ETIMEDOUT: failure_reason_ = "connection_timeout"; break;
     case EPROTO: note_tls_error(); break;
     case EBADMSG: failure_reason_ = "http2_protocol_error"; break;
     default: failure_reason_ = "connection_failure"; break;
   }
   release(/*reusable=*/false);
+  if (error == upstream::name_unresolved) return Status::unresolved;
+  if (error == upstream::addresses_forbidden) return Status::forbidden;
   if (!retries_connect_ || !has_attempts_left() || !count_retry()) return Status::failed;
   services_.observer.counters.upstream_retries.add();
   return open(wanted);
@@ -174,8 +208,8 @@ void BorrowedUpstream::release(bool reusable, io::Stream::Ending ending) {
   } else {
     own.discard(ending);
   }
-  if (kept_ == nullptr) return;
-  endpoint_ = nullptr;
+  if (kept_ == nullptr && !snapshot_->clusters.takes_requested(cluster_)) return;
+  endpoint_ = nullptr;  // it may be gone with its last request
   kept_.reset();
 }
 

@@ -97,6 +97,7 @@ class BorrowedUpstream {
 
  private:
   Status open(Wanted wanted);
+  [[nodiscard]] Status choose_endpoint();
   Status look_at_shared(Wanted wanted);
   Status on_connect_failed(int error, Wanted wanted);
   [[nodiscard]] bool take_load(const snapshot::Cluster& cluster) noexcept;

@@ -22,6 +22,7 @@ void Services::tidy() noexcept {
   loop.tidy();
   handshakes.tidy();
   upstreams.tidy();
+  snapshots.tidy(loop.now());
   client_connections.trim();
   exchanges.trim();
   http2_exchanges.trim();

@@ -57,11 +57,12 @@ void place_thread(std::string_view name, unsigned index, std::optional<unsigned>
 }  // namespace
 
 Shard::Shard(unsigned index, unsigned shard_count, std::optional<unsigned> cpu, snapshot::Cell& cell,
-             tls::RsaBatching batching)
+             tls::RsaBatching batching, NameLookup* names)
     : index_(index),
       cpu_(cpu),
       cell_(cell),
       batching_(batching),
+      names_(names),
       connections_max_(connections_by_descriptors(shard_count)) {}
 
 Shard::~Shard() { CHECK(!thread_.joinable()); }
@@ -93,6 +94,10 @@ void Shard::run(std::promise<Status>& started) {
   }
   services_ =
       std::make_unique<proxy::Services>(*loop_, observer_, std::random_device{}() * uint64_t{0x1'0000'0001} + index_);
+  if (names_ != nullptr) {
+    services_->upstreams.names.ask(
+        *names_, std::make_shared<NameAnswers>([](void* self) { static_cast<Shard*>(self)->wake(); }, this));
+  }
   start_signing();
   started.set_value({});
 
@@ -168,6 +173,7 @@ void Shard::stop_signing() {
 // A new snapshot is looked for after every turn.
 void Shard::on_wake() {
   services_->handshakes.signing.collect();
+  services_->upstreams.names.collect();
   if (drain_wanted_.load(std::memory_order_acquire)) drain();
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "accept/listener.h"
+#include "base/name_lookup.h"
 #include "base/result.h"
 #include "io/loop.h"
 #include "io/mailbox.h"
@@ -32,8 +33,9 @@ struct BoundSocket {
 
 class Shard {
  public:
+  // `names`: null: names that clients request have no addresses.
   Shard(unsigned index, unsigned shard_count, std::optional<unsigned> cpu, snapshot::Cell& cell,
-        tls::RsaBatching batching = tls::RsaBatching::automatic);
+        tls::RsaBatching batching = tls::RsaBatching::automatic, NameLookup* names = nullptr);
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
   ~Shard();  // joined
@@ -83,6 +85,7 @@ class Shard {
   const std::optional<unsigned> cpu_;
   snapshot::Cell& cell_;
   const tls::RsaBatching batching_;
+  NameLookup* const names_;
   observe::ShardObserver observer_;
   std::thread thread_;
   std::thread signing_thread_;  // while the shard runs

@@ -31,12 +31,13 @@ ShardSet::ShardSet() = default;
 
 ShardSet::~ShardSet() { stop(); }
 
-Result<std::unique_ptr<ShardSet>> ShardSet::start(unsigned count, snapshot::Cell& cell, tls::RsaBatching batching) {
+Result<std::unique_ptr<ShardSet>> ShardSet::start(unsigned count, snapshot::Cell& cell, tls::RsaBatching batching,
+                                                  NameLookup* names) {
   const std::vector<unsigned> cpus = usable_cpus();
   std::unique_ptr<ShardSet> set(new ShardSet);
   for (unsigned i = 0; i < count; ++i) {
     const std::optional<unsigned> cpu = count == cpus.size() ? std::optional(cpus[i]) : std::nullopt;
-    auto shard = std::make_unique<Shard>(i, count, cpu, cell, batching);
+    auto shard = std::make_unique<Shard>(i, count, cpu, cell, batching, names);
     if (Status status = shard->start(); !status) return std::unexpected(status.error());
     set->shards_.push_back(std::move(shard));
   }

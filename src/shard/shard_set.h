@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/address.h"
+#include "base/name_lookup.h"
 #include "base/result.h"
 #include "io/socket.h"
 #include "observe/shard_observer.h"
@@ -23,9 +24,11 @@ class ShardSet {
   // Starts `count` threads, each with its ring, one per CPU of the process's affinity mask and
   // pinned to it when the counts agree. Fails with cause and remedy when a ring cannot be made (seccomp, sysctl, locked
   // memory, kernel too old) or descriptors are too few; nothing runs then. The shards idle until the
-  // first snapshot is published to `cell`, which must outlive the set. `batching`: of their signing threads.
+  // first snapshot is published to `cell`, which must outlive the set. `batching`: of their signing threads. `names`,
+  // which must outlive the set, too: whom they ask for names that clients request; null: nobody.
   [[nodiscard]] static Result<std::unique_ptr<ShardSet>> start(unsigned count, snapshot::Cell& cell,
-                                                               tls::RsaBatching batching = tls::RsaBatching::automatic);
+                                                               tls::RsaBatching batching = tls::RsaBatching::automatic,
+                                                               NameLookup* names = nullptr);
 
   ShardSet(const ShardSet&) = delete;
   ShardSet& operator=(const ShardSet&) = delete;

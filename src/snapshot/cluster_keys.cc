@@ -16,6 +16,8 @@ bool are_alike(const Cluster& a, const Cluster& b) noexcept {
       a.connection_terms != b.connection_terms || a.tls.has_value() != b.tls.has_value())
     return false;
   if (a.tls && a.tls->identity != b.tls->identity) return false;
+  if (a.resolution != b.resolution || a.requested_port != b.requested_port || a.guard != b.guard) return false;
+  if (a.resolution == Resolution::by_name && a.dns_names != b.dns_names) return false;
   return a.endpoints == b.endpoints;
 }
 

@@ -38,4 +38,7 @@ struct AddressGuard {
   friend bool operator==(const AddressGuard&, const AddressGuard&) = default;
 };
 
+// `narrowest`: that of the guard for where the address comes from.
+[[nodiscard]] bool may_reach(const AddressGuard& guard, AddressScope narrowest, const SocketAddress& address) noexcept;
+
 }  // namespace sluice::snapshot

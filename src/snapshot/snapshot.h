@@ -127,11 +127,12 @@ struct Cluster {
   DestinationBounds bounds;               // 503 UO beyond them
   std::shared_ptr<DestinationLoad> load;  // exactly when `bounds` bound anything
 
-  // Names that control/ resolves and whose addresses it puts into `endpoints` before publishing.
+  // Names that control/ resolves and whose addresses it puts into `endpoints` before publishing; by_name: the one name.
   struct DnsName {
     std::string name;
     uint16_t port = 0;
     uint32_t weight = 1;
+    friend bool operator==(const DnsName&, const DnsName&) = default;
   };
   std::vector<DnsName> dns_names;
   std::optional<UpstreamTls> tls;  // none: plaintext

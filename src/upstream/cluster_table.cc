@@ -28,6 +28,9 @@ ClusterTable::ClusterTable(const snapshot::Snapshot& snapshot, const ClusterTabl
     if (key.slot >= slots_.size()) slots_.resize(key.slot + size_t{1});
     slots_[key.slot] = {key.revision, i};
   }
+  for (const auto& cluster : clusters_) {
+    if (cluster->requested != nullptr) requested_.push_back(cluster->requested.get());
+  }
 }
 
 // `before` is what had its slot: perhaps another one.
@@ -36,10 +39,51 @@ ClusterTable::Cluster::Cluster(const snapshot::Cluster& described, const Cluster
       tls_identity(described.tls ? described.tls->identity : ""),
       proxy_protocol(described.proxy_protocol),
       load_balancing(described.load_balancing) {
+  if (before != nullptr &&
+      (before->name != name || before->tls_identity != tls_identity || before->proxy_protocol != proxy_protocol))
+    before = nullptr;
+  switch (described.resolution) {
+    case snapshot::Resolution::configured: take_configured(described, before); break;
+    case snapshot::Resolution::by_name: take_named(described, before); break;
+    case snapshot::Resolution::by_request:
+    case snapshot::Resolution::original: take_requested(described, before); break;
+  }
+}
+
+void ClusterTable::Cluster::take_requested(const snapshot::Cluster& described, const Cluster* before) {
+  const RequestedEndpoints* known = before == nullptr ? nullptr : before->requested.get();
+  if (known != nullptr && known->resolution() == described.resolution && known->port() == described.requested_port &&
+      known->guard() == described.guard) {
+    requested = before->requested;
+  } else {
+    requested = std::make_shared<RequestedEndpoints>(described.resolution, described.requested_port, described.guard);
+  }
+  requested->set_terms(described.connection_terms);
+}
+
+// Connections that are open stay; new ones are to what the name has then.
+void ClusterTable::Cluster::take_named(const snapshot::Cluster& described, const Cluster* before) {
+  if (described.dns_names.empty()) return;
+  const snapshot::Cluster::DnsName& wanted = described.dns_names.front();
+  if (before != nullptr && !before->endpoints.empty()) {
+    const Endpoint& known = *before->endpoints.front();
+    if (known.is_named() && known.name() == wanted.name && known.address().port == wanted.port &&
+        known.guard() == described.guard)
+      endpoints.push_back(before->endpoints.front());
+  }
+  if (endpoints.empty()) {
+    endpoints.push_back(std::make_shared<Endpoint>(wanted.name, wanted.port,
+                                                   std::make_shared<const snapshot::AddressGuard>(described.guard)));
+  }
+  endpoints.front()->terms = described.connection_terms;
+}
+
+void ClusterTable::Cluster::take_configured(const snapshot::Cluster& described, const Cluster* before) {
   std::unordered_map<SocketAddress, std::shared_ptr<Endpoint>, SocketAddressHash> known;
-  if (before != nullptr && before->name == name && before->tls_identity == tls_identity &&
-      before->proxy_protocol == proxy_protocol) {
-    for (const auto& endpoint : before->endpoints) known.emplace(endpoint->address(), endpoint);
+  if (before != nullptr) {
+    for (const auto& endpoint : before->endpoints) {
+      if (!endpoint->is_named()) known.emplace(endpoint->address(), endpoint);
+    }
   }
   const bool is_weighted = std::ranges::any_of(
       described.endpoints, [&](const auto& endpoint) { return endpoint.weight != described.endpoints[0].weight; });
@@ -51,6 +95,16 @@ ClusterTable::Cluster::Cluster(const snapshot::Cluster& described, const Cluster
     sum += endpoint.weight;
     if (is_weighted) cumulative_weights.push_back(sum);
   }
+}
+
+void ClusterTable::tidy(Instant now) {
+  for (RequestedEndpoints* endpoints : requested_) endpoints->forget_unused(now);
+}
+
+size_t ClusterTable::requested_count() const noexcept {
+  size_t count = 0;
+  for (const RequestedEndpoints* endpoints : requested_) count += endpoints->count();
+  return count;
 }
 
 Endpoint* ClusterTable::choose(uint32_t cluster_index, Random& random, const Endpoint* avoid) noexcept {

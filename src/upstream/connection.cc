@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "io/socket.h"
+#include "upstream/address_choice.h"
 #include "upstream/connection_pool.h"
 #include "upstream/endpoint.h"
 
@@ -21,14 +22,44 @@ Connection::Connection(ConnectionPool& pool, Endpoint& endpoint) noexcept
 Connection::~Connection() = default;
 
 void Connection::connect(Duration timeout, const Opening& opening, Borrower borrower) {
-  state_ = State::connecting;
   if (!opening.proxy_header.empty()) proxy_header_ = std::make_unique<const std::string>(opening.proxy_header);
   tls_context_ = opening.context;
   server_name_ = opening.server_name;
   offers_http2_ = opening.offers_http2;
   borrower_ = borrower;
   pool_.loop().timers().arm(timer_, pool_.loop().now() + timeout);
-  transport_.stream().connect(endpoint_->address());
+  if (endpoint_->is_named()) return resolve();
+  state_ = State::connecting;
+  remote_address_ = endpoint_->address();
+  transport_.stream().connect(remote_address_);
+}
+
+void Connection::resolve() {
+  state_ = State::resolving;
+  name_waiter_ = std::make_unique<NameWaiter>(on_resolved, this);
+  const Names::Found found = pool_.names.find(endpoint_->name(), *name_waiter_);
+  if (found.status == Names::Status::waiting) return;
+  connect_to(found.addresses);
+}
+
+void Connection::on_resolved(void* self, std::span<const SocketAddress> addresses) {
+  static_cast<Connection*>(self)->connect_to(addresses);
+}
+
+// The guard looks at the very addresses that are connected to: whatever the name resolves to a moment later.
+void Connection::connect_to(std::span<const SocketAddress> found) {
+  name_waiter_.reset();
+  if (found.empty()) return fail_soon(name_unresolved);
+  const AddressChoice choice(found, endpoint_->address().port, endpoint_->guard());
+  if (choice.chosen().empty()) return fail_soon(addresses_forbidden);
+  state_ = State::connecting;
+  transport_.stream().connect(choice.chosen());
+}
+
+// Not from within a call of the borrower's.
+void Connection::fail_soon(int error) noexcept {
+  connect_error_ = error;
+  pool_.loop().timers().arm(timer_, pool_.loop().now());
 }
 
 void Connection::lend(Borrower borrower) noexcept {
@@ -89,6 +120,7 @@ void Connection::finish_and_discard() noexcept {
 
 void Connection::forget_users() noexcept {
   if (is_linked()) endpoint_->forget_idle(*this);
+  name_waiter_.reset();
   if (transport_.is_tls()) endpoint_->keep_resumable(transport_.session()->take_resumable());
   endpoint_ = nullptr;
   borrower_ = {};
@@ -121,6 +153,7 @@ void Connection::on_stream_change(void* self) { static_cast<Connection*>(self)->
 
 void Connection::on_change() {
   switch (state_) {
+    case State::resolving: break;
     case State::connecting: on_connected(); break;
     case State::handshaking: on_handshake_bytes(); break;
     case State::lent: borrower_.on_change(borrower_.owner); break;
@@ -138,6 +171,7 @@ void Connection::on_change() {
 }
 
 void Connection::on_connected() {
+  if (endpoint_->is_named()) remote_address_ = transport_.stream().tried_address();
   const int error = transport_.stream().connect_error();
   if (const auto& keepalive = endpoint_->terms.tcp_keepalive; error == 0 && keepalive) {
     io::send_keepalives(
@@ -195,6 +229,10 @@ std::string_view Connection::tls_error() const noexcept {
 void Connection::on_timeout(void* self) {
   auto& connection = *static_cast<Connection*>(self);
   switch (connection.state_) {
+    case State::resolving:
+      connection.name_waiter_.reset();
+      connection.end_connecting(connection.connect_error_ != 0 ? connection.connect_error_ : name_unresolved);
+      break;
     case State::connecting:
     case State::handshaking: connection.end_connecting(ETIMEDOUT); break;
     case State::finishing: connection.close(io::Stream::Ending::orderly); break;

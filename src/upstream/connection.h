@@ -8,9 +8,12 @@
 #include "http/http1_reader.h"
 #include "io/loop.h"
 #include "transport/transport.h"
+#include "upstream/names.h"
 
+#include <cerrno>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,6 +21,10 @@ namespace sluice::upstream {
 
 class ConnectionPool;
 class Endpoint;
+
+// What Connection::connect_error() says beside errno's values of connecting: these two are none of them (connect(2)).
+inline constexpr int name_unresolved = ENODATA;   // the name of the endpoint has no address
+inline constexpr int addresses_forbidden = EDOM;  // it has only such as its guard refuses
 
 class Connection : public ListNode<Connection> {
  public:
@@ -41,7 +48,7 @@ class Connection : public ListNode<Connection> {
   };
 
   // Begins to connect, for `borrower`, who learns the outcome by on_change: is_ready() or connect_error(). `timeout` is
-  // for the TLS handshake, too.
+  // for looking up the endpoint's name and for the TLS handshake, too.
   void connect(Duration timeout, const Opening& opening, Borrower borrower);
   // Lends an idle connection.
   void lend(Borrower borrower) noexcept;
@@ -56,7 +63,8 @@ class Connection : public ListNode<Connection> {
   void finish_and_discard() noexcept;
 
   [[nodiscard]] bool is_ready() const noexcept { return state_ == State::lent && connect_error_ == 0; }
-  // errno of a connect that failed, ETIMEDOUT when its time was up, EPROTO when the TLS handshake failed; 0: none.
+  // errno of a connect that failed, ETIMEDOUT when its time was up, EPROTO when the TLS handshake failed, or one of the
+  // two above; 0: none.
   [[nodiscard]] int connect_error() const noexcept { return connect_error_; }
   // Why the handshake failed; valid until discard().
   [[nodiscard]] std::string_view tls_error() const noexcept;
@@ -80,11 +88,14 @@ class Connection : public ListNode<Connection> {
   [[nodiscard]] http::Http1Reader& reader() noexcept { return reader_; }
   [[nodiscard]] Endpoint& endpoint() noexcept { return *endpoint_; }
   [[nodiscard]] const SocketAddress& local_address() noexcept;
+  // That it is connected to, or was tried last; not known before, when the endpoint is named.
+  [[nodiscard]] const SocketAddress& remote_address() const noexcept { return remote_address_; }
   // What it has carried since the last call, into the pool's counters; give_back() and the end do so, too.
   void count_bytes() noexcept;
 
  private:
   enum class State : uint8_t {
+    resolving,  // the addresses of its endpoint's name are awaited; or it has failed, which is told soon
     connecting,
     handshaking,
     lent,
@@ -102,6 +113,10 @@ class Connection : public ListNode<Connection> {
   [[nodiscard]] bool may_serve_again() const noexcept;
   void forget_users() noexcept;
   void on_change();
+  void resolve();
+  void connect_to(std::span<const SocketAddress> found);
+  void fail_soon(int error) noexcept;
+  static void on_resolved(void* self, std::span<const SocketAddress> addresses);
   void on_connected();
   void on_handshake_bytes();
   void end_connecting(int error);
@@ -116,10 +131,12 @@ class Connection : public ListNode<Connection> {
   std::unique_ptr<const std::string> proxy_header_;  // null: none
   std::shared_ptr<tls::ClientContext> tls_context_;  // until the handshake begins; null: plaintext
   std::string server_name_;
-  Timer timer_;  // connecting: the time it may take; idle: the time it is kept
+  std::unique_ptr<NameWaiter> name_waiter_;  // exactly while the answer is awaited
+  Timer timer_;                              // resolving, connecting: the time it may take; idle: the time it is kept
   io::Task retire_task_;
-  Borrower borrower_;  // set exactly while connecting, handshaking or lent
+  Borrower borrower_;  // set exactly while resolving, connecting, handshaking or lent
   SocketAddress local_address_;
+  SocketAddress remote_address_;
   uint64_t sent_before_ = 0;
   uint64_t counted_received_ = 0;  // of the stream's totals, what the pool's counters have
   uint64_t counted_sent_ = 0;

@@ -7,6 +7,7 @@
 #include "upstream/connection.h"
 #include "upstream/endpoint.h"
 #include "upstream/http2_connection.h"
+#include "upstream/names.h"
 
 #include <cstdint>
 
@@ -14,7 +15,8 @@ namespace sluice::upstream {
 
 class ConnectionPool {
  public:
-  ConnectionPool(io::Loop& loop, tls::HandshakePool& handshakes) noexcept : loop_(loop), handshakes_(handshakes) {}
+  ConnectionPool(io::Loop& loop, tls::HandshakePool& handshakes) noexcept
+      : names(loop), loop_(loop), handshakes_(handshakes) {}
 
   // An idle connection of the endpoint to the same server name if there is one and `fresh` was not asked for, else a
   // new one that is connecting: always, when it begins with a PROXY header. Ends with give_back() or discard().
@@ -33,6 +35,8 @@ class ConnectionPool {
   [[nodiscard]] io::Loop& loop() const noexcept { return loop_; }
   [[nodiscard]] tls::HandshakePool& handshakes() const noexcept { return handshakes_; }
   [[nodiscard]] size_t connection_count() const noexcept { return connections_.count(); }
+
+  Names names;  // of named endpoints
 
   uint64_t opened_count = 0;
   uint64_t connect_failure_count = 0;

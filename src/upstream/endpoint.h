@@ -1,18 +1,21 @@
-// One endpoint of a cluster as one shard sees it: its idle connections and how busy it is. Shared by
-// the cluster tables of successive snapshots as long as the endpoint stays in the configuration, so a
-// reload keeps its connections. One thread.
+// One endpoint of a cluster as one shard sees it: its idle connections and how busy it is. It is an address, or a name
+// whose addresses are looked up for each new connection. Shared by the cluster tables of successive snapshots as long
+// as the endpoint stays in the configuration, so a reload keeps its connections. One thread.
 #pragma once
 
 #include "base/address.h"
 #include "base/limits.h"
 #include "base/list.h"
 #include "snapshot/connection_terms.h"
+#include "snapshot/requested_target.h"
 #include "upstream/connection.h"
 #include "upstream/http2_connection.h"
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sluice::upstream {
@@ -28,11 +31,24 @@ namespace sluice::upstream {
 class Endpoint : public std::enable_shared_from_this<Endpoint> {
  public:
   explicit Endpoint(const SocketAddress& address) noexcept : address_(address) {}
+  // `guard` says which addresses the name may have.
+  Endpoint(std::string_view name, uint16_t port, std::shared_ptr<const snapshot::AddressGuard> guard)
+      : name_(name), guard_(std::move(guard)) {
+    address_.port = port;
+  }
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
   ~Endpoint();  // closes the connections that nobody uses: all that are left
 
+  [[nodiscard]] bool is_named() const noexcept { return guard_ != nullptr; }
+  // Of one that is named, only the port is known.
   [[nodiscard]] const SocketAddress& address() const noexcept { return address_; }
+  // Of one that is named.
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] const snapshot::AddressGuard& guard() const noexcept { return *guard_; }
+
+  // Nobody has a connection to it, and none is kept.
+  [[nodiscard]] bool is_unused() const noexcept { return active_requests == 0 && idle_.empty() && http2_.empty(); }
 
   // Requests in flight, the measure of LEAST_REQUEST.
   uint32_t active_requests = 0;
@@ -65,6 +81,8 @@ class Endpoint : public std::enable_shared_from_this<Endpoint> {
 
  private:
   SocketAddress address_;
+  std::string name_;
+  std::shared_ptr<const snapshot::AddressGuard> guard_;  // exactly when it is named
   List<Connection> idle_;
   uint32_t idle_count_ = 0;
   List<Http2Connection> http2_;

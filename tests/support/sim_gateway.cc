@@ -37,6 +37,7 @@ SimGateway::~SimGateway() = default;
 // In rough weather signatures take some turns, as with a signing thread.
 void SimGateway::turn(Duration max_wait) {
   loop_->turn(max_wait);
+  services_->upstreams.names.collect();
   services_->handshakes.end_turn();
   if (++turns_ % kTurnsPerTidy == 0) services_->tidy();
   if (world_.chance(world_.weather().delayed_completion)) return;

@@ -1,0 +1,81 @@
+// The endpoints of a cluster whose destinations clients name: one for each name or address with its port, made when it
+// is first requested. At most limits::requested_endpoints_max; beyond it, the one that was requested longest ago and
+// has no requests makes room, rather one without connections. One without either is forgotten after
+// limits::requested_endpoint_lifetime. Shared by the tables of successive snapshots. One thread.
+#pragma once
+
+#include "base/address.h"
+#include "base/durations.h"
+#include "base/list.h"
+#include "snapshot/connection_terms.h"
+#include "snapshot/requested_target.h"
+#include "upstream/endpoint.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace sluice::upstream {
+
+class RequestedEndpoints {
+ public:
+  // As in snapshot::Cluster.
+  RequestedEndpoints(snapshot::Resolution resolution, uint16_t port, const snapshot::AddressGuard& guard);
+  RequestedEndpoints(const RequestedEndpoints&) = delete;
+  RequestedEndpoints& operator=(const RequestedEndpoints&) = delete;
+  ~RequestedEndpoints();
+
+  enum class Status : uint8_t {
+    found,
+    unresolved,  // what was requested is neither an address nor a name that can be looked up
+    forbidden,   // it is an address that the guard refuses
+    full,        // all endpoints have requests
+  };
+  struct Found {
+    Status status;
+    Endpoint* endpoint = nullptr;  // found. It stays as long as it has requests
+  };
+  [[nodiscard]] Found find(const snapshot::RequestedTarget& target, Instant now);
+
+  // Of the newest configuration.
+  void set_terms(const snapshot::ConnectionTerms& terms);
+  // Now and then.
+  void forget_unused(Instant now);
+
+  [[nodiscard]] snapshot::Resolution resolution() const noexcept { return resolution_; }
+  [[nodiscard]] uint16_t port() const noexcept { return port_; }
+  [[nodiscard]] const snapshot::AddressGuard& guard() const noexcept { return *guard_; }
+  [[nodiscard]] size_t count() const noexcept { return entries_.size(); }
+
+ private:
+  struct Key {
+    std::string_view name;  // empty: an address. Of an entry, the endpoint's own
+    SocketAddress address;  // of a name, only its port
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+  struct KeyHash {
+    [[nodiscard]] size_t operator()(const Key& key) const noexcept {
+      return std::hash<std::string_view>{}(key.name) ^ SocketAddressHash {}(key.address);
+    }
+  };
+  struct Entry : ListNode<Entry> {
+    std::shared_ptr<Endpoint> endpoint;
+    Instant requested_at{};
+  };
+
+  [[nodiscard]] static Key key_of(const Endpoint& endpoint) noexcept { return {endpoint.name(), endpoint.address()}; }
+  [[nodiscard]] Found find_or_add(const Key& key, Instant now);
+  [[nodiscard]] bool make_room();
+  void forget(Entry& entry);
+
+  const snapshot::Resolution resolution_;
+  const uint16_t port_;  // 0: the one that is requested
+  const std::shared_ptr<const snapshot::AddressGuard> guard_;
+  snapshot::ConnectionTerms terms_;
+  std::unordered_map<Key, Entry, KeyHash> entries_;
+  List<Entry> by_use_;  // all, the one that was requested last at the end
+};
+
+}  // namespace sluice::upstream
