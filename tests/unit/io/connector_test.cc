@@ -49,6 +49,7 @@ class ConnectorTest : public testing::Test {
     loop_->turn(1ms);
   }
   bool connect(const std::vector<SocketAddress>& addresses) {
+    loop_->turn(0ms);  // which tells the time
     stream_.connect(addresses);
     return turn_until(*loop_, [&] { return stream_.is_open() || stream_.connect_error() != 0; });
   }
@@ -58,7 +59,9 @@ class ConnectorTest : public testing::Test {
   Stream stream_{*loop_,
                  [](void* self) {
                    auto& test = *static_cast<ConnectorTest*>(self);
-                   if (!test.tried_.is_known()) test.tried_ = test.stream_.tried_address();
+                   const bool is_outcome =
+                       test.stream_.is_open() || (test.stream_.is_connecting() && test.stream_.connect_error() != 0);
+                   if (is_outcome && !test.tried_.is_known()) test.tried_ = test.stream_.tried_address();
                  },
                  this};
 };
