@@ -320,4 +320,12 @@ std::string_view known_method(std::string_view text) noexcept {
   return {};
 }
 
+bool begins_known_method(std::string_view text) noexcept {
+  for (int i = 0; i <= HTTP_QUERY; ++i) {
+    const auto method = static_cast<llhttp_method_t>(i);
+    if (is_http_method(method) && std::string_view(llhttp_method_name(method)).starts_with(text)) return true;
+  }
+  return false;
+}
+
 }  // namespace sluice::http

@@ -46,5 +46,7 @@ enum class TrailerRule : uint8_t { keep, leave_out, refuse };
 }
 // The method in static memory; empty: sluice does not know it (501).
 [[nodiscard]] std::string_view known_method(std::string_view text) noexcept;
+// Whether one begins so.
+[[nodiscard]] bool begins_known_method(std::string_view text) noexcept;
 
 }  // namespace sluice::http

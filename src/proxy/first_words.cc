@@ -2,28 +2,23 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
-#include "http/chars.h"
 #include "http/http1_reader.h"
 #include "http/message_rules.h"
-
-#include <algorithm>
 
 namespace sluice::proxy {
 
 namespace {
 
 constexpr std::string_view http2_preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-constexpr size_t method_bytes_max = 20;
 
 // A method that we know, and a space: no other protocol begins so. What is refused of a method that nobody knows would
-// not be HTTP for us either.
+// not be HTTP for us either. Whatever cannot become one is not waited for: its client may wait for an answer.
 FirstWords look_for_method(std::string_view text) {
+  const std::string_view beginning = text.substr(0, http2_preface.size());
+  if (http2_preface.starts_with(beginning)) return beginning.size() < 4 ? FirstWords::need_more : FirstWords::http;
   const size_t end = text.find(' ');
-  const std::string_view method = text.substr(0, end);
-  if (!std::ranges::all_of(method, http::is_token_char) || method.size() > method_bytes_max) return FirstWords::other;
-  if (end == std::string_view::npos) return FirstWords::need_more;
-  if (http2_preface.starts_with(text.substr(0, http2_preface.size()))) return FirstWords::http;
-  return http::known_method(method).empty() ? FirstWords::other : FirstWords::http;
+  if (end == std::string_view::npos) return http::begins_known_method(text) ? FirstWords::need_more : FirstWords::other;
+  return http::known_method(text.substr(0, end)).empty() ? FirstWords::other : FirstWords::http;
 }
 
 TunnelHost compare(std::string_view said, std::string_view host) {

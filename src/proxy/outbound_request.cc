@@ -109,6 +109,7 @@ Exchange::Outcome Exchange::on_connect_ready() {
   }
   upstream_ = &side_.emplace<Http1UpstreamSide>(borrowed_.connection());
   response_ = http::ResponseHead(arena_);
+  upstream_->expect_head(response_, request_.method);  // none comes; but so begins what its content belongs to
   response_.status = 200;
   client_->write_switched(response_, {});
   upstream_->switch_to_bytes();

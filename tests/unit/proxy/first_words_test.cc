@@ -46,9 +46,17 @@ TEST(FirstWords, KnowHttp2ByItsPreface) {
 }
 
 TEST(FirstWords, TakeEverythingElseForPlainTcp) {
-  const std::string_view greetings[] = {
-      "SSH-2.0-OpenSSH_9.2\r\n", "EHLO mail.example\r\n", "\x03\x00\x00\x13",    "get / HTTP/1.1\r\n", "\r\n", "GETS /",
-      "THISISNOTAMETHODATALL",   "MAIL FROM:<a@b>\r\n",   "*1\r\n$4\r\nPING\r\n"};
+  const std::string_view greetings[] = {"SSH-2.0-OpenSSH_9.2\r\n",
+                                        "EHLO mail.example\r\n",
+                                        "\x03\x00\x00\x13",
+                                        "get / HTTP/1.1\r\n",
+                                        "\r\n",
+                                        "GETS /",
+                                        "a",
+                                        "PING\r\n",
+                                        "THISISNOTAMETHODATALL",
+                                        "MAIL FROM:<a@b>\r\n",
+                                        "*1\r\n$4\r\nPING\r\n"};
   for (const std::string_view text : greetings) EXPECT_EQ(words_of(text), FirstWords::other) << text;
   EXPECT_EQ(words_of(std::string_view("\0\0\0", 3)), FirstWords::other);
 }
