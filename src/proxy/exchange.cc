@@ -98,8 +98,11 @@ Exchange::Outcome Exchange::on_request_head() {
 
 Exchange::Outcome Exchange::borrow_upstream(BorrowedUpstream::Wanted wanted) {
   state_ = State::connecting;
+  // What a client speaks to its proxy says nothing of the destination.
+  const bool is_to_proxy = connection_.is_outbound() && !connection_.is_redirected();
+  const http::Version version = is_to_proxy ? http::Version::http_1_1 : request_.version;
   return on_borrowed(borrowed_.borrow(*snapshot_, decision_.destination->cluster, connection_,
-                                      connection_.requested_target(request_), request_.version, wanted));
+                                      connection_.requested_target(request_), version, wanted));
 }
 
 Exchange::Outcome Exchange::on_borrowed(BorrowedUpstream::Status status) {
@@ -572,7 +575,8 @@ Exchange::Outcome Exchange::end(Outcome outcome) {
 
 // An upstream that has switched protocols, or may have, must not take what it got for all there was.
 void Exchange::release_upstream(bool reusable) {
-  release_upstream(reusable, request_.wants_upgrade ? io::Stream::Ending::reset : io::Stream::Ending::orderly);
+  const bool may_be_tunnel = request_.wants_upgrade || is_connect();
+  release_upstream(reusable, may_be_tunnel ? io::Stream::Ending::reset : io::Stream::Ending::orderly);
 }
 
 void Exchange::release_upstream(bool reusable, io::Stream::Ending ending) {
