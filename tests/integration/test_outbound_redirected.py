@@ -405,8 +405,7 @@ def test_link_local_addresses_are_not_gone_to(open_world):
             with connect(open_world, METADATA, HTTP) as client:
                 client.send(b"\x00 anything\n")
                 assert client.read_to_end() == b""
-    line = open_world.sluice.wait_for_access_line("private_address")
-    assert " BlackHoleCluster " in line, line
+    open_world.sluice.wait_for_access_line(" private_address ")
 
 
 # --- what is not registered is refused, where only the registry counts ----------------------------
@@ -421,7 +420,6 @@ def test_unregistered_request_is_answered_with_502(closed_world, family):
         assert client.request("GET", "/", host="none.example.com").status == 200, "the connection goes on"
     line = closed_world.sluice.wait_for_access_line(" /refused ", start=lines)
     assert re.search(r'"GET /refused HTTP/1.1" 502 \S+ not_registered ', line), line
-    assert " BlackHoleCluster " in line, line
     assert len(closed_world.http.connections) <= before + 1
 
 
@@ -589,7 +587,7 @@ def test_connection_to_the_port_itself_is_closed(world, family, data):
     with world.nothing_forbidden_is_reached():
         for address in (TO_CLIENT[family], TO_OUTSIDE[family]):
             assert is_refused(world, world.http, address, PORT, data)
-    with get_gateway_loopback(world, family) as client, contextlib.suppress(ConnectionError):
+    with contextlib.suppress(ConnectionError), get_gateway_loopback(world, family) as client:
         if data:
             client.send(data)
         assert client.is_closed_by_peer()

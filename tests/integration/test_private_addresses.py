@@ -84,19 +84,18 @@ def make_closed(around, tmp_path_factory):
         yield made
 
 
-def is_denied(proxy, sluice, how, host, number=HTTP):
+def check_denied(proxy, sluice, how, host, number=HTTP):
     lines = len(sluice.access_lines())
     assert status_of(proxy, how, host, number) == 403
     line = sluice.wait_for_access_line("private_address", start=lines)
     assert re.search(r'" 403 \S+ private_address ', line), line
-    return " BlackHoleCluster " in line
 
 
 @pytest.mark.parametrize("host", [*FORBIDDEN_ADDRESSES, *FORBIDDEN_NAMES])
 @HOWS
 def test_address_that_is_not_public_is_denied(around, proxy, sluice, how, host):
     with around.nothing_forbidden_is_reached():
-        assert is_denied(proxy, sluice, how, host)
+        check_denied(proxy, sluice, how, host)
 
 
 @pytest.mark.parametrize("host", ODD_ADDRESSES)
@@ -112,7 +111,7 @@ def test_port_does_not_matter(around, proxy, sluice):
     for number in (TLS, ECHO, sluice.admin_port, sluice.status_port, proxy.port):
         with around.nothing_forbidden_is_reached():
             for how in ("absolute", "http1", "http2"):
-                assert is_denied(proxy, sluice, how, "127.0.0.1", number)
+                check_denied(proxy, sluice, how, "127.0.0.1", number)
 
 
 @HOWS
@@ -202,7 +201,7 @@ def test_unregistered_host_is_answered_with_502(around, closed, how, host):
         response = closed.proxy.tunnel(f"{host}:{HTTP}", version=how).response
     assert (response.status, bytes(response.body)) == (502, b"")
     line = closed.wait_for_access_line("not_registered", start=lines)
-    assert re.search(r'" 502 \S+ not_registered ', line) and " BlackHoleCluster " in line, line
+    assert re.search(r'" 502 \S+ not_registered ', line), line
     assert len(around.http.connections) == before
     assert not [name for name, _ in around.names.asked[asked:] if name == host], "nobody need know who was asked for"
 
