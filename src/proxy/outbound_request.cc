@@ -144,7 +144,9 @@ void Exchange::hand_over(TcpProxy& proxy) {
                      .version = request_.version,
                      .started_at = started_at_,
                      .host_agreement = snapshot_->tables.outbound->host_agreement});
-  proxy.take_over(borrowed_, snapshot_->tables.clusters[decision_.destination->cluster], std::move(request));
+  const uint32_t cluster = decision_.destination->cluster;
+  proxy.take_over(borrowed_, snapshot_->clusters.names_of(cluster, snapshot_->tables.clusters[cluster]),
+                  std::move(request));
   services_.snapshots.unpin(*std::exchange(snapshot_, nullptr));
   state_ = State::ended;
 }

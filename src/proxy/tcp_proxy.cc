@@ -14,18 +14,6 @@ namespace {
 
 using observe::ResponseFlag;
 
-// Of a cluster, what the record of a connection needs: a connection may last for days, and must not keep the
-// snapshot alive that it began with.
-std::unique_ptr<const snapshot::Cluster> names_of(const snapshot::Cluster& cluster) {
-  auto names = std::make_unique<snapshot::Cluster>();
-  names->name = cluster.name;
-  names->host = cluster.host;
-  names->service_name = cluster.service_name;
-  names->service_namespace = cluster.service_namespace;
-  names->connection_terms = cluster.connection_terms;
-  return names;
-}
-
 // The tunnel's record is the request's.
 void describe_connect(const ConnectRequest& request, const Services& services, observe::RequestRecord& record) {
   record.is_tcp = false;
@@ -90,14 +78,14 @@ TcpProxy::Outcome TcpProxy::choose_destination() {
     flags_.set(ResponseFlag::no_cluster_found);
     return refuse("cluster_not_found");
   }
-  const uint32_t cluster = decision.destination->cluster;
-  cluster_ = &snapshot_->tables.clusters[cluster];
+  cluster_index_ = decision.destination->cluster;
+  cluster_ = &snapshot_->tables.clusters[cluster_index_];
   set_state(State::connecting);
   snapshot::RequestedTarget target = client_.requested_target();
   if (target.host.empty() || !client_.is_outbound()) target.host = cluster_->host;
   // What the destination hears must all be this client's: no connection that somebody has used.
-  return on_borrowed(
-      upstream_.borrow(*snapshot_, cluster, client_, target, http::Version::http_1_1, BorrowedUpstream::Wanted::bytes));
+  return on_borrowed(upstream_.borrow(*snapshot_, cluster_index_, client_, target, http::Version::http_1_1,
+                                      BorrowedUpstream::Wanted::bytes));
 }
 
 TcpProxy::Outcome TcpProxy::on_borrowed(BorrowedUpstream::Status status) {
@@ -123,7 +111,7 @@ TcpProxy::Outcome TcpProxy::on_borrowed(BorrowedUpstream::Status status) {
 // --- Bytes both ways -------------------------------------------------------------------------------
 
 TcpProxy::Outcome TcpProxy::on_connected() {
-  names_ = names_of(*cluster_);
+  names_ = snapshot_->clusters.names_of(cluster_index_, *cluster_);
   upstream_.keep_endpoint();
   release_snapshot();
   begin_tunnel();
@@ -131,9 +119,9 @@ TcpProxy::Outcome TcpProxy::on_connected() {
   return advance_tunnel();
 }
 
-void TcpProxy::take_over(BorrowedUpstream& upstream, const snapshot::Cluster& cluster,
+void TcpProxy::take_over(BorrowedUpstream& upstream, std::shared_ptr<const snapshot::Cluster> names,
                          std::unique_ptr<ConnectRequest> request) {
-  names_ = names_of(cluster);
+  names_ = std::move(names);
   upstream_.take_over(upstream);
   holds_bytes_ = request->host_agreement != snapshot::HostAgreement::off;
   connect_ = std::move(request);

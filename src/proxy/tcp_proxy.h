@@ -47,9 +47,10 @@ class TcpProxy {
     abort_client,  // over; reset it: it must not take what it has for complete
   };
 
-  // Instead of a choice: the upstream's connection of an exchange whose CONNECT was granted, to a cluster that need not
-  // live any longer.
-  void take_over(BorrowedUpstream& upstream, const snapshot::Cluster& cluster, std::unique_ptr<ConnectRequest> request);
+  // Instead of a choice: the upstream's connection of an exchange whose CONNECT was granted, to the cluster of these
+  // names (upstream::ClusterTable::names_of()).
+  void take_over(BorrowedUpstream& upstream, std::shared_ptr<const snapshot::Cluster> names,
+                 std::unique_ptr<ConnectRequest> request);
 
   // Moves on as far as it can; the first call chooses the destination. The client's bytes stay with its
   // connection, and in the kernel, until there is somebody to take them.
@@ -104,7 +105,7 @@ class TcpProxy {
   std::optional<Tunnel> tunnel_;         // exactly while tunnelling
   // Null: none was chosen. The snapshot's, while that is pinned; then names_.
   const snapshot::Cluster* cluster_ = nullptr;
-  std::unique_ptr<const snapshot::Cluster> names_;  // from connected on, what the record needs and no more
+  std::shared_ptr<const snapshot::Cluster> names_;  // from connected on, what the record needs and no more
   observe::TcpMetrics::Series* series_ = nullptr;   // from connected on: where it counts
 
   Instant end_of_life_ = Instant::max();
@@ -116,7 +117,8 @@ class TcpProxy {
   std::string_view details_;
   observe::ResponseFlags flags_;
 
-  bool holds_bytes_ = false;  // those of the client, until they are seen to be meant for the host of its CONNECT
+  uint32_t cluster_index_ = 0;  // of cluster_, while the snapshot is pinned
+  bool holds_bytes_ = false;    // those of the client, until they are seen to be meant for the host of its CONNECT
   State state_ = State::routing;
 };
 

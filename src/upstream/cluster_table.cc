@@ -123,13 +123,26 @@ Endpoint* ClusterTable::pick(Cluster& cluster, Random& random) noexcept {
       if (cluster.cumulative_weights.empty()) return cluster.endpoints[cluster.next++ % cluster.endpoints.size()].get();
       return pick_any(cluster, random);
     case snapshot::LoadBalancing::random: return pick_any(cluster, random);
-    case snapshot::LoadBalancing::least_request: {  // the less busy of two (Mitzenmacher, power of two choices)
-      Endpoint* first = pick_any(cluster, random);
-      Endpoint* second = pick_any(cluster, random);
-      return second->active_requests < first->active_requests ? second : first;
-    }
+    case snapshot::LoadBalancing::least_request: return pick_less_busy(cluster, random);
   }
   UNREACHABLE();
+}
+
+// Of two (Mitzenmacher, power of two choices). They are two indeed: were one drawn twice, a slow one of three would get
+// a ninth of the requests however busy it is. Weights are a matter of chance, so they are left to it.
+Endpoint* ClusterTable::pick_less_busy(const Cluster& cluster, Random& random) noexcept {
+  Endpoint* first = nullptr;
+  Endpoint* second = nullptr;
+  if (cluster.cumulative_weights.empty()) {
+    const auto count = static_cast<uint32_t>(cluster.endpoints.size());
+    const uint32_t index = random.below(count);
+    first = cluster.endpoints[index].get();
+    second = cluster.endpoints[(index + 1 + random.below(count - 1)) % count].get();
+  } else {
+    first = pick_any(cluster, random);
+    second = pick_any(cluster, random);
+  }
+  return second->active_requests < first->active_requests ? second : first;
 }
 
 Endpoint* ClusterTable::pick_any(const Cluster& cluster, Random& random) noexcept {
@@ -139,6 +152,21 @@ Endpoint* ClusterTable::pick_any(const Cluster& cluster, Random& random) noexcep
   const uint64_t point = random.next() % total;
   const auto place = std::ranges::upper_bound(cluster.cumulative_weights, point);
   return cluster.endpoints[static_cast<size_t>(place - cluster.cumulative_weights.begin())].get();
+}
+
+const std::shared_ptr<const snapshot::Cluster>& ClusterTable::names_of(uint32_t cluster,
+                                                                       const snapshot::Cluster& described) {
+  std::shared_ptr<const snapshot::Cluster>& names = clusters_[cluster]->names;
+  if (names == nullptr) {
+    auto made = std::make_shared<snapshot::Cluster>();
+    made->name = described.name;
+    made->host = described.host;
+    made->service_name = described.service_name;
+    made->service_namespace = described.service_namespace;
+    made->connection_terms = described.connection_terms;
+    names = std::move(made);
+  }
+  return names;
 }
 
 }  // namespace sluice::upstream

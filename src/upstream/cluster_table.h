@@ -40,6 +40,11 @@ class ClusterTable {
   // How many endpoints there are for what clients have requested.
   [[nodiscard]] size_t requested_count() const noexcept;
 
+  // Of a cluster (`described` is the one of the snapshot), what the record of a connection needs that outlives its
+  // snapshot: a connection may last for days. One for all that have begun in the same configuration of it.
+  [[nodiscard]] const std::shared_ptr<const snapshot::Cluster>& names_of(uint32_t cluster,
+                                                                         const snapshot::Cluster& described);
+
   // How many copies of requests a mirror has been sent and not answered, for proxy::MirroredRequest to count.
   [[nodiscard]] uint32_t& copies_under_way(uint32_t cluster) noexcept { return clusters_[cluster]->copies_under_way; }
 
@@ -59,6 +64,7 @@ class ClusterTable {
     std::shared_ptr<RequestedEndpoints> requested;     // exactly when clients name the destination
     std::vector<std::shared_ptr<Endpoint>> endpoints;  // else
     std::vector<uint64_t> cumulative_weights;          // empty: all weights are equal
+    std::shared_ptr<const snapshot::Cluster> names;    // once somebody has asked
   };
   struct Slot {
     uint64_t revision = 0;  // 0: nothing is here
@@ -67,6 +73,7 @@ class ClusterTable {
 
   static Endpoint* pick(Cluster& cluster, Random& random) noexcept;
   static Endpoint* pick_any(const Cluster& cluster, Random& random) noexcept;
+  static Endpoint* pick_less_busy(const Cluster& cluster, Random& random) noexcept;
 
   std::vector<std::shared_ptr<Cluster>> clusters_;
   std::vector<RequestedEndpoints*> requested_;  // of all clusters that have them
