@@ -20,11 +20,6 @@ struct AddressRange {
   // Whatever the port; an IPv4 address in IPv6's clothes (::ffff:0:0/96, RFC 4291 2.5.5.2) counts as IPv4.
   [[nodiscard]] bool contains(const SocketAddress& address) const noexcept;
 
-  // One address, not a block.
-  [[nodiscard]] bool is_one() const noexcept {
-    return prefix_bits == (network.family == SocketAddress::Family::ipv4 ? 32 : 128);
-  }
-
   [[nodiscard]] std::string to_string() const;  // "10.0.0.0/8"
 
   friend bool operator==(const AddressRange&, const AddressRange&) = default;

@@ -111,7 +111,7 @@ inline constexpr Duration http1_choice_lifetime = 1min;  // an upstream that has
 inline constexpr Duration upstream_connect_timeout = 10s;
 inline constexpr Duration tunnel_idle_timeout = 1h;
 inline constexpr Duration protocol_detection_time = 200ms;  // for the first bytes of redirected connections
-inline constexpr Duration lingering_close_timeout = 2s;  // reading off what a refused client still sends
+inline constexpr Duration lingering_close_timeout = 2s;     // reading off what a refused client still sends
 inline constexpr size_t lingering_close_bytes = 256 * 1024;
 
 // --- Upstreams -------------------------------------------------------------------------------------
@@ -174,10 +174,11 @@ inline constexpr size_t config_diagnostics_max = 1000;        // kept of each se
 inline constexpr size_t config_host_pairs_max = 10'000'000;   // comparisons of a VirtualService's host with a server's
 inline constexpr size_t config_virtual_hosts_max = 500'000;   // over all route tables
 inline constexpr size_t config_routes_max = 1'000'000;        // over all virtual hosts
-inline constexpr size_t proxy_addresses_max = 16;              // that the explicit proxy listens on
-inline constexpr size_t regex_bytes_max = 4096;               // of a regular expression
-inline constexpr int64_t regex_memory_bytes_max = 256 * 1024;  // of a compiled one, with what it remembers
-inline constexpr unsigned regex_replacements_max = 100;        // of one expression in one path
+inline constexpr size_t config_registered_ports_max = 100'000;  // pairs of a host and a port, for outbound traffic
+inline constexpr size_t proxy_addresses_max = 16;               // that the explicit proxy listens on
+inline constexpr size_t regex_bytes_max = 4096;                 // of a regular expression
+inline constexpr int64_t regex_memory_bytes_max = 256 * 1024;   // of a compiled one, with what it remembers
+inline constexpr unsigned regex_replacements_max = 100;         // of one expression in one path
 inline constexpr size_t direct_response_bytes_max = 1024 * 1024;
 inline constexpr size_t route_name_bytes_max = 256;               // of a route or one of its matches
 inline constexpr size_t config_lint_steps_max = 10'000'000;       // of looking for routes that are never reached

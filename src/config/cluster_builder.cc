@@ -48,6 +48,7 @@ ClusterBuilder::ClusterBuilder(const Model& model, Credentials& credentials, std
       clusters_(clusters),
       rules_(model, credentials, diagnostics),
       pods_(model, diagnostics),
+      workloads_(model),
       endpoints_seen_left_(limits::config_endpoints_seen_max) {
   clusters.reserve(model.services.size() + model.service_entries.size());
   for (const Service& service : model.services) services_.emplace(full_name(service), &service);
@@ -350,8 +351,14 @@ uint32_t ClusterBuilder::of_port(const ServiceEntry& entry, const ServiceEntryPo
   cluster.service_name = host;
   cluster.service_namespace = entry.name_space();
   cluster.place = entry.place();
-  if (!add_requested_target(cluster, entry, port))
+  if (add_requested_target(cluster, entry, port)) {
+    // As many as the endpoints of others: each cluster has its own.
+    for (size_t i = 0; i < cluster.guard.registered.size(); ++i) {
+      if (!take_endpoint(cluster.place)) return *find(name);
+    }
+  } else {
     add_endpoints(cluster, entry, port, rules_.find_subset(host, subset_name));
+  }
   rules_.apply(cluster, port.number.value, subset_name, entry.spec.subject_alt_names);
   return *find(name);
 }
@@ -360,19 +367,48 @@ void ClusterBuilder::add_endpoints(snapshot::Cluster& cluster, const ServiceEntr
                                    const Subset* subset) {
   static const TextMap no_labels;
   const TextMap& labels = subset == nullptr ? no_labels : subset->labels;
-  if (entry.spec.endpoints.empty() && labels.empty()) return add_endpoint(cluster, cluster.host, target_port(port), 1);
-  bool has_any = false;
+  const bool selects = entry.spec.workload_selector.node != nullptr;
+  if (entry.spec.endpoints.empty() && labels.empty() && !selects)
+    return add_endpoint(cluster, cluster.host, target_port(port), 1);
+  bool has_any = selects && add_workloads(cluster, entry, port, labels);
   for (const WorkloadEndpoint& endpoint : entry.spec.endpoints) {
     if (!take_seen(1 + labels.size() * endpoint.labels.size(), cluster.place)) return;
     if (!has_labels(endpoint.labels, labels)) continue;
     has_any = true;
-    add_endpoint(cluster, endpoint.address.value, target_port(endpoint, port),
-                 std::max<uint32_t>(1, endpoint.weight.value));
+    add_endpoint(cluster, endpoint, port);
   }
-  if (has_any) return;
+  if (has_any || subset == nullptr) return;
   diagnostics_.warning(subset->name.node->place(),
                        fmt::format("subset {} of {} has no endpoints: none in its list has the labels: {}",
                                    in_quotes(subset->name.value), entry.title(), consequence(traffic_)));
+}
+
+bool ClusterBuilder::add_workloads(snapshot::Cluster& cluster, const ServiceEntry& entry, const ServiceEntryPort& port,
+                                   const TextMap& labels) {
+  const TextMap& selector = entry.spec.workload_selector.labels;
+  bool is_selected = false;
+  bool has_any = false;
+  for (const WorkloadEndpoint* endpoint : workloads_.of_namespace(entry.name_space())) {
+    if (!take_seen(1 + (selector.size() + labels.size()) * endpoint->labels.size(), cluster.place)) return true;
+    if (!has_labels(endpoint->labels, selector)) continue;
+    is_selected = true;
+    if (!has_labels(endpoint->labels, labels)) continue;
+    has_any = true;
+    add_endpoint(cluster, *endpoint, port);
+  }
+  if (is_selected || !all_are_known_) return has_any;
+  diagnostics_.warning(
+      entry.spec.workload_selector.node->place(),
+      fmt::format("{} has no endpoints: no WorkloadEntry or Pod of its namespace has the labels of its "
+                  "workloadSelector: {}",
+                  entry.title(), consequence(traffic_)));
+  return true;  // said
+}
+
+void ClusterBuilder::add_endpoint(snapshot::Cluster& cluster, const WorkloadEndpoint& endpoint,
+                                  const ServiceEntryPort& port) {
+  add_endpoint(cluster, endpoint.address.value, target_port(endpoint, port),
+               std::max<uint32_t>(1, endpoint.weight.value));
 }
 
 // --- Both ------------------------------------------------------------------------------------------

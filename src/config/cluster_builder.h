@@ -7,6 +7,7 @@
 #include "config/diagnostic.h"
 #include "config/model.h"
 #include "config/service_endpoints.h"
+#include "config/workload_entries.h"
 #include "snapshot/snapshot.h"
 
 #include <cstddef>
@@ -94,6 +95,10 @@ class ClusterBuilder {
   void warn_of_pods(const Service& service, const Subset& subset, const ServiceEndpoints::Found& found);
   void add_endpoints(snapshot::Cluster& cluster, const ServiceEntry& entry, const ServiceEntryPort& port,
                      const Subset* subset);
+  // Of those that the entry selects. False: of none of them.
+  [[nodiscard]] bool add_workloads(snapshot::Cluster& cluster, const ServiceEntry& entry, const ServiceEntryPort& port,
+                                   const TextMap& labels);
+  void add_endpoint(snapshot::Cluster& cluster, const WorkloadEndpoint& endpoint, const ServiceEntryPort& port);
   void add_endpoint(snapshot::Cluster& cluster, std::string_view address, uint32_t port, uint32_t weight);
   void add_address(snapshot::Cluster& cluster, const SocketAddress& address, uint32_t weight);
   [[nodiscard]] bool take_endpoint(const SourcePlace& place);  // false, and once an error: there are too many
@@ -112,6 +117,7 @@ class ClusterBuilder {
   std::vector<snapshot::Cluster>& clusters_;
   DestinationRules rules_;
   ServiceEndpoints pods_;
+  WorkloadEntries workloads_;
   Traffic traffic_ = Traffic::http;  // of the destination that is looked for
   size_t endpoint_count_ = 0;        // over all clusters
   size_t endpoints_seen_left_;

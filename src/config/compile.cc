@@ -100,6 +100,7 @@ Compiled compile(const Model& model, Diagnostics& diagnostics) {
   if (outbound) {
     OutboundBuilder(model, *outbound, compilers, *snapshot, diagnostics).build();
     add_outbound_listeners(*outbound, credentials, *snapshot, diagnostics);
+    diagnostics.drop_repeated();
   }
   http_routes.warn_of_unused_delegates();
   warn_of_shadowed_hosts(model, servers, *snapshot, diagnostics);

@@ -25,6 +25,13 @@ struct WorkloadEndpoint {
   static const ObjectSchema schema;
 };
 
+// Of pods and WorkloadEntries.
+struct WorkloadLabels {
+  const Node* node = nullptr;
+  TextMap labels;
+  static const ObjectSchema schema;
+};
+
 struct ServiceEntrySpec {
   const Node* node = nullptr;
   std::vector<Text> hosts;
@@ -33,6 +40,7 @@ struct ServiceEntrySpec {
   Text location;
   Text resolution;
   std::vector<WorkloadEndpoint> endpoints;
+  WorkloadLabels workload_selector;
   std::vector<Text> subject_alt_names;
   std::vector<Text> export_to;
   static const ObjectSchema schema;
@@ -40,6 +48,12 @@ struct ServiceEntrySpec {
 
 struct ServiceEntry : Document {
   ServiceEntrySpec spec;
+  static const ObjectSchema schema;
+};
+
+// An endpoint of the ServiceEntries that select it.
+struct WorkloadEntry : Document {
+  WorkloadEndpoint spec;
   static const ObjectSchema schema;
 };
 

@@ -41,6 +41,10 @@ constexpr FieldSchema workload_endpoint_fields[] = {
     no_effect("serviceAccount", "the endpoint's identity in the mesh"),
 };
 
+constexpr FieldSchema workload_labels_fields[] = {
+    field<&WorkloadLabels::labels>("labels", "labels that endpoints must have", required),
+};
+
 constexpr FieldSchema service_entry_spec_fields[] = {
     field<&ServiceEntrySpec::hosts>("hosts", "the names of the service", required),
     field<&ServiceEntrySpec::ports>("ports", "the ports of the service", required),
@@ -51,7 +55,16 @@ constexpr FieldSchema service_entry_spec_fields[] = {
     field<&ServiceEntrySpec::addresses>("addresses", "addresses that clients connect to: of hosts, or CIDR blocks"),
     field<&ServiceEntrySpec::subject_alt_names>("subjectAltNames",
                                                 "names that the service's certificate may have, for TLS to it"),
-    planned("workloadSelector", "endpoints by labels of pods"),
+    field<&ServiceEntrySpec::workload_selector>("workloadSelector",
+                                                "endpoints by their labels: WorkloadEntries and pods of the namespace"),
+};
+
+constexpr FieldSchema workload_entry_fields[] = {
+    no_effect("apiVersion", "group and version of this document"),
+    no_effect("kind", "what this document is"),
+    field<&WorkloadEntry::metadata, WorkloadEntry>("metadata", "name and labels", required),
+    field<&WorkloadEntry::spec>("spec", "the endpoint", required),
+    no_effect("status", "written by controllers"),
 };
 
 constexpr FieldSchema service_entry_fields[] = {
@@ -193,6 +206,8 @@ constexpr FieldSchema destination_rule_fields[] = {
 constinit const ObjectSchema ServiceEntryPort::schema{"ServicePort", service_entry_port_fields};
 constinit const ObjectSchema WorkloadEndpoint::schema{"WorkloadEntry", workload_endpoint_fields};
 constinit const ObjectSchema ServiceEntrySpec::schema{"ServiceEntrySpec", service_entry_spec_fields};
+constinit const ObjectSchema WorkloadLabels::schema{"WorkloadSelector", workload_labels_fields};
+constinit const ObjectSchema WorkloadEntry::schema{"WorkloadEntryDocument", workload_entry_fields};
 constinit const ObjectSchema ServiceEntry::schema{"ServiceEntry", service_entry_fields};
 constinit const ObjectSchema ClientTls::schema{"ClientTLSSettings", client_tls_fields};
 constinit const ObjectSchema LoadBalancer::schema{"LoadBalancerSettings", load_balancer_fields};

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -41,6 +42,15 @@ void Diagnostics::error(SourcePlace place, std::string message, std::string hint
 void Diagnostics::add(Diagnostic diagnostic) {
   if (++counts_[static_cast<size_t>(diagnostic.severity)] > limits::config_diagnostics_max) return;
   items_.push_back(std::move(diagnostic));
+}
+
+void Diagnostics::drop_repeated() {
+  std::set<std::string> seen;
+  std::erase_if(items_, [&](const Diagnostic& diagnostic) {
+    const bool is_new = seen.insert(diagnostic.to_string()).second;
+    if (!is_new) --counts_[static_cast<size_t>(diagnostic.severity)];
+    return !is_new;
+  });
 }
 
 void Diagnostics::append(const Diagnostics& other) {

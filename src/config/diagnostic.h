@@ -47,6 +47,9 @@ class Diagnostics {
   // Those that are kept, in the order in which they were said.
   [[nodiscard]] std::span<Diagnostic> kept() noexcept { return items_; }
 
+  // What was said twice of one place is said once: routes may be compiled for Gateways, and for outbound traffic again.
+  void drop_repeated();
+
   // Those of another collection, after what was said here.
   void append(const Diagnostics& other);
 

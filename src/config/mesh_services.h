@@ -8,6 +8,7 @@
 #include "snapshot/host_map.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -18,6 +19,12 @@ namespace sluice::config {
 
 [[nodiscard]] inline bool names_mesh(const std::vector<Text>& gateways) {
   return gateways.empty() || std::ranges::any_of(gateways, [](const Text& some) { return some.value == "mesh"; });
+}
+
+// Of OutboundBudget, for asking whether a match is for a port.
+template <typename Match>
+[[nodiscard]] size_t steps_of(const Match& match) noexcept {
+  return 1 + match.source_labels.size() + match.gateways.size();
 }
 
 struct MeshHost {

@@ -25,6 +25,7 @@ struct Model {
   std::deque<Gateway> gateways;
   std::deque<VirtualService> virtual_services;  // APIRules are among them when they have been translated
   std::deque<ServiceEntry> service_entries;
+  std::deque<WorkloadEntry> workload_entries;
   std::deque<DestinationRule> destination_rules;
   std::deque<ProxyConfigDocument> proxy_configs;
   std::deque<ApiRule> api_rules;

@@ -21,7 +21,7 @@ OutboundBuilder::OutboundBuilder(const Model& model, const OutboundSettings& set
       registered_(registered_ports(model, compilers.clusters, diagnostics)),
       virtual_hosts_left_(limits::config_virtual_hosts_max),
       matches_left_(limits::config_routes_max),
-      steps_left_(limits::config_host_pairs_max) {}
+      budget_(diagnostics) {}
 
 void OutboundBuilder::build() {
   const Node& place = *(settings_.proxy_node != nullptr ? settings_.proxy_node : settings_.redirected_node);
@@ -35,7 +35,7 @@ void OutboundBuilder::build() {
     add_short_names(table);
     add_host(table, "*", list_of_others, settings_.policy_node->place());
   }
-  OutboundTcpRoutes(registered_, services_, compilers_, snapshot_, diagnostics_).build(tables_);
+  OutboundTcpRoutes(registered_, services_, compilers_, budget_, snapshot_, diagnostics_).build(tables_);
   if (settings_.registry_only) return;
   snapshot::TcpRoute others;
   others.destinations.push_back({.cluster = compilers_.clusters.passthrough(settings_.policy_node->place())});
@@ -71,11 +71,9 @@ void OutboundBuilder::make_tables() {
 void OutboundBuilder::add_unregistered_hosts() {
   const RegisteredHosts registered(registered_, [](const RegisteredPort& port) { return port.takes_http(); });
   for (const MeshHost& host : services_.http_hosts()) {
-    if (!registered.below(host.pattern, steps_left_).empty()) continue;
+    if (!registered.below(host.pattern, budget_, *host.written->node).empty()) continue;
     const RegisteredHosts::Ports ports = registered.above(host.pattern);
-    if (!take(steps_left_, tables_.size(), limits::config_host_pairs_max, host.written->node->place(),
-              "pairs of a VirtualService's host and a port"))
-      return;
+    if (!budget_.take(tables_.size(), *host.written->node)) return;
     for (auto& [port, table] : tables_) {
       if (ports.empty() || ports.contains(port)) table.other_hosts.push_back(&host);
     }
@@ -99,14 +97,14 @@ void OutboundBuilder::add_registered_hosts(OutboundTable& table) {
 void OutboundBuilder::add_short_names(OutboundTable& table) {
   const snapshot::RouteTable& made = snapshot_.route_tables[table.index];
   for (const RegisteredPort* port : table.registered) {
-    if (!port->takes_http()) continue;
+    if (!port->takes_http() || !budget_.take(1 + port->addresses->size(), *port->document->node)) continue;
     const auto own = made.hosts.find_pattern(port->host);
     if (!own) continue;  // beyond the limit
     const uint32_t list = *made.virtual_hosts[*own].route_list;
     const SourcePlace& place = port->document->place();
     for (const std::string& name : port->short_names) add_host(table, name, list, place);
-    for (const AddressRange& address : port->addresses) {
-      if (!address.is_one()) continue;
+    for (const AddressRange& address : *port->addresses) {
+      if (!is_one_address(address)) continue;
       const std::string ip = address.network.ip_text();
       add_host(table, ip.contains(':') ? fmt::format("[{}]", ip) : ip, list, place);
     }
@@ -137,6 +135,8 @@ std::optional<uint32_t> OutboundBuilder::list_of(const VirtualService& service, 
   if (!is_new) return known->second;
   std::vector<snapshot::RequestMatch> list;
   for (const CompiledMatch& match : matches) {
+    const size_t steps = match.server_specific == nullptr ? 1 : steps_of(*match.server_specific);
+    if (!budget_.take(steps, *match.node)) return std::nullopt;
     if (match.server_specific != nullptr && !services_.is_for(*match.server_specific, port)) continue;
     list.push_back(match.match);
     if (match.match.takes_everything()) break;
@@ -155,25 +155,27 @@ const CompiledMatches& OutboundBuilder::compiled(const VirtualService& service, 
   if (!is_new) return *known->second;
   CompiledMatches& matches = compiled_matches_.emplace_back();
   known->second = &matches;
-  if (!take(matches_left_, service.spec.http.size(), limits::config_routes_max, service.place(),
-            "routes for all ports of outbound traffic"))
-    return matches;
+  // What is compiled for each port again takes as long as it is long.
+  if (key_port && !budget_.take(service.spec.node->count(), *service.node)) return matches;
   compilers_.clusters.set_usual_port(port);
   matches = compilers_.http.compile(service);
   compilers_.clusters.set_usual_port(std::nullopt);
   return matches;
 }
 
-// Whether a destination leaves it to the port that was asked for. Of a delegate that is not known here.
-bool OutboundBuilder::asks_for_port(const VirtualService& service) const {
+// Of a delegate that is not known here.
+bool OutboundBuilder::asks_for_port(const VirtualService& service) {
+  const auto [known, is_new] = asks_for_port_.try_emplace(&service);
+  if (!is_new) return known->second;
   const auto asks = [&](const Destination& to) {
     return to.node != nullptr && compilers_.clusters.asks_for_usual_port(to, service.name_space());
   };
-  return std::ranges::any_of(service.spec.http, [&](const HttpRoute& route) {
+  known->second = std::ranges::any_of(service.spec.http, [&](const HttpRoute& route) {
     return route.delegate->node != nullptr || asks(*route.mirror) ||
            std::ranges::any_of(route.route, asks, &RouteDestination::destination) ||
            std::ranges::any_of(route.mirrors, asks, &Mirror::destination);
   });
+  return known->second;
 }
 
 uint32_t OutboundBuilder::default_list(const RegisteredPort& port) {

@@ -7,6 +7,7 @@
 #include "config/http_routes.h"
 #include "config/mesh_services.h"
 #include "config/model.h"
+#include "config/outbound_budget.h"
 #include "config/outbound_settings.h"
 #include "config/outbound_tcp_routes.h"
 #include "config/registered_hosts.h"
@@ -44,7 +45,8 @@ class OutboundBuilder {
   // Of a VirtualService for one port; nothing: none of its matches is for it.
   [[nodiscard]] std::optional<uint32_t> list_of(const VirtualService& service, uint16_t port);
   [[nodiscard]] const CompiledMatches& compiled(const VirtualService& service, uint16_t port);
-  [[nodiscard]] bool asks_for_port(const VirtualService& service) const;
+  // Whether a destination leaves it to the port that is asked for.
+  [[nodiscard]] bool asks_for_port(const VirtualService& service);
   // Of a registered port without VirtualService.
   [[nodiscard]] uint32_t default_list(const RegisteredPort& port);
   [[nodiscard]] uint32_t add_list(snapshot::Route route);
@@ -61,13 +63,14 @@ class OutboundBuilder {
   Tables tables_;
   uint32_t gateway_server_ = 0;  // in whose place the outbound traffic stands, for people
   std::deque<CompiledMatches> compiled_matches_;
+  std::map<const VirtualService*, bool> asks_for_port_;
   // No port: the routes are the same for each.
   std::map<std::pair<const VirtualService*, std::optional<uint16_t>>, const CompiledMatches*> compiled_;
   std::map<std::pair<const CompiledMatches*, std::optional<uint16_t>>, std::optional<uint32_t>> lists_;
   std::map<uint32_t, uint32_t> default_lists_;  // by cluster
   size_t virtual_hosts_left_;
   size_t matches_left_;
-  size_t steps_left_;
+  OutboundBudget budget_;
   bool has_too_many_ = false;  // and it was said
 };
 

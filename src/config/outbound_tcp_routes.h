@@ -5,6 +5,7 @@
 #include "config/diagnostic.h"
 #include "config/http_routes.h"
 #include "config/mesh_services.h"
+#include "config/outbound_budget.h"
 #include "config/registered_hosts.h"
 #include "config/registered_ports.h"
 #include "snapshot/snapshot.h"
@@ -15,6 +16,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,7 +33,8 @@ struct OutboundTable {
 class OutboundTcpRoutes {
  public:
   OutboundTcpRoutes(const std::vector<RegisteredPort>& registered, const MeshServices& services,
-                    RouteCompilers compilers, snapshot::Snapshot& snapshot, Diagnostics& diagnostics);
+                    RouteCompilers compilers, OutboundBudget& budget, snapshot::Snapshot& snapshot,
+                    Diagnostics& diagnostics);
 
   // Everything but the last route, of what nobody has registered.
   void build(const std::map<uint16_t, OutboundTable>& tables);
@@ -46,8 +49,9 @@ class OutboundTcpRoutes {
   // them takes everything.
   bool add_tcp_routes(const OutboundTable& table, const VirtualService& service, const std::vector<std::string>& names,
                       const std::vector<AddressRange>& addresses);
+  // `node`: where it is written.
   void add(const OutboundTable& table, const std::vector<std::string>& names, const AddressRange* addresses,
-           const snapshot::TcpRoute& route);
+           const snapshot::TcpRoute& route, const Node& node);
   template <typename Written>
   [[nodiscard]] const snapshot::TcpRoute& compiled(const Written& written, const VirtualService& service,
                                                    uint16_t port);
@@ -56,15 +60,17 @@ class OutboundTcpRoutes {
   const std::vector<RegisteredPort>& registered_;
   const MeshServices& services_;
   RouteCompilers compilers_;
+  OutboundBudget& budget_;
   snapshot::Snapshot& snapshot_;
   Diagnostics& diagnostics_;
   std::map<uint16_t, std::vector<const VirtualService*>> tls_services_;  // by the port of the table
   std::map<uint16_t, std::vector<const MeshHost*>> tcp_hosts_;           // the same: not registered by their own names
   std::map<std::pair<const Node*, std::optional<uint16_t>>, snapshot::TcpRoute> compiled_;
   std::map<uint32_t, snapshot::TcpRoute> default_routes_;  // by cluster
-  std::set<std::string> taken_;                            // names and addresses of the table that is made
+  std::set<std::string_view> hosts_;                       // registered ones of the table that is made
+  std::set<std::string> taken_;                            // names and addresses of that table
+  std::map<const Node*, bool> asks_for_port_;              // by route
   size_t routes_left_;
-  size_t steps_left_;
 };
 
 }  // namespace sluice::config

@@ -19,7 +19,8 @@ void RegisteredHosts::add(const std::string& host, uint16_t port) {
   wildcard_ports_[*wildcards_.find_pattern(host)].insert(port);
 }
 
-RegisteredHosts::Ports RegisteredHosts::below(std::string_view pattern, size_t& steps_left) const {
+RegisteredHosts::Ports RegisteredHosts::below(std::string_view pattern, OutboundBudget& budget,
+                                              const Node& node) const {
   Ports found;
   if (!is_wildcard(pattern)) {
     const auto exact = by_reversed_host_.find(reversed(pattern));
@@ -28,11 +29,7 @@ RegisteredHosts::Ports RegisteredHosts::below(std::string_view pattern, size_t& 
   const std::string suffix = reversed(pattern.substr(1));  // "*.example.com": what ends in ".example.com"
   for (auto host = by_reversed_host_.lower_bound(suffix);
        host != by_reversed_host_.end() && host->first.starts_with(suffix); ++host) {
-    if (steps_left < host->second.size()) {
-      steps_left = 0;
-      break;
-    }
-    steps_left -= host->second.size();
+    if (!budget.take(host->second.size(), node)) break;
     found.insert(host->second.begin(), host->second.end());
   }
   return found;

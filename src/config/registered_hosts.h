@@ -1,10 +1,10 @@
 // Which ports the hosts have that a pattern means: registered hosts by their names, wildcards among them.
 #pragma once
 
+#include "config/outbound_budget.h"
 #include "config/registered_ports.h"
 #include "snapshot/host_map.h"
 
-#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -27,8 +27,8 @@ class RegisteredHosts {
 
   using Ports = std::set<uint16_t>;
 
-  // Of the host itself, and of all that the pattern covers. `steps_left` is what may be looked at.
-  [[nodiscard]] Ports below(std::string_view pattern, size_t& steps_left) const;
+  // Of the host itself, and of all that the pattern, which is at `node`, covers.
+  [[nodiscard]] Ports below(std::string_view pattern, OutboundBudget& budget, const Node& node) const;
   // Of the longest wildcard that covers the pattern and is not the same.
   [[nodiscard]] Ports above(std::string_view pattern) const;
 

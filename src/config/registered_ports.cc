@@ -1,6 +1,7 @@
 #include "config/registered_ports.h"
 
 #include "base/limits.h"
+#include "config/address_block.h"
 #include "config/host_name.h"
 #include "config/service_host.h"
 #include "config/visibility.h"
@@ -8,7 +9,7 @@
 
 #include <fmt/format.h>
 
-#include <optional>
+#include <memory>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -40,6 +41,12 @@ Traffic traffic_of(PortProtocol protocol) noexcept {
   return protocol == PortProtocol::not_http ? Traffic::tcp : Traffic::http;
 }
 
+// TLS does, by SNI.
+bool names_its_host(const ServiceEntryPort& port) {
+  const std::string protocol = protocol_of(port);
+  return protocol == "tls" || protocol == "https";
+}
+
 std::vector<std::string> short_names_of(const Service& service) {
   std::vector<std::string> names{fmt::format("{}.{}.svc", service.name(), service.name_space()),
                                  fmt::format("{}.{}", service.name(), service.name_space())};
@@ -48,17 +55,19 @@ std::vector<std::string> short_names_of(const Service& service) {
 }
 
 bool Registry::take_place(const Document& document, const std::string& host, uint32_t number) {
-  if (seen_.size() > limits::config_virtual_hosts_max) return false;
+  if (seen_.size() > limits::config_registered_ports_max) return false;
   if (!seen_.emplace(host, number).second) return false;
-  if (seen_.size() <= limits::config_virtual_hosts_max) return true;
+  if (seen_.size() <= limits::config_registered_ports_max) return true;
   diagnostics_.error(document.place(), fmt::format("more than {} pairs of a host and a port for outbound traffic",
-                                                   limits::config_virtual_hosts_max));
+                                                   limits::config_registered_ports_max));
   return false;
 }
 
 void Registry::add(const Service& service) {
   if (service.is_broken) return;
   const std::string host = fmt::format("{}.{}.{}", service.name(), service.name_space(), cluster_domain);
+  const auto addresses = std::make_shared<std::vector<AddressRange>>();
+  if (const auto address = AddressRange::parse(service.spec.cluster_ip.value)) addresses->push_back(*address);
   for (const ServicePort& port : service.spec.ports) {
     const bool is_tcp = port.protocol.value.empty() || port.protocol.value == "TCP";
     const PortProtocol protocol = port_protocol(protocol_of(port));
@@ -69,7 +78,7 @@ void Registry::add(const Service& service) {
     added.number = static_cast<uint16_t>(port.port.value);
     added.protocol = protocol;
     added.short_names = short_names_of(service);
-    if (const auto address = AddressRange::parse(service.spec.cluster_ip.value)) added.addresses.push_back(*address);
+    added.addresses = addresses;
     added.cluster = clusters_.of_registered(service, port, traffic_of(protocol));
   }
 }
@@ -77,21 +86,20 @@ void Registry::add(const Service& service) {
 void Registry::say_that_it_is_found_by_name(const ServiceEntry& entry, const ServiceEntryPort& port) {
   diagnostics_.info(
       port.node->place(),
-      fmt::format("port {} of {} is not HTTP, and the entry has no addresses: it is found by name only, which CONNECT "
-                  "or the SNI of TLS tells, and not by the address that a client connects to",
-                  port.number.value, entry.title()));
+      fmt::format(
+          "port {} of {} is not HTTP, and the entry has no addresses: it is found by the name that CONNECT says, "
+          "and not by the address that a client connects to",
+          port.number.value, entry.title()));
 }
 
 void Registry::add(const ServiceEntry& entry) {
   if (entry.is_broken || !is_exported(entry.spec.export_to, entry.name_space())) return;
-  std::vector<AddressRange> addresses;
-  for (const Text& address : entry.spec.addresses) {
-    if (const std::optional<AddressRange> range = AddressRange::parse(address.value)) addresses.push_back(*range);
-  }
+  const auto addresses = std::make_shared<const std::vector<AddressRange>>(address_blocks(entry.spec.addresses));
   for (const ServiceEntryPort& port : entry.spec.ports) {
     const PortProtocol protocol = port_protocol(protocol_of(port));
     if (protocol == PortProtocol::udp) continue;
-    if (protocol == PortProtocol::not_http && addresses.empty()) say_that_it_is_found_by_name(entry, port);
+    if (protocol == PortProtocol::not_http && addresses->empty() && !names_its_host(port))
+      say_that_it_is_found_by_name(entry, port);
     for (const Text& written : entry.spec.hosts) {
       const std::string host = normalised_host(written.value);
       // A Service of that name is what routes mean too.

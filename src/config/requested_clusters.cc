@@ -1,11 +1,11 @@
 #include "config/requested_clusters.h"
 
 #include "base/address_range.h"
+#include "config/address_block.h"
 #include "config/host_name.h"
 #include "config/service_entry_ports.h"
 
 #include <algorithm>
-#include <optional>
 #include <string>
 
 namespace sluice::config {
@@ -13,15 +13,6 @@ namespace sluice::config {
 namespace {
 
 using snapshot::Resolution;
-
-// What validation has accepted.
-std::vector<AddressRange> ranges_of(const std::vector<Text>& addresses) {
-  std::vector<AddressRange> ranges;
-  for (const Text& address : addresses) {
-    if (const std::optional<AddressRange> range = AddressRange::parse(address.value)) ranges.push_back(*range);
-  }
-  return ranges;
-}
 
 bool lists(const ServiceEntrySpec& spec, std::string_view host) {
   return std::ranges::any_of(spec.hosts, [&](const Text& some) { return normalised_host(some.value) == host; });
@@ -34,7 +25,7 @@ snapshot::AddressGuard guard_of(const ServiceEntrySpec& spec, const std::string&
   snapshot::AddressGuard guard{.named = AddressScope::host, .original = AddressScope::host, .registered = {}};
   if (is_wildcard(host)) guard.named = is_internal ? AddressScope::site : AddressScope::global;
   if (is_wildcard(host) || !lists(spec, host)) guard.original = AddressScope::site;
-  guard.registered = ranges_of(spec.addresses);
+  guard.registered = address_blocks(spec.addresses);
   return guard;
 }
 

@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "config/gateway_key.h"
 #include "config/host_name.h"
+#include "config/mesh_services.h"
 #include "config/visibility.h"
 #include "config/wording.h"
 
@@ -63,7 +64,7 @@ void RouteBuilder::add_virtual_service(const VirtualService& service) {
   const std::vector<const BoundServer*> servers = servers_of(service);
   if (servers.empty()) return;
   const CompiledMatches* matches =
-      service.spec.http.empty() ? nullptr : &compiled_.emplace_back(http_routes_.compile(service));
+      service.spec.http.empty() ? nullptr : &compiled_.emplace_back(&service, http_routes_.compile(service)).matches;
   const bool is_server_specific = matches != nullptr && std::ranges::any_of(*matches, [](const CompiledMatch& match) {
                                     return match.server_specific != nullptr;
                                   });
@@ -76,13 +77,17 @@ void RouteBuilder::add_virtual_service(const VirtualService& service) {
                                      in_quotes(host.value), service.title()));
   }
   if (met.in_order.empty()) return;
-  if (matches != nullptr && std::ranges::none_of(met.in_order, is_for_http)) {
+  if (matches != nullptr && !is_for_mesh(service) && std::ranges::none_of(met.in_order, is_for_http)) {
     diagnostics_.warning(
         service.spec.http.front().node->place(),
         fmt::format("the http routes of {} have no effect: {}", service.title(), what_it_does(*met.in_order.front())));
   }
   if (matches != nullptr) warn_of_scheme_loops(*matches, service, met);
-  tcp_routes_.add(service, met.in_order);
+  tcp_routes_.add(service, met.in_order, is_for_mesh(service));
+}
+
+bool RouteBuilder::is_for_mesh(const VirtualService& service) const {
+  return has_outbound_traffic_ && names_mesh(service.spec.gateways);
 }
 
 // Redirects to https on a server that is https already, or to http on one of http.
@@ -249,9 +254,10 @@ uint32_t RouteBuilder::route_list_of(const Parts& parts, const snapshot::Virtual
 }
 
 void RouteBuilder::warn_of_unused_matches() {
-  for (const CompiledMatches& matches : compiled_) {
+  for (const auto& [service, matches] : compiled_) {
     for (const CompiledMatch& compiled : matches) {
       if (compiled.server_specific == nullptr || used_.contains(compiled.server_specific)) continue;
+      if (is_for_mesh(*service) && names_mesh(compiled.server_specific->gateways)) continue;
       diagnostics_.warning(compiled.node->place(),
                            "this match is for none of the servers (its port, gateways, sourceLabels, sourceNamespace)");
     }

@@ -50,6 +50,8 @@ class RouteBuilder {
   [[nodiscard]] std::vector<const BoundServer*> servers_of(const VirtualService& service);
   bool add_host(const VirtualService& service, const Text& host, const std::vector<const BoundServer*>& servers,
                 const CompiledMatches* matches, bool is_server_specific, MetServers& met);
+  // Whether outbound traffic has its routes too: what no server of a Gateway takes is not without effect then.
+  [[nodiscard]] bool is_for_mesh(const VirtualService& service) const;
   void warn_of_scheme_loops(const CompiledMatches& matches, const VirtualService& service, const MetServers& met);
   void add_redirects();
   void finish_tables();
@@ -69,7 +71,11 @@ class RouteBuilder {
   TcpRouteBuilder tcp_routes_;
   std::map<std::string, std::vector<const BoundServer*>, std::less<>> servers_by_gateway_;  // by namespace/name
   std::map<std::string, const Gateway*, std::less<>> gateways_;
-  std::deque<CompiledMatches> compiled_;        // of each VirtualService that is bound
+  struct Compiled {
+    const VirtualService* service;
+    CompiledMatches matches;
+  };
+  std::deque<Compiled> compiled_;               // of each VirtualService that is bound
   std::vector<std::vector<Parts>> parts_;       // of each table, of each virtual host
   std::map<Parts, uint32_t> route_lists_;       // hosts with the same parts share a list
   std::set<const CompiledMatch*> unreachable_;  // those that were warned about

@@ -246,7 +246,7 @@ Digest digest_of(const snapshot::RouteTable& table, const Referred& referred) {
   hasher.add(table.tcp_routes.size());
   for (const snapshot::TcpRoute& route : table.tcp_routes) {
     add_texts(hasher, route.server_names);
-    add_ranges(hasher, route.addresses);
+    if (!route.addresses.empty()) add_ranges(hasher, route.addresses);
     add_destinations(hasher, route.destinations, referred);
   }
   return hasher.digest();

@@ -62,7 +62,9 @@ TcpRouteBuilder::TcpRouteBuilder(snapshot::Snapshot& snapshot, ClusterBuilder& c
       host_pairs_left_(limits::config_host_pairs_max),
       routes_left_(limits::config_routes_max) {}
 
-void TcpRouteBuilder::add(const VirtualService& service, const std::vector<const BoundServer*>& servers) {
+void TcpRouteBuilder::add(const VirtualService& service, const std::vector<const BoundServer*>& servers,
+                          bool is_for_mesh) {
+  is_for_mesh_ = is_for_mesh;
   for (const TlsRoute& route : service.spec.tls) add_tls_route(service, route, servers);
   for (const TcpRoute& route : service.spec.tcp) add_tcp_route(service, route, servers);
 }
@@ -168,6 +170,7 @@ void TcpRouteBuilder::add_route(uint32_t table, const std::string& pattern, cons
 
 void TcpRouteBuilder::warn_of_unbound(std::string_view kind, const VirtualService& service, const Node& route,
                                       const std::vector<const BoundServer*>& servers, bool has_server_of_kind) {
+  if (is_for_mesh_) return;
   std::string reason = what_it_does(*servers.front());
   if (has_server_of_kind) {
     reason = kind == "tls" ? "no server that passes TLS through fits its matches (SNI hosts, port, gateways)"

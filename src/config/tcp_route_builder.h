@@ -33,8 +33,9 @@ class TcpRouteBuilder {
   TcpRouteBuilder(snapshot::Snapshot& snapshot, ClusterBuilder& clusters, DocumentNames& names,
                   Diagnostics& diagnostics);
 
-  // `servers`: those of the VirtualService's Gateways that have a host in common with it.
-  void add(const VirtualService& service, const std::vector<const BoundServer*>& servers);
+  // `servers`: those of the VirtualService's Gateways that have a host in common with it. `is_for_mesh`: routes that
+  // are for none of them are for outbound traffic.
+  void add(const VirtualService& service, const std::vector<const BoundServer*>& servers, bool is_for_mesh);
 
   // Sorts what was added by names: the proxy takes the first route that matches, Envoy the most specific one.
   void finish();
@@ -58,6 +59,7 @@ class TcpRouteBuilder {
   size_t host_pairs_left_;
   size_t routes_left_;
   bool has_too_many_pairs_ = false;  // and it was said
+  bool is_for_mesh_ = false;         // the VirtualService that is added
 };
 
 }  // namespace sluice::config

@@ -1,8 +1,10 @@
 #include "config/validate.h"
 
 #include "base/address.h"
+#include "base/address_range.h"
 #include "base/limits.h"
 #include "base/wipe.h"
+#include "config/address_block.h"
 #include "config/base64.h"
 #include "config/delegates.h"
 #include "config/header_operations.h"
@@ -156,6 +158,19 @@ void check_route(HttpRoute& route, RegexCompiler& regexes, Diagnostics& diagnost
   }
 }
 
+void check_address_block(const Text& written, std::string_view field, Diagnostics& diagnostics) {
+  if (!written) return;
+  const std::optional<AddressRange> block = address_block(written.value);
+  if (!block) {
+    diagnostics.error(written.node->place(),
+                      fmt::format("{}: {} is neither an IP address nor a CIDR block such as 10.0.0.0/8", field,
+                                  in_quotes(written.value)));
+  } else if (!AddressRange::parse(written.value)) {
+    diagnostics.warning(written.node->place(), fmt::format("{}: {} means {}: bits beyond the prefix say nothing", field,
+                                                           in_quotes(written.value), block->to_string()));
+  }
+}
+
 template <typename Route>
 void check_connection_route(const Route& route, Diagnostics& diagnostics) {
   if (is_empty_list(route.node, "route"))
@@ -165,6 +180,7 @@ void check_connection_route(const Route& route, Diagnostics& diagnostics) {
   }
   for (const auto& match : route.match) {
     for (const Text& gateway : match.gateways) check_gateway_reference(gateway, diagnostics);
+    for (const Text& subnet : match.destination_subnets) check_address_block(subnet, "destinationSubnets", diagnostics);
   }
 }
 
@@ -229,11 +245,9 @@ void check_virtual_service(VirtualService& service, RegexCompiler& regexes, Diag
 
 // --- ServiceEntry ----------------------------------------------------------------------------------
 
-void check_unix_endpoint(const WorkloadEndpoint& endpoint, const ServiceEntrySpec& spec, Diagnostics& diagnostics) {
+void check_unix_endpoint(const WorkloadEndpoint& endpoint, Diagnostics& diagnostics) {
   const SourcePlace place = endpoint.address.node->place();
   if (!SocketAddress::from_unix(endpoint.address.value)) diagnostics.error(place, wrong_unix_name(endpoint.address));
-  if (spec.resolution.value != "STATIC")
-    diagnostics.error(place, "a Unix socket is an endpoint of resolution STATIC only");
   if (!endpoint.ports.empty()) diagnostics.error(place, "a Unix socket has no ports: leave `ports` out");
 }
 
@@ -247,13 +261,26 @@ void check_endpoint(const WorkloadEndpoint& endpoint, const ServiceEntrySpec& sp
                       fmt::format("endpoint port {} is not defined by the service entry", in_quotes(name)));
   }
   if (!address || is_ip(address.value)) return;
-  if (names_unix_socket(address.value)) return check_unix_endpoint(endpoint, spec, diagnostics);
+  if (names_unix_socket(address.value)) {
+    if (spec.resolution.value != "STATIC")
+      diagnostics.error(address.node->place(), "a Unix socket is an endpoint of resolution STATIC only");
+    return check_unix_endpoint(endpoint, diagnostics);
+  }
   if (spec.resolution.value == "STATIC") {
     return diagnostics.error(address.node->place(),
                              fmt::format("{} is not an IP address, which resolution STATIC needs; "
                                          "resolution DNS takes names",
                                          in_quotes(address.value)));
   }
+  check_host(address, address.value, diagnostics);
+  if (is_wildcard(address.value))
+    diagnostics.error(address.node->place(), "the address of an endpoint cannot be a wildcard");
+}
+
+void check_workload_entry(const WorkloadEntry& entry, Diagnostics& diagnostics) {
+  const Text& address = entry.spec.address;
+  if (!address || is_ip(address.value)) return;
+  if (names_unix_socket(address.value)) return check_unix_endpoint(entry.spec, diagnostics);
   check_host(address, address.value, diagnostics);
   if (is_wildcard(address.value))
     diagnostics.error(address.node->place(), "the address of an endpoint cannot be a wildcard");
@@ -274,6 +301,48 @@ void check_ports(const ServiceEntrySpec& spec, Diagnostics& diagnostics) {
   }
 }
 
+bool has_endpoints(const ServiceEntrySpec& spec) {
+  return spec.node->has("endpoints") && !is_empty_list(spec.node, "endpoints");
+}
+
+void check_endpoints_of_resolution(const ServiceEntrySpec& spec, Diagnostics& diagnostics) {
+  const std::string_view resolution = spec.resolution ? spec.resolution.value : std::string_view("NONE");
+  const WorkloadLabels& selector = spec.workload_selector;
+  const Node* endpoints = spec.node->find("endpoints");
+  if (selector.node != nullptr && selector.node->kind == Node::Kind::mapping && selector.labels.empty())
+    diagnostics.error(selector.node->place(), "workloadSelector must have at least one label");
+  if (selector.node != nullptr && has_endpoints(spec)) {
+    diagnostics.error(selector.node->place(),
+                      "only one of workloadSelector and endpoints is allowed in a service entry");
+  }
+  if (resolution == "STATIC" && !has_endpoints(spec) && selector.node == nullptr) {
+    diagnostics.error(spec.resolution.node->place(),
+                      "endpoints must be provided if service entry resolution is STATIC");
+  }
+  const bool is_open = resolution == "NONE" || resolution == "DYNAMIC_DNS";
+  const std::string told =
+      spec.resolution ? fmt::format("resolution {}", resolution) : std::string("resolution NONE, which is the default");
+  if (is_open && has_endpoints(spec))
+    diagnostics.error(endpoints->place(), fmt::format("no endpoints should be provided for {}", told));
+  if ((is_open || resolution == "DNS_ROUND_ROBIN") && selector.node != nullptr) {
+    diagnostics.error(selector.node->place(),
+                      fmt::format("workloadSelector has no meaning for {}; STATIC takes it", told));
+  }
+  if (resolution == "DNS_ROUND_ROBIN" && spec.endpoints.size() > 1) {
+    diagnostics.error(endpoints->place(),
+                      "there must only be 0 or 1 endpoint for resolution mode DNS_ROUND_ROBIN; DNS takes several");
+  }
+}
+
+void check_addresses(const ServiceEntrySpec& spec, Diagnostics& diagnostics) {
+  const std::string_view resolution = spec.resolution.value;
+  for (const Text& address : spec.addresses) {
+    check_address_block(address, "addresses", diagnostics);
+    if (address.value.contains('/') && (resolution == "DNS" || resolution == "DNS_ROUND_ROBIN"))
+      diagnostics.error(address.node->place(), "CIDR addresses are allowed only for NONE/STATIC resolution types");
+  }
+}
+
 void check_service_entry(const ServiceEntry& entry, Diagnostics& diagnostics) {
   const ServiceEntrySpec& spec = entry.spec;
   if (spec.node == nullptr || spec.node->kind != Node::Kind::mapping) return;
@@ -282,16 +351,19 @@ void check_service_entry(const ServiceEntry& entry, Diagnostics& diagnostics) {
     diagnostics.error(entry.place(), fmt::format("service entry must have at most {} hosts", service_entry_hosts_max));
   }
   if (is_empty_list(spec.node, "ports")) diagnostics.error(entry.place(), "service entry must have at least one port");
-  const bool has_endpoints = spec.node->has("endpoints") && !is_empty_list(spec.node, "endpoints");
-  if (spec.resolution.value == "STATIC" && !has_endpoints && !spec.node->has("workloadSelector")) {
-    diagnostics.error(spec.resolution.node->place(),
-                      "endpoints must be provided if service entry resolution is STATIC");
-  }
+  check_endpoints_of_resolution(spec, diagnostics);
+  check_addresses(spec, diagnostics);
+  const std::string_view resolution = spec.resolution.value;
+  const bool looks_up_hosts = (resolution == "DNS" || resolution == "DNS_ROUND_ROBIN") && !has_endpoints(spec) &&
+                              spec.workload_selector.node == nullptr;
   for (const Text& host : spec.hosts) {
     check_host(host, host.value, diagnostics);
     if (host.value == "*") diagnostics.error(host.node->place(), "invalid host *");
-    if (host && host.value != "*" && is_wildcard(host.value) && spec.resolution.value == "DNS" && !has_endpoints) {
-      diagnostics.error(host.node->place(), "hosts must be FQDN if no endpoints are provided for resolution mode DNS");
+    if (host && host.value != "*" && is_wildcard(host.value) && looks_up_hosts) {
+      diagnostics.error(host.node->place(),
+                        fmt::format("hosts must be FQDN if no endpoints are provided for resolution mode {}; "
+                                    "resolution DYNAMIC_DNS looks up what requests ask for",
+                                    resolution));
     }
   }
   check_ports(spec, diagnostics);
@@ -447,6 +519,7 @@ void validate(Model& model, Diagnostics& diagnostics) {
   };
   validate_each(model.virtual_services, check_service_routes, diagnostics);
   validate_each(model.service_entries, check_service_entry, diagnostics);
+  validate_each(model.workload_entries, check_workload_entry, diagnostics);
   validate_each(model.destination_rules, check_destination_rule, diagnostics);
   validate_each(model.services, check_service, diagnostics);
   validate_each(model.endpoint_slices, check_endpoint_slice, diagnostics);

@@ -304,6 +304,54 @@ spec:
   endpoints: [{address: 127.0.0.1, ports: {http: 8000}, weight: 1}]
 ---
 apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: wide}
+spec:
+  hosts: ["*.wide.example"]
+  addresses: [10.0.0.0/8]
+  ports:
+  - number: 443
+    name: tls
+    protocol: TLS
+    targetPort: 8443
+  resolution: NONE
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: selecting}
+spec:
+  hosts: [selecting.example]
+  ports: [{number: 80, name: http}]
+  resolution: STATIC
+  workloadSelector:
+    labels: {app: a}
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: workload}
+spec:
+  address: 10.0.0.1
+  ports: {http: 8080}
+  labels: {app: a}
+  weight: 1
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: mesh}
+spec:
+  hosts: [a.wide.example]
+  tls:
+  - match:
+    - sniHosts: [a.wide.example]
+      destinationSubnets: [10.0.0.0/8]
+      port: 443
+      sourceLabels: {istio: ingressgateway}
+    route: [{destination: {host: a.wide.example}}]
+  tcp:
+  - match: [{port: 443}]
+    route: [{destination: {host: a.wide.example}}]
+---
+apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: {name: rule}
 spec:
@@ -328,9 +376,30 @@ data: {tls.crt: eA==, tls.key: eA==}
 ---
 apiVersion: v1
 kind: ConfigMap
-metadata: {name: istio, namespace: istio-system}
+metadata:
+  name: istio
+  namespace: istio-system
+  annotations:
+    sluice.io/proxy-bind: 127.0.0.1
+    sluice.io/proxy-credential-name: certs
+    sluice.io/proxy-tls-mode: SIMPLE
+    sluice.io/proxy-credentials: users
+    sluice.io/host-agreement: warn
 data:
-  mesh: "accessLogEncoding: TEXT"
+  mesh: |
+    accessLogEncoding: TEXT
+    proxyHttpPort: 3128
+    proxyListenPort: 15001
+    protocolDetectionTimeout: 1s
+    outboundTrafficPolicy:
+      mode: REGISTRY_ONLY
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: users, namespace: istio-system}
+stringData:
+  username: ann
+  password: secret
 )";
 
 const std::vector<std::string>& hostile_values() {

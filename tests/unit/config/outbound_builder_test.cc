@@ -190,7 +190,7 @@ TEST(OutboundBuilder, ADestinationWithoutPortMeansThePortThatIsAskedFor) {
 TEST(OutboundBuilder, LabelsOfCallersAreThoseOfTheGateway) {
   const auto target = [](std::string_view labels) {
     const auto tables =
-        outbound_snapshot(closed_mesh + web + gateway("gw", "[]") +
+        outbound_snapshot(closed_mesh + web +
                           "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: egress}\n"
                           "spec: {selector: {istio: egressgateway}, servers: [{port: {number: 80, name: h, protocol: "
                           "HTTP}, hosts: ['*']}]}"
@@ -255,6 +255,51 @@ TEST(OutboundBuilder, TcpRoutesAreForTheNamesAndAddressesOfTheirHosts) {
   EXPECT_EQ(tcp_routes(*tables, 5432),
             (Lines{"db.example,10.0.0.1 -> outbound|9000||app.example", "10.0.0.1/32 -> outbound|9000||app.example",
                    "10.9.0.0/16 -> outbound|5432||db.example"}));
+}
+
+// --- Hostile documents -------------------------------------------------------------------------------
+
+std::string numbered(std::string_view before, size_t count, std::string_view after) {
+  std::string text;
+  for (size_t i = 1; i <= count; ++i)
+    text += (i == 1 ? "" : ", ") + std::string(before) + std::to_string(i) + std::string(after);
+  return text;
+}
+
+std::string ports(size_t count) {
+  std::string text;
+  for (size_t i = 1; i <= count; ++i)
+    text += (i == 1 ? "" : ", ") + ("{number: " + std::to_string(i)) + ", name: p" + std::to_string(i) + "}";
+  return text;
+}
+
+std::string first_error(const std::string& documents) {
+  for (const std::string& line : load_document(documents).diagnostics) {
+    if (line.contains("error:")) return line;
+  }
+  return {};
+}
+
+TEST(OutboundBuilder, HostsTimesPortsAreBounded) {
+  EXPECT_TRUE(first_error(closed_mesh + service_entry("wide", "hosts: [" + numbered("h", 256, ".example") +
+                                                                  "], resolution: DNS, ports: [" + ports(500) + "]"))
+                  .contains("more than 100000 pairs of a host and a port for outbound traffic"));
+}
+
+TEST(OutboundBuilder, PortsTimesHostsOfVirtualServicesAreBounded) {
+  EXPECT_TRUE(
+      first_error(closed_mesh +
+                  mesh_service("vs", "hosts: [" + numbered("h", 2000, ".example") + "], http: [{match: [" +
+                                         numbered("{port: ", 20'000, "}") + "], directResponse: {status: 200}}]"))
+          .contains("too many routes of outbound traffic"));
+}
+
+TEST(OutboundBuilder, AddressesOfManyHostsAreBounded) {
+  const std::string addresses = numbered("10.1.", 200, ".0/24") + ", " + numbered("10.2.", 200, ".0/24");
+  EXPECT_TRUE(first_error(closed_mesh +
+                          service_entry("wide", "hosts: [" + numbered("h", 250, ".example") + "], addresses: [" +
+                                                    addresses + "], resolution: NONE, ports: [" + ports(20) + "]"))
+                  .contains("more than 1000000 endpoints in all"));
 }
 
 TEST(OutboundBuilder, TheTableIsPartOfTheHash) {
