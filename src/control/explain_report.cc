@@ -89,13 +89,17 @@ std::vector<std::string> notes_of(const Explanation& explanation) {
     const snapshot::Cluster& cluster = *destination.cluster;
     if (cluster.tls && cluster.tls->context == nullptr)
       notes.push_back(fmt::format("{} has no usable certificate for {}: 503 UH", cluster.tls->name, cluster.name));
-    if (cluster.endpoints.empty() && cluster.dns_names.empty())
+    if (cluster.resolution == snapshot::Resolution::configured && cluster.endpoints.empty() &&
+        cluster.dns_names.empty())
       notes.push_back(fmt::format("{} has no endpoint: 503 UH", cluster.name));
   }
   return notes;
 }
 
+// Of a client that comes by itself, as those of Gateways do: it has connected to no address but ours.
 std::string endpoints_text(const snapshot::Cluster& cluster) {
+  if (cluster.resolution != snapshot::Resolution::configured && cluster.dns_names.empty())
+    return fmt::format("port {} of the host that the request asks for", cluster.requested_port);
   std::vector<std::string> all;
   for (const snapshot::Endpoint& endpoint : cluster.endpoints) {
     all.push_back(endpoint.address.to_string());

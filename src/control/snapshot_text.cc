@@ -115,10 +115,10 @@ std::string origin_text(uint32_t virtual_service, const std::string& file, unsig
   return fmt::format("{}, {}:{}", snapshot.virtual_services.at(virtual_service).title, file, line);
 }
 
-// Names are of the SNI, and of CONNECT.
-std::string connections_text(const snapshot::TcpRoute& route) {
+std::string connections_text(const snapshot::TcpRoute& route, std::string_view what_names_are) {
   std::vector<std::string> texts;
-  if (!route.server_names.empty()) texts.push_back(fmt::format("SNI {}", fmt::join(route.server_names, ", ")));
+  if (!route.server_names.empty())
+    texts.push_back(fmt::format("{} {}", what_names_are, fmt::join(route.server_names, ", ")));
   for (const AddressRange& range : route.addresses) texts.push_back("address " + range.to_string());
   return texts.empty() ? "every connection" : fmt::format("{}", fmt::join(texts, ", "));
 }
@@ -143,6 +143,7 @@ class RoutesText {
 
  private:
   void add_outbound(const snapshot::Outbound& outbound) {
+    what_names_are_ = "CONNECT or SNI";
     text_ += fmt::format("outbound traffic, {}{}\n", outbound.registry_only ? "REGISTRY_ONLY" : "ALLOW_ANY",
                          outbound.credentials ? ", for users of Secret " + outbound.credentials->secret_name : "");
     for (const snapshot::Outbound::Port& port : outbound.ports) {
@@ -168,7 +169,7 @@ class RoutesText {
     for (const snapshot::VirtualHost& host : table.virtual_hosts) add_host(host);
     std::vector<Row> rows;
     for (const snapshot::TcpRoute& route : table.tcp_routes) {
-      rows.push_back({connections_text(route),
+      rows.push_back({connections_text(route, what_names_are_),
                       route.destinations.empty()
                           ? "closed: no destination is known"
                           : "to " + destinations_text(route.destinations, route.total_weight, snapshot_),
@@ -203,7 +204,8 @@ class RoutesText {
   }
 
   const snapshot::Snapshot& snapshot_;
-  std::map<uint32_t, std::string> shown_;  // route lists, and the host under which each stands
+  std::string_view what_names_are_ = "SNI";  // of routes of connections
+  std::map<uint32_t, std::string> shown_;    // route lists, and the host under which each stands
   std::string text_;
 };
 

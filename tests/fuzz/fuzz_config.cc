@@ -77,7 +77,27 @@ void check_table(const snapshot::Snapshot& snapshot, const snapshot::RouteTable&
     if (host.route_list) check_route_list(snapshot, snapshot.route_lists.at(*host.route_list));
   }
   for (const snapshot::TcpRoute& route : table.tcp_routes) check_destinations(snapshot, route);
-  CHECK(table.virtual_hosts.empty() || table.tcp_routes.empty());
+  // Those of outbound traffic have both, and "*" at least.
+  CHECK(table.virtual_hosts.empty() || table.tcp_routes.empty() || snapshot.outbound.has_value());
+}
+
+void check_outbound(const snapshot::Snapshot& snapshot, const snapshot::Outbound& outbound) {
+  CHECK(std::ranges::is_sorted(outbound.ports, std::less_equal<>(), &snapshot::Outbound::Port::number));
+  const auto check = [&](uint32_t table) {
+    CHECK(table < snapshot.route_tables.size() && snapshot.route_tables[table].hosts.find_pattern("*").has_value());
+  };
+  for (const snapshot::Outbound::Port& port : outbound.ports) check(port.route_table);
+  check(outbound.other_ports_table);
+}
+
+// A name of the documents is never that of the request, and only that one may lead to wherever it likes.
+void check_cluster(const snapshot::Cluster& cluster) {
+  if (cluster.resolution == snapshot::Resolution::configured) return;
+  CHECK(cluster.endpoints.empty() && cluster.dns_names.size() <= 1);
+  CHECK(cluster.resolution != snapshot::Resolution::by_name || cluster.dns_names.size() == 1);
+  const bool is_named_by_request = cluster.dns_names.empty();
+  CHECK(!is_named_by_request || cluster.guard.named != AddressScope::host);
+  CHECK(!is_named_by_request || cluster.host.starts_with("*.") || cluster.host == "PassthroughCluster");
 }
 
 // What would let in any client, or show no certificate, is closed.
@@ -92,6 +112,7 @@ void check_credentials(const snapshot::TlsServer& server) {
 
 void check_listener(const snapshot::Snapshot& snapshot, const snapshot::Listener& listener) {
   CHECK(listener.address.port != 0);
+  CHECK(listener.role == snapshot::ListenerRole::gateway || snapshot.outbound.has_value());
   if (!listener.is_tls) CHECK(listener.route_table < snapshot.route_tables.size());
   CHECK(listener.is_tls == !listener.tls_servers.empty());
   CHECK(!listener.is_tls || !listener.is_tcp);
@@ -108,6 +129,8 @@ void check_snapshot(const snapshot::Snapshot& snapshot) {
   CHECK(snapshot.hash.size() == 32);
   for (const snapshot::Listener& listener : snapshot.listeners) check_listener(snapshot, listener);
   for (const snapshot::RouteTable& table : snapshot.route_tables) check_table(snapshot, table);
+  for (const snapshot::Cluster& cluster : snapshot.clusters) check_cluster(cluster);
+  if (snapshot.outbound) check_outbound(snapshot, *snapshot.outbound);
 }
 
 // --- Requests --------------------------------------------------------------------------------------
@@ -202,7 +225,8 @@ void route_requests(const snapshot::Snapshot& snapshot, const snapshot::RouteTab
 void route_connections(const snapshot::Snapshot& snapshot, const snapshot::RouteTable& table, Random& random) {
   for (const snapshot::TcpRoute& route : table.tcp_routes) {
     const std::string name = route.server_names.empty() ? "" : host_of(route.server_names.back());
-    const route::TcpDecision decision = route::choose_tcp_route(table, name, nullptr, random.next());
+    const SocketAddress* address = route.addresses.empty() ? nullptr : &route.addresses.back().network;
+    const route::TcpDecision decision = route::choose_tcp_route(table, name, address, random.next());
     // Its own route, or one before that takes the name too.
     CHECK(decision.route != nullptr && holds(table.tcp_routes, decision.route) && decision.route <= &route);
     if (decision.destination != nullptr) CHECK(decision.destination->cluster < snapshot.clusters.size());

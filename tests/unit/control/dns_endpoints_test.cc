@@ -126,5 +126,16 @@ TEST_F(DnsEndpointsOfASnapshot, KeepsAnswersAcrossAReloadAndForgetsNamesThatAreG
   EXPECT_EQ(endpoints_of(next.clusters[1]), Strings{"10.0.0.1:2*1"});
 }
 
+TEST(DnsEndpoints, LeavesNamesAloneThatWhoeverConnectsLooksUp) {
+  snapshot::Snapshot snapshot;
+  snapshot.clusters.push_back(cluster_of({{.name = "a.test", .port = 80, .weight = 1}}));
+  snapshot.clusters.back().resolution = snapshot::Resolution::by_name;
+  DnsEndpoints endpoints;
+  endpoints.follow(snapshot);
+  EXPECT_EQ(endpoints.due_names(DnsEndpoints::Time() + 1h), Strings{});
+  endpoints.fill(snapshot);
+  EXPECT_EQ(endpoints_of(snapshot.clusters.front()), Strings{});
+}
+
 }  // namespace
 }  // namespace sluice::control

@@ -2,6 +2,7 @@
 // SLUICE_UPDATE_GOLDEN=1 to write them anew, and read the difference.
 #include "control/build_snapshot.h"
 #include "control/explain_report.h"
+#include "control/snapshot_json.h"
 #include "control/snapshot_text.h"
 #include "tls/server_context.h"
 
@@ -64,6 +65,12 @@ TEST(Golden, KymaGateway) {
                             request("GET", "http://httpbin.local.kyma.dev/get?a=1"),
                             request("GET", "https://other.local.kyma.dev/"), request("GET", "https://example.com/"),
                             request("GET", "http://httpbin.local.kyma.dev:8080/")}));
+}
+
+TEST(Golden, ExplicitProxy) {
+  const auto snapshot = load(EXAMPLES_FOLDER, "egress");
+  expect_golden("egress.routes.txt", routes_text(*snapshot));
+  expect_golden("egress.config.json", to_text(snapshot_json(*snapshot)));
 }
 
 TEST(Golden, OneOfEverything) {
