@@ -136,6 +136,8 @@ def test_tunnel_carries_tls_of_the_server(proxy, around, sluice, version):
         for target in ("/one", "/two"):
             where, _, host, seen = told(inside.request("GET", target))
             assert (where in FIRST, host, seen) == (True, WWW, target)
+        tunnel.end_writing()
+        tunnel.read_to_end()
     line = sluice.wait_for_access_line(f":{tunnel.local_port} ", start=lines)
     assert f'"{WWW}:{TLS}"' in line, line
     assert re.search(r'"CONNECT \S+ HTTP/\S+" 200 - ', line) and " PassthroughCluster " in line, line

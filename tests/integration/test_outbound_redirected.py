@@ -381,12 +381,13 @@ def test_connections_leave_no_descriptor_behind(open_world):
 
 def test_refused_connection_is_an_end(open_world):
     lines = len(open_world.sluice.access_lines())
-    with contextlib.suppress(ConnectionError):
-        with connect(open_world, FIRST[0], NOBODY) as client:
+    with connect(open_world, FIRST[0], NOBODY) as client:
+        local = client.local_port
+        with contextlib.suppress(ConnectionError):
             client.send(b"\x00 anything\n")
             assert client.read_to_end() == b""
-    line = open_world.sluice.wait_for_access_line("PassthroughCluster", start=lines)
-    assert re.search(r'"- - -" 0 UF', line), line
+    line = open_world.sluice.wait_for_access_line(f":{local} ", start=lines)
+    assert re.search(r'"- - -" 0 UF', line) and " PassthroughCluster " in line, line
 
 
 def test_refused_request_is_told(open_world):
