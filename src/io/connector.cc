@@ -81,7 +81,7 @@ void Connector::on_connected(Attempt& attempt, int result) {
   if (result >= 0 && !is_over_) {
     won_fd_ = std::exchange(attempt.fd, -1);
     address_ = attempt.address;
-    end_all();
+    end_all(/*by_reset=*/false);
     return on_change_(owner_);
   }
   close_descriptor(std::exchange(attempt.fd, -1));
@@ -94,18 +94,22 @@ void Connector::on_connected(Attempt& attempt, int result) {
   try_next();
 }
 
-void Connector::stop() noexcept {
+void Connector::stop(bool by_reset) noexcept {
   failure_task_.unlink_if_linked();
-  if (!is_over_) end_all();
+  if (!is_over_) end_all(by_reset);
 }
 
-// The descriptors are closed as the attempts are joined. Shutting down ends an attempt that the cancellation misses.
-void Connector::end_all() noexcept {
+// The descriptors are closed as the attempts are joined. shutdown(2) sends FIN (docs/kernel_contract.md 21).
+void Connector::end_all(bool by_reset) noexcept {
   is_over_ = true;
   delay_.cancel();
   for (Attempt& attempt : attempts_) {
     if (attempt.op.is_idle()) continue;
-    shutdown_socket(attempt.fd, ShutdownHow::write);
+    if (by_reset) {
+      reset_on_close(attempt.fd);
+    } else {
+      shutdown_socket(attempt.fd, ShutdownHow::write);
+    }
     loop_.cancel(attempt.op);
   }
 }

@@ -32,8 +32,9 @@ class Connector {
   ~Connector();  // joined
 
   void start();
-  // No outcome is wanted any more: what is under way ends.
-  void stop() noexcept;
+  // No outcome is wanted any more: what is under way ends. `by_reset`: who is connected already, and not told yet, gets
+  // RST instead of FIN.
+  void stop(bool by_reset) noexcept;
 
   // The connected descriptor, once; it is the caller's. Negative: none (yet).
   [[nodiscard]] int take_fd() noexcept { return std::exchange(won_fd_, -1); }
@@ -52,8 +53,7 @@ class Connector {
 
   void try_next();
   void on_connected(Attempt& attempt, int result);
-  void end_all() noexcept;
-  static void end(Attempt& attempt, Loop& loop) noexcept;
+  void end_all(bool by_reset) noexcept;
 
   Loop& loop_;
   ChangeHandler on_change_;

@@ -279,7 +279,7 @@ void Stream::terminate(Ending ending) {
   }
   if (!receive_op_.is_idle() && !receive_stopping_) loop_.cancel(receive_op_);
   if (!send_op_.is_idle()) loop_.cancel(send_op_);
-  if (connector_ != nullptr) connector_->stop();
+  if (connector_ != nullptr) connector_->stop(ending == Ending::reset);
   received_.clear();
   if (send_op_.is_idle()) unsent_.clear();
   if (is_joined()) loop_.run_later(task_);  // reports the close, not from within this call

@@ -15,6 +15,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr uint16_t kOnePort = 8000;
+constexpr uint16_t kLightPort = 8005;
+
 SocketAddress address(uint8_t last, uint16_t port) {
   SocketAddress result;
   result.ip = {192, 0, 2, last};
@@ -38,9 +41,9 @@ enum ClusterIndex : uint32_t {
 enum TableIndex : uint32_t { kHttpTable, kBytesTable, kPassthroughTable };
 
 const std::array<SocketAddress, 8>& all_upstreams() {
-  static const std::array<SocketAddress, 8> addresses = {address(1, 8000),  address(2, 8001), address(3, 8002),
-                                                         address(4, 8003),  address(5, 8004), address(6, 8005),
-                                                         address(12, 8006), address(13, 8007)};
+  static const std::array<SocketAddress, 8> addresses = {address(1, kOnePort), address(2, 8001), address(3, 8002),
+                                                         address(4, 8003),     address(5, 8004), address(6, kLightPort),
+                                                         address(12, 8006),    address(13, 8007)};
   return addresses;
 }
 
@@ -89,6 +92,16 @@ snapshot::Cluster cluster(ClusterIndex index, const std::string& name, snapshot:
   cluster.load_balancing = balancing;
   cluster.connect_timeout = 3s;
   for (const size_t upstream : upstreams_of(index)) cluster.endpoints.push_back({.address = all_upstreams()[upstream]});
+  if (index == kOne) {  // the one host that clients request
+    cluster.resolution = snapshot::Resolution::by_request;
+    cluster.requested_port = kOnePort;
+    cluster.endpoints.clear();
+  }
+  if (index == kLight) {
+    cluster.resolution = snapshot::Resolution::by_name;
+    cluster.dns_names.push_back({.name = "light.test", .port = kLightPort});
+    cluster.endpoints.clear();
+  }
   if (index == kShared) cluster.http = snapshot::UpstreamHttp::http2;
   if (index == kDead) cluster.endpoints.push_back({.address = dead_address()});
   if (index == kMirror) cluster.endpoints.push_back({.address = mirror_address()});
@@ -203,6 +216,26 @@ bool leads_to(StreamPlan::Way way, const SocketAddress& upstream) {
   const auto found = std::ranges::find(all_destinations(), upstream);
   const auto index = static_cast<size_t>(found - all_destinations().begin());
   return way == StreamPlan::Way::passthrough ? index >= kBytesCount : index < kBytesCount;
+}
+
+std::span<const SocketAddress> deserted_addresses() {
+  static const std::array<SocketAddress, 2> addresses = {*SocketAddress::from_ip("2001:db8::1", kOnePort),
+                                                         *SocketAddress::from_ip("2001:db8::6", kLightPort)};
+  return addresses;
+}
+
+const NameTable& upstream_names() {
+  static const NameTable names = [] {
+    const auto without_port = [](SocketAddress address) {
+      address.port = 0;
+      return address;
+    };
+    const auto both = [&](size_t deserted, size_t upstream) {
+      return std::vector{without_port(deserted_addresses()[deserted]), without_port(all_upstreams()[upstream])};
+    };
+    return NameTable{{"sim.test", both(0, 0)}, {"light.test", both(1, 5)}};
+  }();
+  return names;
 }
 
 std::unique_ptr<snapshot::Snapshot> make_gateway_snapshot(uint64_t version, const snapshot::Snapshot* previous) {

@@ -3,6 +3,7 @@
 
 #include "base/address.h"
 #include "sim/plan.h"
+#include "sim_names.h"
 #include "snapshot/snapshot.h"
 
 #include <memory>
@@ -20,6 +21,10 @@ inline constexpr const char* terminated_server_name = "bytes.test";
 [[nodiscard]] SocketAddress dead_address();
 // Where the destinations of connections without HTTP are.
 [[nodiscard]] std::span<const SocketAddress> stream_addresses();
+// The names that are looked up: of a cluster, and what clients request. Each has the address of an upstream, and before
+// that one where nobody is.
+[[nodiscard]] const NameTable& upstream_names();
+[[nodiscard]] std::span<const SocketAddress> deserted_addresses();
 // Whether a request for `place`, or a connection without HTTP, may come to this upstream.
 [[nodiscard]] bool leads_to(Place place, const SocketAddress& upstream);
 [[nodiscard]] bool leads_to(StreamPlan::Way way, const SocketAddress& upstream);

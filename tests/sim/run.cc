@@ -8,6 +8,7 @@
 #include "sim/stream_actors.h"
 #include "sim/upstream_actor.h"
 #include "sim_gateway.h"
+#include "sim_names.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -44,6 +45,7 @@ class Run {
   // The gateway uses both until its end.
   std::unique_ptr<snapshot::Snapshot> first_snapshot_ = make_gateway_snapshot(1);
   std::unique_ptr<snapshot::Snapshot> second_snapshot_ = make_gateway_snapshot(2, first_snapshot_.get());
+  SimNames names_{world_};
   SimGateway gateway_;
   std::vector<std::unique_ptr<ClientActor>> clients_;
   std::vector<std::unique_ptr<Http2ClientActor>> http2_clients_;
@@ -64,6 +66,13 @@ Run::Run(uint64_t seed, bool verbose)
       gateway_(world_, *first_snapshot_, seed, {.receive_buffers_max = plan_.receive_buffers_max}) {
   world_.verbose = verbose;
   gateway_.services().observer.access_log.set_enabled(plan_.logs_requests);
+  names_.names = upstream_names();
+  names_.lifetime = 1s;
+  if (!plan_.is_calm) {
+    names_.delay = world_.delay(2s);
+    names_.failures = 20;
+  }
+  gateway_.services().upstreams.names.ask(names_, std::make_shared<NameAnswers>([](void*) {}, nullptr));
   serve_upstreams();
   schedule_turning_points();
   for (ClientPlan& client : plan_.clients) {
@@ -98,6 +107,12 @@ void Run::serve_upstreams() {
                                     upstreams_.push_back(std::make_unique<UpstreamActor>(judge_, plan_, endpoint));
                                   }
                                 }});
+  }
+  for (const SocketAddress& address : deserted_addresses()) {
+    world_.network().serve(address, {.answer = [this]() -> Network::Answer {
+                             const bool is_silent = !plan_.is_calm && world_.chance(300);
+                             return {.error = ECONNREFUSED, .delay = is_silent ? -1s : world_.delay(3ms)};
+                           }});
   }
   world_.network().serve(mirror_address(),
                          {.answer = [this] { return answer_connect(); },

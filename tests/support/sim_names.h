@@ -13,6 +13,8 @@
 
 namespace sluice::sim {
 
+using NameTable = std::map<std::string, std::vector<SocketAddress>, std::less<>>;
+
 class SimNames final : public NameLookup {
  public:
   explicit SimNames(World& world) noexcept : world_(world) {}
@@ -22,7 +24,7 @@ class SimNames final : public NameLookup {
     if (is_silent) return;
     world_.after(delay, [this, name = std::string(name), answers] {
       NameAnswer answer{.name = name, .addresses = {}, .lifetime = lifetime, .error = {}};
-      const auto found = names.find(name);
+      const auto found = world_.chance(failures) ? names.end() : names.find(name);
       if (found == names.end()) answer.error = "Domain name not found";
       if (found != names.end()) answer.addresses = found->second;
       answers->put(std::move(answer));
@@ -35,10 +37,11 @@ class SimNames final : public NameLookup {
     for (const std::string& text : addresses) names[name].push_back(*SocketAddress::from_ip(text, 0));
   }
 
-  std::map<std::string, std::vector<SocketAddress>, std::less<>> names;
+  NameTable names;
   std::vector<std::string> questions;
   Duration delay = std::chrono::milliseconds(3);
   Duration lifetime = std::chrono::seconds(60);
+  unsigned failures = 0;  // in thousandths
   bool is_silent = false;
 
  private:

@@ -234,5 +234,32 @@ TEST(StreamRaces, ASecondConnectThatSucceedsLateIsClosed) {
   EXPECT_GT(both, 10U);
 }
 
+// A client hung up by RST just as the connect on its behalf had succeeded, and nobody had been told of it yet: the
+// other side was sent FIN, which says that there was nothing to say.
+TEST(StreamRaces, AConnectThatIsResetBeforeItWasToldEndsInNoOrder) {
+  unsigned connected = 0;
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    sim::World world(seed, sim::rough_weather());
+    const auto loop = std::move(*Loop::create());
+    const SocketAddress address = *SocketAddress::parse("192.0.2.1:80");
+    sim::Endpoint* peer = nullptr;
+    world.network().serve(address, {.answer = [] { return sim::Network::Answer{.delay = 1ms}; },
+                                    .on_connection = [&](sim::Endpoint& endpoint) { peer = &endpoint; }});
+    {
+      Stream stream(*loop, [](void*) {}, nullptr);
+      stream.connect(address);
+      while (peer == nullptr) loop->turn(100us);
+      connected += stream.is_open() ? 0 : 1;
+      stream.terminate(Stream::Ending::reset);
+      for (int i = 0; i < 10'000 && !stream.is_closed(); ++i) loop->turn(10ms);
+      for (int i = 0; i < 3; ++i) loop->turn(10ms);
+    }
+    EXPECT_FALSE(peer->has_peer_finished()) << "seed " << seed;
+    EXPECT_TRUE(peer->is_dead()) << "seed " << seed;
+    world.check_nothing_left();
+  }
+  EXPECT_GT(connected, 50U) << "and not told";
+}
+
 }  // namespace
 }  // namespace sluice::io

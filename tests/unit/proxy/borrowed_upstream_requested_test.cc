@@ -26,6 +26,8 @@ using namespace std::chrono_literals;
 const snapshot::AddressGuard only_global{
     .named = AddressScope::global, .original = AddressScope::global, .registered = {}};
 
+const SocketAddress tcp_listener = *SocketAddress::parse("192.0.2.100:5432");
+
 std::unique_ptr<snapshot::Snapshot> snapshot_with(Resolution resolution,
                                                   const snapshot::AddressGuard& guard = only_global) {
   auto made = sim::one_upstream_snapshot();
@@ -42,7 +44,9 @@ std::unique_ptr<snapshot::Snapshot> snapshot_with(Resolution resolution,
 class RequestedUpstream : public Dialogue {
  public:
   explicit RequestedUpstream(Resolution resolution = Resolution::by_request)
-      : Dialogue(1, sim::fine_weather(), {}, snapshot_with(resolution)) {
+      : RequestedUpstream(snapshot_with(resolution)) {}
+  explicit RequestedUpstream(std::unique_ptr<snapshot::Snapshot> snapshot)
+      : Dialogue(1, sim::fine_weather(), {}, std::move(snapshot)) {
     gateway().services().upstreams.names.ask(names, std::make_shared<NameAnswers>([](void*) {}, nullptr));
     gateway().services().observer.access_log.set_enabled(true);
   }
@@ -219,6 +223,37 @@ TEST(RequestedUpstreamTest, WithoutAnybodyToLookItUpHasNoAddress) {
   EXPECT_TRUE(client.heard().starts_with("HTTP/1.1 503 ")) << client.heard();
 }
 
+TEST(RequestedUpstreamTest, OfHttp2IsLookedUpAndGuardedAlike) {
+  for (const bool is_missing : {true, false}) {
+    auto made = snapshot_with(Resolution::by_request);
+    made->clusters[0].http = snapshot::UpstreamHttp::http2;
+    RequestedUpstream dialogue(std::move(made));
+    if (!is_missing) dialogue.names.set("a.test", {"127.0.0.1"});
+    dialogue.serve("127.0.0.1");
+    for (int i = 0; i < 2; ++i) {
+      const std::string answer = dialogue.ask("a.test");
+      EXPECT_TRUE(answer.starts_with(is_missing ? "HTTP/1.1 503 " : "HTTP/1.1 403 ")) << answer;
+    }
+    EXPECT_TRUE(dialogue.connections.empty());
+    EXPECT_EQ(dialogue.names.questions.size(), 1U);
+  }
+}
+
+TEST(RequestedUpstreamTest, OfHttp2IsConnectedToAtWhicheverAddressAnswers) {
+  auto made = snapshot_with(Resolution::by_request);
+  made->clusters[0].http = snapshot::UpstreamHttp::http2;
+  RequestedUpstream dialogue(std::move(made));
+  dialogue.names.set("a.test", {"2606::1", "8.8.8.1"});
+  dialogue.serve("8.8.8.1");
+  Speaker& client = dialogue.connect();
+  client.say("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+  EXPECT_TRUE(dialogue.until([&] { return !dialogue.servers.empty(); }));
+  dialogue.settle();
+  Speaker& server = dialogue.servers.front().second;
+  server.listen();
+  EXPECT_TRUE(server.heard().starts_with("PRI * HTTP/2.0\r\n\r\n"));
+}
+
 // --- by the name that the documents give (DNS_ROUND_ROBIN) -----------------------------------------
 
 TEST(RequestedUpstreamTest, OfOneNameUsesItsNewestAddressForNewConnectionsAndKeepsTheOthers) {
@@ -253,6 +288,38 @@ TEST(RequestedUpstreamTest, OfOneNameStaysOverAReload) {
   other->clusters[0].dns_names[0].name = "b.test";
   dialogue.reload(std::move(other));
   EXPECT_TRUE(dialogue.ask("x").ends_with("8.8.8.2"));
+}
+
+// The snapshot goes, the endpoint stays as long as its connection.
+TEST(RequestedUpstreamTest, OfBytesOutlivesItsSnapshot) {
+  for (const Resolution resolution : {Resolution::by_name, Resolution::by_request}) {
+    auto made = snapshot_with(resolution);
+    made->clusters[0].host = "a.test";
+    made->route_tables.emplace_back().tcp_routes.push_back({.destinations = {{.cluster = 0}}, .total_weight = 1});
+    snapshot::Listener& listener = made->listeners.emplace_back();
+    listener.address = tcp_listener;
+    listener.is_tcp = true;
+    listener.route_table = 1;
+    RequestedUpstream dialogue(std::move(made));
+    dialogue.names.set("a.test", {"8.8.8.1"});
+    dialogue.serve("8.8.8.1");
+    Speaker& client = dialogue.connect(tcp_listener);
+    client.say("hello");
+    ASSERT_TRUE(dialogue.until([&] { return !dialogue.servers.empty(); }));
+    dialogue.settle();
+    dialogue.reload(sim::one_upstream_snapshot());
+    dialogue.settle();
+    Speaker& server = dialogue.servers.front().second;
+    server.listen();
+    EXPECT_EQ(server.heard(), "hello");
+    server.say("world");
+    dialogue.settle();
+    EXPECT_EQ(client.heard(), "world");
+    client.finish();
+    server.close();
+    dialogue.settle();
+    EXPECT_TRUE(dialogue.take_log().contains("8.8.8.1:8000"));
+  }
 }
 
 }  // namespace
