@@ -128,6 +128,7 @@ class Resolver::Thread {
       }
       wait();
       tell_late_askers();
+      forget_old_names();
       std::erase_if(lines_, [this](const auto& line) { return line->under_way_count == 0 && !line->takes_more(now_); });
     }
     lines_.clear();  // calls back for what is under way
@@ -176,13 +177,25 @@ class Resolver::Thread {
     if (names_.size() == limits::dns_names_max) {
       Name* unused = by_use_.find([](const Name& each) { return each.is_idle(); });
       CHECK(unused != nullptr);  // fewer than that are under way or wait
-      static_cast<ListNode<ByUse>&>(*unused).unlink();
-      names_.erase(names_.find(unused->text));
+      forget(*unused);
     }
     Name& added = names_[text];
     added.text = text;
     by_use_.push_back(added);
     return added;
+  }
+
+  void forget(Name& name) {
+    static_cast<ListNode<ByUse>&>(name).unlink();
+    names_.erase(names_.find(name.text));
+  }
+
+  // What nobody has asked for lately, and is of no use to who asks next.
+  void forget_old_names() {
+    const auto is_old = [this](const Name& name) {
+      return name.is_idle() && now_ >= name.due && now_ >= name.addresses_end;
+    };
+    while (!by_use_.empty() && is_old(by_use_.front())) forget(by_use_.front());
   }
 
   void begin(Name& name) {

@@ -36,6 +36,7 @@ Http2Request& ConnectionPool::join(Endpoint& endpoint, Duration connect_timeout,
 }
 
 void ConnectionPool::tidy() noexcept {
+  names.tidy();
   connections_.trim();
   http2_connections_.trim();
   http2_requests_.trim();

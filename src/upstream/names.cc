@@ -40,13 +40,24 @@ Names::Name* Names::find_or_add(std::string_view text) {
   if (names_.size() == limits::dns_names_per_shard_max) {
     Name* unused = by_use_.find([](const Name& name) { return !name.is_asked; });
     if (unused == nullptr) return nullptr;
-    static_cast<ListNode<Name>&>(*unused).unlink();
-    names_.erase(names_.find(unused->text));
+    forget(*unused);
   }
   Name& added = names_.try_emplace(std::string(text)).first->second;
   added.text = text;
   by_use_.push_back(added);
   return &added;
+}
+
+void Names::forget(Name& name) noexcept {
+  static_cast<ListNode<Name>&>(name).unlink();
+  names_.erase(names_.find(name.text));
+}
+
+void Names::tidy() noexcept {
+  const auto is_of_no_use = [now = loop_.now()](const Name& name) {
+    return !name.is_asked && now - name.expires >= limits::dns_refresh_time_max;
+  };
+  while (!by_use_.empty() && is_of_no_use(by_use_.front())) forget(by_use_.front());
 }
 
 void Names::collect() {

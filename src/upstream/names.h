@@ -55,6 +55,9 @@ class Names {
   // Takes the answers that have come and tells the waiters.
   void collect();
 
+  // About once a second: answers that serve nobody any more go.
+  void tidy() noexcept;
+
   [[nodiscard]] size_t count() const noexcept { return names_.size(); }
 
  private:
@@ -71,6 +74,7 @@ class Names {
   };
 
   [[nodiscard]] Name* find_or_add(std::string_view text);
+  void forget(Name& name) noexcept;
 
   io::Loop& loop_;
   NameLookup* lookup_ = nullptr;

@@ -126,15 +126,18 @@ TEST_F(DnsEndpointsOfASnapshot, KeepsAnswersAcrossAReloadAndForgetsNamesThatAreG
   EXPECT_EQ(endpoints_of(next.clusters[1]), Strings{"10.0.0.1:2*1"});
 }
 
-TEST(DnsEndpoints, LeavesNamesAloneThatWhoeverConnectsLooksUp) {
-  snapshot::Snapshot snapshot;
-  snapshot.clusters.push_back(cluster_of({{.name = "a.test", .port = 80, .weight = 1}}));
-  snapshot.clusters.back().resolution = snapshot::Resolution::by_name;
-  DnsEndpoints endpoints;
-  endpoints.follow(snapshot);
-  EXPECT_EQ(endpoints.due_names(DnsEndpoints::Time() + 1h), Strings{});
-  endpoints.fill(snapshot);
-  EXPECT_EQ(endpoints_of(snapshot.clusters.front()), Strings{});
+// Shards do that, when somebody connects.
+TEST_F(DnsEndpointsOfASnapshot, LeavesNamesToShardsThatLookThemUpThemselves) {
+  snapshot::Snapshot next;
+  next.clusters.push_back(cluster_of({{.name = "round-robin.test", .port = 80, .weight = 1}}));
+  next.clusters[0].resolution = snapshot::Resolution::by_name;
+  next.clusters.push_back(cluster_of({{.name = "a.test", .port = 80, .weight = 1}}));
+  dns_.follow(next);
+  EXPECT_EQ(dns_.due_names(start_), Strings{"a.test"});
+  dns_.record({{"a.test", answer_of({"10.0.0.1"}, 30s)}}, start_);
+  dns_.fill(next);
+  EXPECT_EQ(endpoints_of(next.clusters[0]), Strings{});
+  EXPECT_EQ(endpoints_of(next.clusters[1]), Strings{"10.0.0.1:80*1"});
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <initializer_list>
 #include <map>
 #include <memory>
@@ -11,6 +12,8 @@
 
 namespace sluice::upstream {
 namespace {
+
+using namespace std::chrono_literals;
 
 SocketAddress address(uint8_t last) {
   SocketAddress result;
@@ -214,6 +217,80 @@ TEST_F(ClusterTableReload, DoesNotTakeAnotherClusterForItsOwnWhenItHasSleptThrou
   EXPECT_EQ(endpoint(1, 0), of_b);
   EXPECT_NE(endpoint(1, 1), of_a);
   EXPECT_NE(endpoint(1, 1), of_b);
+}
+
+// --- destinations that clients name ----------------------------------------------------------------
+
+snapshot::Snapshot with_requested(const std::string& name, snapshot::Resolution resolution) {
+  snapshot::Snapshot made = with_cluster(name, {}, snapshot::LoadBalancing::round_robin);
+  made.clusters[0].resolution = resolution;
+  if (resolution == snapshot::Resolution::by_name) made.clusters[0].dns_names = {{.name = "a.test", .port = 80}};
+  return made;
+}
+
+class ClusterTableOfRequested : public ClusterTableReload {
+ protected:
+  Endpoint* requested(uint32_t cluster = 0) {
+    return tables.back()->find_requested(cluster, {.host = "a.test", .port = 80}, Instant(1s)).endpoint;
+  }
+};
+
+TEST_F(ClusterTableOfRequested, FindsTheEndpointOfWhatIsRequestedInItsCluster) {
+  adopt(joined(joined(with_requested("by-request", snapshot::Resolution::by_request),
+                      with_requested("original", snapshot::Resolution::original)),
+               with_endpoints("configured", {1})));
+  EXPECT_TRUE(tables.back()->takes_requested(0));
+  EXPECT_TRUE(tables.back()->takes_requested(1));
+  EXPECT_FALSE(tables.back()->takes_requested(2));
+  EXPECT_EQ(requested(0), requested(0));
+  EXPECT_NE(requested(0), requested(1)) << "endpoints are of one cluster";
+  EXPECT_EQ(tables.back()->requested_count(), 2U);
+}
+
+TEST_F(ClusterTableOfRequested, KeepsEndpointsWhileTheyAreReachedInTheSameWay) {
+  adopt(with_requested("c", snapshot::Resolution::by_request));
+  const Endpoint* first = requested();
+  adopt(joined(with_endpoints("new", {1}), with_requested("c", snapshot::Resolution::by_request)));
+  EXPECT_EQ(requested(1), first);
+  snapshot::Snapshot with_terms = with_requested("c", snapshot::Resolution::by_request);
+  with_terms.clusters[0].connection_terms.requests_max = 7;
+  adopt(std::move(with_terms));
+  EXPECT_EQ(requested(), first);
+  EXPECT_EQ(first->terms.requests_max, 7U);
+}
+
+TEST_F(ClusterTableOfRequested, KeepsNoEndpointsThatAreReachedInAnotherWay) {
+  const auto changed = [&](auto change) {
+    adopt(with_requested("c", snapshot::Resolution::by_request));
+    const Endpoint* before = requested();
+    snapshot::Snapshot next = with_requested("c", snapshot::Resolution::by_request);
+    change(next.clusters[0]);
+    adopt(std::move(next));
+    return requested() != before;
+  };
+  EXPECT_FALSE(changed([](snapshot::Cluster&) {}));
+  EXPECT_TRUE(changed([](snapshot::Cluster& cluster) { cluster.guard.named = AddressScope::global; }));
+  EXPECT_TRUE(changed(
+      [](snapshot::Cluster& cluster) { cluster.guard.registered.push_back(*AddressRange::parse("10.0.0.0/8")); }));
+  EXPECT_TRUE(changed([](snapshot::Cluster& cluster) { cluster.requested_port = 8080; }));
+  EXPECT_TRUE(changed([](snapshot::Cluster& cluster) { cluster.resolution = snapshot::Resolution::original; }));
+  EXPECT_TRUE(changed([](snapshot::Cluster& cluster) { cluster.tls.emplace().identity = "x"; }));
+}
+
+TEST_F(ClusterTableOfRequested, HasOneEndpointForTheNameOfTheDocuments) {
+  adopt(with_requested("c", snapshot::Resolution::by_name));
+  Endpoint* first = tables.back()->choose(0, random, nullptr);
+  ASSERT_NE(first, nullptr);
+  EXPECT_EQ(first->name(), "a.test");
+  EXPECT_EQ(tables.back()->choose(0, random, first), first);
+  adopt(joined(with_endpoints("new", {1}), with_requested("c", snapshot::Resolution::by_name)));
+  EXPECT_EQ(tables.back()->choose(1, random, nullptr), first);
+  snapshot::Snapshot guarded = with_requested("c", snapshot::Resolution::by_name);
+  guarded.clusters[0].guard.named = AddressScope::global;
+  adopt(std::move(guarded));
+  EXPECT_NE(tables.back()->choose(0, random, nullptr), first);
+  adopt(with_endpoints("c", {1}));
+  EXPECT_EQ(tables.back()->choose(0, random, nullptr)->address(), address(1));
 }
 
 }  // namespace

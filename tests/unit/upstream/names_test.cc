@@ -157,6 +157,22 @@ TEST_F(NamesTest, IsBoundedAndForgetsWhatWasUsedLongestAgo) {
   pass(10ms);
 }
 
+TEST_F(NamesTest, ForgetsAnswersThatServeNobodyAnyMore) {
+  for (int i = 0; i < 10; ++i) {
+    Asker asker;
+    static_cast<void>(names_->find("n" + std::to_string(i) + ".test", asker.waiter));
+  }
+  names_->tidy();
+  EXPECT_EQ(names_->count(), 10U) << "an answer is owed";
+  pass(10ms);
+  pass(60s);
+  names_->tidy();
+  EXPECT_EQ(names_->count(), 10U);
+  pass(limits::dns_refresh_time_max);
+  names_->tidy();
+  EXPECT_EQ(names_->count(), 0U);
+}
+
 TEST_F(NamesTest, WithoutAnybodyToAskNoNameHasAddresses) {
   Names alone(*loop_);
   EXPECT_EQ(alone.find("a.test", asker_.waiter).status, Names::Status::failed);
