@@ -35,8 +35,11 @@ class NameServer {
           return reply_to(query);
         }) {}
 
-  // What is asked for, in the answer's own words: instead of records.
-  std::function<std::string(const std::string& query)> reply;
+  // From now on it answers like that, instead of with records.
+  void reply_with(std::function<std::string(const std::string& query)> reply) {
+    const std::lock_guard lock(mutex_);
+    reply_ = std::move(reply);
+  }
   // It says SERVFAIL to everything, or nothing.
   std::atomic<bool> is_broken{false};
   std::atomic<bool> is_silent{false};
@@ -52,7 +55,8 @@ class NameServer {
  private:
   std::string reply_to(const std::string& query) {
     if (is_silent) return "";
-    if (reply) return reply(query);
+    const std::lock_guard lock(mutex_);
+    if (reply_) return reply_(query);
     std::string name;
     size_t at = 12;
     for (size_t label; (label = static_cast<unsigned char>(query[at])) != 0; at += label + 1) {
@@ -63,7 +67,6 @@ class NameServer {
     std::string answers;
     uint8_t count = 0;
     bool is_known = false;
-    const std::lock_guard lock(mutex_);
     for (const HostRecord& record : records_) {
       is_known = is_known || record.name == name;
       if (record.name != name || record.type != type) continue;
@@ -83,6 +86,7 @@ class NameServer {
   }
 
   std::mutex mutex_;
+  std::function<std::string(const std::string&)> reply_;
   std::vector<HostRecord> records_;
   std::atomic<unsigned> query_count_{0};
   UdpServer server_;

@@ -32,14 +32,12 @@ class Asker {
   // The next answer; a test failure when none comes.
   NameAnswer next(std::chrono::milliseconds patience = 20s) {
     const auto deadline = std::chrono::steady_clock::now() + patience;
-    std::unique_lock lock(mutex_);
     while (taken_.empty()) {
-      if (!condition_.wait_until(lock, deadline, [&] { return is_woken_; })) {
+      if (!wait_for_wake(deadline)) {
         ADD_FAILURE() << "no answer";
         return {};
       }
-      is_woken_ = false;
-      for (NameAnswer& answer : answers_->take()) taken_.push_back(std::move(answer));
+      taken_ = answers_->take();
     }
     NameAnswer answer = std::move(taken_.front());
     taken_.erase(taken_.begin());
@@ -51,6 +49,12 @@ class Asker {
   }
 
  private:
+  bool wait_for_wake(std::chrono::steady_clock::time_point deadline) {
+    std::unique_lock lock(mutex_);
+    if (!condition_.wait_until(lock, deadline, [&] { return is_woken_; })) return false;
+    is_woken_ = false;
+    return true;
+  }
   void wake() {
     const std::lock_guard lock(mutex_);
     is_woken_ = true;
@@ -249,13 +253,13 @@ std::string header(const std::string& query, uint16_t answers) {
 bool asks_for_a(const std::string& query) { return query[query.size() - 3] == 1; }
 
 TEST_F(ResolverTest, IsNotLedAroundByAliasesThatGoInACircle) {
-  server_.reply = [](const std::string& query) {
+  server_.reply_with([](const std::string& query) {
     // a.test is an alias of b.test, which is one of a.test.
     const std::string b = std::string("\1b\4test\0", 8);
     const std::string a = std::string("\1a\4test\0", 8);
     const std::string middle = std::string("\0\5\0\1\0\0\0\x1e\0\x08", 10);
     return header(query, 2) + question_of(query) + std::string("\xc0\x0c", 2) + middle + b + b + middle + a;
-  };
+  });
   EXPECT_NE(asker_.ask_and_wait("a.test").error, "");
 }
 
@@ -306,11 +310,11 @@ class TcpServer {
 };
 
 TEST_F(ResolverTest, TakesOnlySomeOfVeryManyAddresses) {
-  server_.reply = [](const std::string& query) {
+  server_.reply_with([](const std::string& query) {
     std::string reply = header(query, 0) + question_of(query);
     reply[2] = static_cast<char>(reply[2] | 2);  // truncated
     return reply;
-  };
+  });
   const TcpServer tcp(server_.port(), [](const std::string& query) {
     constexpr uint16_t kMany = 4000;  // as many as a message can have
     if (!asks_for_a(query)) return header(query, 0) + question_of(query);
@@ -324,10 +328,10 @@ TEST_F(ResolverTest, TakesOnlySomeOfVeryManyAddresses) {
 }
 
 TEST_F(ResolverTest, TakesNoRubbishForAnAnswer) {
-  server_.reply = [](const std::string& query) {
+  server_.reply_with([](const std::string& query) {
     std::string reply = header(query, 3) + question_of(query);
     return reply + std::string("\xc0\x0c\0\1\0\1\0\0\0\x1e\xff\xff\1\2", 14);  // a record longer than the message
-  };
+  });
   EXPECT_NE(asker_.ask_and_wait("a.test").error, "");
 }
 
