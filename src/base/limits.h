@@ -128,6 +128,7 @@ inline constexpr uint32_t mirrored_requests_per_cluster_max = 256;  // of them, 
 inline constexpr Duration mirrored_request_timeout = 60s;           // for all of one
 inline constexpr unsigned mirrors_max = 8;                          // of one list; with `mirror` of a root, one more
 inline constexpr size_t resumable_sessions_max = 4;                 // of TLS, per endpoint and shard
+inline constexpr Duration upstream_patience_margin = 1s;            // before an upstream ends an idle connection itself
 inline constexpr size_t proxy_credentials_bytes_max = 512;          // user and password, in proxy-authorization
 inline constexpr Duration dns_ttl_min = 5s;  // an answer is not asked for again sooner, whatever it says
 inline constexpr Duration dns_ttl_max = 1h;

@@ -110,6 +110,9 @@ struct ResponseHead {
   uint64_t content_length = 0;  // framing == content_length; also of a response to HEAD if has_content_length
   bool has_content_length = false;
   bool keep_alive = false;  // the upstream's connection may be used again afterwards
+  // How long the upstream keeps it without a request, as it says (Keep-Alive: timeout, RFC 2068 19.7.1.1); 0: it does
+  // not say.
+  uint32_t keep_alive_seconds = 0;
 };
 
 }  // namespace sluice::http

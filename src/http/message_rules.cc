@@ -5,6 +5,7 @@
 #include "http/chars.h"
 #include "http/known_field.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace sluice::http {
@@ -37,6 +38,7 @@ struct FieldFacts {
   unsigned content_length_count = 0;
   unsigned upgrade_count = 0;
   unsigned connection_option_count = 0;
+  uint32_t keep_alive_seconds = 0;
   TransferCoding coding = TransferCoding::none;
   bool has_close = false;
   bool has_keep_alive = false;
@@ -73,6 +75,20 @@ void note_transfer_coding(std::string_view value, FieldFacts& facts) noexcept {
   }
 }
 
+// "timeout=5, max=100". What is no number, or a very large one, says nothing.
+uint32_t read_keep_alive_seconds(std::string_view value) noexcept {
+  uint32_t seconds = 0;
+  for_each_element(value, [&seconds](std::string_view parameter) {
+    constexpr std::string_view name = "timeout=";
+    if (!equals_ignoring_case(parameter.substr(0, name.size()), name)) return;
+    const std::string_view digits = parameter.substr(name.size());
+    if (digits.empty() || digits.size() > 6 || !std::ranges::all_of(digits, is_digit)) return;
+    seconds = 0;
+    for (const char digit : digits) seconds = seconds * 10 + static_cast<uint32_t>(digit - '0');
+  });
+  return seconds;
+}
+
 FieldFacts collect(const HeaderList& headers) noexcept {
   FieldFacts facts;
   for (const auto& [name, value] : headers) {
@@ -90,6 +106,7 @@ FieldFacts collect(const HeaderList& headers) noexcept {
         facts.upgrade = value;
         break;
       case KnownField::connection: note_connection_options(value, facts); break;
+      case KnownField::keep_alive: facts.keep_alive_seconds = read_keep_alive_seconds(value); break;
       case KnownField::transfer_encoding: note_transfer_coding(value, facts); break;
       case KnownField::expect:
         if (equals_ignoring_case(value, "100-continue")) facts.expects_continue = true;
@@ -268,6 +285,7 @@ Refusal understand_response(ResponseHead& head, bool is_head, bool is_connect) n
 
   const bool is_http2 = head.version == Version::http_2;
   head.keep_alive = persists(facts, head.version);
+  head.keep_alive_seconds = is_http2 ? 0 : facts.keep_alive_seconds;
   head.has_content_length = framing.has_length;
   head.content_length = framing.length;
   const bool is_tunnel = head.status == 101 || (is_connect && head.status / 100 == 2);

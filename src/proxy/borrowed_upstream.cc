@@ -29,8 +29,18 @@ BorrowedUpstream::Status BorrowedUpstream::borrow(AdoptedSnapshot& snapshot, uin
   snapshot_ = &snapshot;
   cluster_ = cluster;
   target_ = target;
-  // A name is the same with the dot of the root at its end, which TLS does not know (RFC 6066 3).
-  if (snapshot.clusters.takes_requested(cluster) && target_.host.ends_with('.')) target_.host.remove_suffix(1);
+  if (snapshot.clusters.takes_requested(cluster)) {
+    const std::string& host = snapshot.tables.clusters[cluster].host;
+    const auto& names = snapshot.tables.clusters[cluster].dns_names;
+    // A name is the same with the dot of the root at its end, which TLS does not know (RFC 6066 3).
+    if (target_.host.ends_with('.')) target_.host.remove_suffix(1);
+    if (!names.empty()) target_.host = names.front().name;  // the document says it, so the client does not
+    // A route may lead here from a wider host than the documents have opened.
+    if (host.starts_with("*.") && !target_.host.empty() && !target_.host.ends_with(std::string_view(host).substr(1))) {
+      failure_reason_ = kForbidden;
+      return Status::forbidden;
+    }
+  }
   version_ = version;
   proxy_header_.reset();
   if (const auto protocol = snapshot.tables.clusters[cluster].proxy_protocol; protocol != snapshot::ProxyProtocol::none)

@@ -94,7 +94,10 @@ void ClientConnection::on_expired() {
       }
       break;
     case State::tunnelling:
-      if (tcp_proxy_->is_connecting() || !tcp_proxy_->may_time_out(has_moved())) {
+      if (tcp_proxy_->has_held_enough()) {
+        tcp_proxy_->let_go();
+        if (tcp_proxy_ != nullptr) watch_tunnel();
+      } else if (tcp_proxy_->is_connecting() || !tcp_proxy_->may_time_out(has_moved())) {
         watch_tunnel();
       } else {
         tcp_proxy_->time_out();

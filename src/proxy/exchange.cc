@@ -5,6 +5,8 @@
 #include "http/hygiene.h"
 #include "http/websocket.h"
 #include "proxy/client_connection.h"
+#include "proxy/first_words.h"
+#include "proxy/tcp_proxy.h"
 #include "route/retry.h"
 
 #include <charconv>
@@ -15,6 +17,10 @@ namespace sluice::proxy {
 using forward::CopyStatus;
 using forward::SpliceStatus;
 using observe::ResponseFlag;
+
+namespace {
+constexpr std::string_view kNotRegistered = "not_registered";
+}  // namespace
 
 Exchange::Exchange(Services& services, ClientConnection& connection, ClientSide& client) noexcept
     : services_(services),
@@ -266,6 +272,8 @@ Exchange::Outcome Exchange::on_response_head() {
   upstream_service_ms_ = to_milliseconds(upstream_time);
   status_ = response_.status;
   details_ = "via_upstream";
+  if (borrowed_.http2() == nullptr)
+    borrowed_.connection().learn_patience(std::chrono::seconds(response_.keep_alive_seconds));
   if (!prepare_fields(upstream_time) || !apply_response_operations(response_.headers)) return on_bad_response();
   client_keep_alive_ = client_->write_head(response_, request_, may_keep_client());
   response_started_ = true;
@@ -536,7 +544,7 @@ Exchange::Outcome Exchange::on_timed_out() {
 
 Exchange::Outcome Exchange::on_client_lost() {
   flags_.set(ResponseFlag::downstream_connection_termination);
-  details_ = "downstream_remote_disconnect";
+  if (details_ != host_mismatch) details_ = "downstream_remote_disconnect";
   if (!response_started_) status_ = 0;
   release_upstream(/*reusable=*/false);
   // The alert tells that nothing is complete; a reset would overtake it.
@@ -607,6 +615,12 @@ Duration Exchange::progress_timeout() const noexcept {
   return has_switched() ? limits::tunnel_idle_timeout : limits::body_progress_timeout;
 }
 
+const snapshot::Cluster* Exchange::cluster_of_record() const noexcept {
+  if (details_ == kNotRegistered) return &black_hole_cluster();
+  if (decision_.outcome != route::Outcome::forward || snapshot_ == nullptr) return nullptr;
+  return &snapshot_->tables.clusters[decision_.destination->cluster];
+}
+
 void Exchange::write_record() { services_.observer.on_request_end(make_record(services_.observer.access_log.needs())); }
 
 // What is known so far.
@@ -635,9 +649,7 @@ observe::RequestRecord Exchange::make_record(snapshot::FormatNeeds needs) const 
       .upstream_failure_reason = upstream_failure_.empty() ? borrowed_.failure_reason() : upstream_failure_,
       .bytes_received = request_bytes_,
       .bytes_sent = response_bytes_,
-      .cluster = decision_.outcome == route::Outcome::forward && snapshot_ != nullptr
-                     ? &snapshot_->tables.clusters[decision_.destination->cluster]
-                     : nullptr,
+      .cluster = cluster_of_record(),
       .route_name = decision_.route_name(),
       .upstream_host = borrowed_.address(),
       .upstream_local = borrowed_.local_address(),

@@ -170,6 +170,7 @@ class Exchange {
   [[nodiscard]] bool can_repeat() const noexcept;
   [[nodiscard]] bool may_keep_client() const noexcept;
   [[nodiscard]] bool drain_buffered_request_body();
+  [[nodiscard]] const snapshot::Cluster* cluster_of_record() const noexcept;
   void write_record();
   [[nodiscard]] observe::RequestRecord make_record(snapshot::FormatNeeds needs) const noexcept;
   static void on_upstream_change(void* self);

@@ -26,6 +26,8 @@ enum class TunnelHost : uint8_t {
   same,   // or nothing is said: no SNI, another protocol
   other,  // or what is said cannot be understood
 };
+// %RESPONSE_CODE_DETAILS% of one that goes elsewhere.
+inline constexpr std::string_view host_mismatch = "host_mismatch";
 // `host` is the one of the CONNECT, as http::RequestHead has it. Only limits::client_hello_bytes_max are waited for.
 [[nodiscard]] TunnelHost tunnel_host(ConstBytes bytes, std::string_view host);
 

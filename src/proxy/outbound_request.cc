@@ -23,8 +23,6 @@ using snapshot::HostAgreement;
 
 namespace {
 
-constexpr std::string_view host_mismatch = "host_mismatch";
-
 // The user and password of `Basic` (RFC 7617 2) as they are compared: by their digest, which tells no byte of them by
 // the time that it takes. Nothing: there are none.
 std::optional<std::array<uint8_t, 32>> digest_of_credentials(std::string_view authorization) {
@@ -126,11 +124,19 @@ Exchange::Outcome Exchange::on_connect_ready() {
 Exchange::Outcome Exchange::look_at_first_bytes() {
   const std::optional<ConstBytes> first = client_->content_at_hand();
   const TunnelHost seen = first ? tunnel_host(*first, request_.host) : TunnelHost::same;
-  if (seen == TunnelHost::need_more) return Outcome::pending;
+  const snapshot::Outbound& outbound = *snapshot_->tables.outbound;
+  const bool only_warns = outbound.host_agreement == HostAgreement::warn;
+  if (seen == TunnelHost::need_more) {
+    // Who only warns does not wait for long: perhaps the server is to answer what looks like a beginning.
+    if (only_warns && !first->empty() && !try_timer_.is_armed())
+      services_.loop.timers().arm(try_timer_, services_.loop.now() + outbound.detection_time);
+    return Outcome::pending;
+  }
+  try_timer_.cancel();
   holds_bytes_ = false;
   if (seen == TunnelHost::same) return Outcome::pending;
   details_ = host_mismatch;
-  if (snapshot_->tables.outbound->host_agreement == HostAgreement::warn) return Outcome::pending;
+  if (only_warns) return Outcome::pending;
   release_upstream(/*reusable=*/false, io::Stream::Ending::reset);
   return end(Outcome::abort_client);
 }
@@ -143,7 +149,8 @@ void Exchange::hand_over(TcpProxy& proxy) {
                      .request_id = std::string(request_.headers.find("x-request-id").value_or(std::string_view())),
                      .version = request_.version,
                      .started_at = started_at_,
-                     .host_agreement = snapshot_->tables.outbound->host_agreement});
+                     .host_agreement = snapshot_->tables.outbound->host_agreement,
+                     .detection_time = snapshot_->tables.outbound->detection_time});
   const uint32_t cluster = decision_.destination->cluster;
   proxy.take_over(borrowed_, snapshot_->clusters.names_of(cluster, snapshot_->tables.clusters[cluster]),
                   std::move(request));

@@ -81,7 +81,8 @@ void Exchange::forget_retries() {
 
 void Exchange::on_try_timer(void* self) {
   auto& exchange = *static_cast<Exchange*>(self);
-  exchange.try_timed_out_ = exchange.state_ == State::forwarding;
+  const bool has_held_enough = std::exchange(exchange.holds_bytes_, false);  // there are no tries of a tunnel
+  exchange.try_timed_out_ = !has_held_enough && exchange.state_ == State::forwarding;
   exchange.client_->wake();
 }
 

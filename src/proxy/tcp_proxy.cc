@@ -13,6 +13,7 @@ namespace sluice::proxy {
 namespace {
 
 using observe::ResponseFlag;
+using snapshot::HostAgreement;
 
 // The tunnel's record is the request's.
 void describe_connect(const ConnectRequest& request, const Services& services, observe::RequestRecord& record) {
@@ -30,6 +31,16 @@ void describe_connect(const ConnectRequest& request, const Services& services, o
 }
 
 }  // namespace
+
+const snapshot::Cluster& black_hole_cluster() {
+  static const snapshot::Cluster cluster = [] {
+    snapshot::Cluster made;
+    made.name = made.host = made.service_name = "BlackHoleCluster";
+    made.service_namespace = "unknown";
+    return made;
+  }();
+  return cluster;
+}
 
 TcpProxy::TcpProxy(Services& services, ClientConnection& client) noexcept
     : services_(services), client_(client), upstream_(services, {.on_change = on_upstream_change, .owner = this}) {}
@@ -72,7 +83,9 @@ TcpProxy::Outcome TcpProxy::choose_destination() {
                                        services_.random.next());
   if (decision.route == nullptr) {
     flags_.set(ResponseFlag::no_route_found);
-    return refuse(client_.is_outbound() ? "not_registered" : "route_not_found");
+    if (!client_.is_outbound()) return refuse("route_not_found");
+    cluster_ = &black_hole_cluster();
+    return refuse("not_registered");
   }
   if (decision.destination == nullptr) {
     flags_.set(ResponseFlag::no_cluster_found);
@@ -123,7 +136,7 @@ void TcpProxy::take_over(BorrowedUpstream& upstream, std::shared_ptr<const snaps
                          std::unique_ptr<ConnectRequest> request) {
   names_ = std::move(names);
   upstream_.take_over(upstream);
-  holds_bytes_ = request->host_agreement != snapshot::HostAgreement::off;
+  holds_bytes_ = request->host_agreement != HostAgreement::off;
   connect_ = std::move(request);
   begin_tunnel();
   if (holds_bytes_) tunnel_->hold_client_bytes();
@@ -146,14 +159,34 @@ TcpProxy::Outcome TcpProxy::look_at_first_bytes() {
   std::array<std::byte, limits::client_hello_bytes_max> whole;
   if (const io::ReceiveQueue& queue = client.stream().receive_queue(); !client.is_tls() && first.size() < queue.size())
     first = ConstBytes(whole).first(queue.peek(whole));
-  const bool is_over = client.is_at_end() || (!first.empty() && client.stream().has_receive_ended());
   const TunnelHost seen = first.empty() ? TunnelHost::need_more : tunnel_host(first, connect_->host);
-  if (seen == TunnelHost::need_more && !is_over) return Outcome::pending;
-  holds_bytes_ = false;
+  if (seen == TunnelHost::need_more && !client.stream().has_receive_ended() && !client.is_at_end()) {
+    if (!first.empty() && !awaits_rest_) {
+      awaits_rest_ = true;
+      client_.watch_tunnel();
+    }
+    return Outcome::pending;
+  }
+  stop_holding();
+  if (seen != TunnelHost::other) return Outcome::pending;
+  details_ = host_mismatch;
+  return connect_->host_agreement == HostAgreement::warn ? Outcome::pending : end(Outcome::abort_client);
+}
+
+void TcpProxy::stop_holding() noexcept {
+  holds_bytes_ = awaits_rest_ = false;
   tunnel_->release_client_bytes();
-  if (seen == TunnelHost::same || first.empty()) return Outcome::pending;
-  details_ = "host_mismatch";
-  return connect_->host_agreement == snapshot::HostAgreement::warn ? Outcome::pending : end(Outcome::abort_client);
+}
+
+// Who only warns does not hold them up for long: perhaps their server is to answer what looks like the beginning of
+// something else.
+bool TcpProxy::has_held_enough() const noexcept {
+  return awaits_rest_ && connect_->host_agreement == HostAgreement::warn;
+}
+
+void TcpProxy::let_go() {
+  stop_holding();
+  client_.look();
 }
 
 TcpProxy::Outcome TcpProxy::advance_tunnel() {
@@ -195,7 +228,7 @@ bool TcpProxy::has_client_left() {
 
 TcpProxy::Outcome TcpProxy::on_client_lost() {
   flags_.set(ResponseFlag::downstream_connection_termination);
-  details_ = "downstream_remote_disconnect";
+  if (details_ != host_mismatch) details_ = "downstream_remote_disconnect";
   // The alert that says what was wrong must not be overtaken by a reset.
   return end(client_.transport().has_read_failed() ? Outcome::close_client : Outcome::abort_client);
 }
@@ -224,6 +257,7 @@ void TcpProxy::time_out() {
 }
 
 Duration TcpProxy::patience() const noexcept {
+  if (has_held_enough()) return connect_->detection_time;
   Duration idle = cluster_ == nullptr ? limits::tunnel_idle_timeout : cluster_->connection_terms.tunnel_idle_timeout;
   if (idle == Duration{}) idle = limits::tunnel_idle_timeout;  // then it is looked at again
   return end_of_life_ == Instant::max() ? idle : std::min(idle, end_of_life_ - services_.loop.now());

@@ -30,7 +30,12 @@ struct ConnectRequest {
   http::Version version;
   Instant started_at;
   snapshot::HostAgreement host_agreement;
+  Duration detection_time;  // how long the rest of a beginning is waited for, where a mismatch is only noted
 };
+
+// What records say that an outbound request or connection has gone to that nobody has registered, where only registered
+// destinations are reached (Istio's name).
+[[nodiscard]] const snapshot::Cluster& black_hole_cluster();
 
 class TcpProxy {
  public:
@@ -65,6 +70,11 @@ class TcpProxy {
   // When that is over, and `has_moved` since.
   [[nodiscard]] bool may_time_out(bool has_moved) const noexcept;
 
+  // The client's first bytes wait for the rest of what they begin, and patience() is for that.
+  [[nodiscard]] bool has_held_enough() const noexcept;
+  // They go on as they are.
+  void let_go();
+
   // The cluster's timeout counts, not one of ours.
   [[nodiscard]] bool is_connecting() const noexcept { return state_ == State::connecting; }
 
@@ -83,6 +93,7 @@ class TcpProxy {
   void begin_tunnel();
   Outcome advance_tunnel();
   Outcome look_at_first_bytes();
+  void stop_holding() noexcept;
 
   // Ways in which it ends early.
   Outcome refuse(std::string_view details);
@@ -118,6 +129,7 @@ class TcpProxy {
   observe::ResponseFlags flags_;
 
   uint32_t cluster_index_ = 0;  // of cluster_, while the snapshot is pinned
+  bool awaits_rest_ = false;    // likewise, and some have come
   bool holds_bytes_ = false;    // those of the client, until they are seen to be meant for the host of its CONNECT
   State state_ = State::routing;
 };

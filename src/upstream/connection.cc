@@ -6,6 +6,7 @@
 #include "upstream/connection_pool.h"
 #include "upstream/endpoint.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -88,8 +89,15 @@ void Connection::give_back() noexcept {
   }
   state_ = State::idle;
   borrower_ = {};
-  const Instant end = idle_end(endpoint_->terms, opened_at_, pool_.loop().now());
+  const Instant now = pool_.loop().now();
+  Instant end = idle_end(endpoint_->terms, opened_at_, now);
+  if (patience_ms_ > 0) end = std::min(end, now + std::chrono::milliseconds(patience_ms_));
   if (end != Instant::max()) pool_.loop().timers().arm(timer_, end);
+}
+
+void Connection::learn_patience(Duration patience) noexcept {
+  const Duration safe = patience - std::min(limits::upstream_patience_margin, patience / 2);
+  patience_ms_ = static_cast<uint32_t>(to_milliseconds(safe));
 }
 
 bool Connection::may_serve_again() const noexcept {

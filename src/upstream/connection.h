@@ -54,6 +54,9 @@ class Connection : public ListNode<Connection> {
   void lend(Borrower borrower) noexcept;
   // The borrower of one that is ready lends it on, and hears nothing any more.
   void hand_to(Borrower borrower) noexcept { borrower_ = borrower; }
+  // The upstream says how long it keeps the connection without a request: it is given up before that, so that no
+  // request meets its end. Zero: it does not say.
+  void learn_patience(Duration patience) noexcept;
   // The borrower is done, and the connection may serve another request: no bytes of this one are left. One that names
   // a client ends.
   void give_back() noexcept;
@@ -142,6 +145,7 @@ class Connection : public ListNode<Connection> {
   uint64_t counted_sent_ = 0;
   Instant opened_at_{};
   uint32_t lent_count_ = 0;
+  uint32_t patience_ms_ = 0;  // how long it may be idle, as the upstream says; 0: it does not
   int connect_error_ = 0;
   State state_ = State::idle;
   bool offers_http2_ = false;

@@ -17,7 +17,8 @@ RequestedEndpoints::~RequestedEndpoints() {
 }
 
 RequestedEndpoints::Found RequestedEndpoints::find(const snapshot::RequestedTarget& target, Instant now) {
-  const bool is_original = resolution_ == snapshot::Resolution::original && target.original != nullptr;
+  const bool is_original =
+      target.original != nullptr && (resolution_ == snapshot::Resolution::original || target.host.empty());
   std::string_view host = target.host;
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   const std::optional<SocketAddress> literal =

@@ -110,3 +110,20 @@ def test_upstream_with_a_short_idle_timeout_causes_no_error(gateway, upstream):
     for closer in closers:
         closer.join()
     assert statuses == [200] * 360
+
+
+def test_connection_goes_before_the_upstream_ends_it(client, upstream):
+    """Keep-Alive says when that is: half a second before, no request can meet the end any more."""
+    closed = threading.Event()
+
+    def answer_and_tell(peer, request):
+        peer.read_body(request)
+        peer.respond(body=b"ok", headers=[("Keep-Alive", "timeout=1, max=100")])
+        if peer.number == 0 and peer.wait_for_close() == b"":
+            closed.set()
+
+    upstream.script = answer_and_tell
+    assert client.request().body == b"ok"
+    assert closed.wait(5)
+    assert client.request("POST", "/", body=b"content").body == b"ok"
+    assert len(upstream.connections) == 2

@@ -1,6 +1,7 @@
 """Clients of the explicit proxy: requests in absolute form, and tunnels by CONNECT (RFC 9110 9.3.6, RFC 9113 8.5)."""
 
 import base64
+import re
 
 from . import message
 from .client import Client
@@ -147,7 +148,7 @@ class Proxy:
     def get(self, uri, headers=(), *, host=None, method="GET"):
         """The answer to one request in absolute form."""
         with self.connect() as client:
-            authority = uri.partition("://")[2].partition("/")[0]
+            authority = re.split("[/?]", uri.partition("://")[2])[0]
             client.send_head(method, uri, headers, host=host or authority)
             return client.read_response(method)
 
