@@ -10,6 +10,7 @@
 #include <array>
 #include <charconv>
 #include <ctime>
+#include <thread>
 
 namespace sluice::acme {
 
@@ -220,6 +221,8 @@ Answer<Response> Client::post(const AccountKey& key, std::string_view account_ur
     Failure failure = refusal(request, *response);
     if (failure.type != "badNonce" || retries == limits::acme_nonce_retries_max)
       return std::unexpected(std::move(failure));
+    // A server that has begun anew likes none of the old ones; one that goes on like this is not to be hurried.
+    if (retries >= limits::acme_nonce_retries_quick) std::this_thread::sleep_for(limits::acme_nonce_pause);
     // RFC 8555 6.5: the answer brings a new one; the others are as old as the one that was refused.
     if (nonces_.size() > 1) nonces_.erase(nonces_.begin(), nonces_.end() - 1);
   }

@@ -87,12 +87,14 @@ AcmeOrder::~AcmeOrder() {
 // An account that the server knows no more (a test server that began anew) is made again, once.
 Answer<AcmeOrder::Progress> AcmeOrder::step(Record& record, const Save& save, uint32_t attempt, WallTime now) {
   Answer<Progress> progress = advance(record, save, attempt, now);
+  if (progress) waited_ += progress->pause;
   if (progress || progress.error().type != "accountDoesNotExist" || has_new_account_) return progress;
   has_new_account_ = true;
   if (const Status forgotten = session_.forget_account_url(); !forgotten)
     return fail(FailureKind::passing, forgotten.error().message);
   order_.reset();
   names_.clear();
+  put_up_.reset();
   return Progress{};
 }
 
@@ -107,6 +109,12 @@ Answer<AcmeOrder::Progress> AcmeOrder::advance(Record& record, const Save& save,
     Answer<acme::Order> order = acme::fetch_order(session_.client(), session_.account(), saved.url, identifiers_);
     if (!order) return std::unexpected(std::move(order.error()));
     order_ = std::move(*order);
+  }
+  if (waited_ > limits::acme_order_time_max && order_->status != OrderStatus::valid) {
+    const bool is_pending = order_->status == OrderStatus::pending;
+    return fail(FailureKind::order, fmt::format("the server has not {} within {} minutes",
+                                                is_pending ? "validated the names" : "made the certificate",
+                                                limits::acme_order_time_max / std::chrono::minutes(1)));
   }
   switch (order_->status) {
     case OrderStatus::pending: return validate(record, save, attempt, now);
@@ -147,10 +155,6 @@ Answer<AcmeOrder::Progress> AcmeOrder::begin(Record& record, const Save& save) {
 
 // All of them are put up before the first is looked at, and the slow ones become visible at the same time.
 Answer<AcmeOrder::Progress> AcmeOrder::validate(Record& record, const Save& save, uint32_t attempt, WallTime now) {
-  if (std::chrono::steady_clock::now() - begun_ > limits::acme_order_time_max) {
-    return fail(FailureKind::order, fmt::format("the server has not validated the names within {} minutes",
-                                                limits::acme_order_time_max / std::chrono::minutes(1)));
-  }
   if (names_.empty()) {
     for (const std::string& url : order_->authorizations)
       names_.push_back({.authorization_url = url, .proof = {}, .challenge = {}});
@@ -158,6 +162,12 @@ Answer<AcmeOrder::Progress> AcmeOrder::validate(Record& record, const Save& save
   const auto next = [this](auto condition) { return std::ranges::find_if(names_, condition); };
   if (const auto name = next([](const Name& n) { return !n.is_valid && !n.proof; }); name != names_.end())
     return look_at_name(*name, record, save, attempt, now);
+  if (!put_up_) {
+    put_up_ = now;
+    // Resolvers remember for a while that there was none: they are not asked too early, as with Gardener.
+    if (uses_dns_01_ && !session_.issuer().skips_dns_records)
+      return Progress{.certificate = {}, .pause = limits::first_dns_look_pause};
+  }
   if (const auto name = next([](const Name& n) { return n.proof && !n.is_visible; }); name != names_.end())
     return wait_until_visible(*name, now);
   if (const auto name = next([](const Name& n) { return n.proof && !n.is_accepted; }); name != names_.end())
@@ -237,10 +247,7 @@ Answer<AcmeOrder::Progress> AcmeOrder::put_up(Name& name, const acme::Authorizat
   }
   name.challenge = challenge;
   name.proof = std::move(proof);
-  name.put_up = now;
-  // Resolvers remember for a while that there was none: they are not asked too early, as with Gardener.
-  const bool is_slow = challenge.type == ChallengeType::dns_01 && !session_.issuer().skips_dns_records;
-  return Progress{.certificate = {}, .pause = is_slow ? limits::first_dns_look_pause : Duration{}};
+  return Progress{};
 }
 
 Answer<AcmeOrder::Progress> AcmeOrder::wait_until_visible(Name& name, WallTime now) {
@@ -250,7 +257,7 @@ Answer<AcmeOrder::Progress> AcmeOrder::wait_until_visible(Name& name, WallTime n
     looks_ = 0;
     return Progress{};
   }
-  if (now - name.put_up > limits::proof_visible_time_max) {
+  if (now - *put_up_ > limits::proof_visible_time_max) {
     const std::string why = is_visible ? "" : ": " + is_visible.error().message;
     if (name.proof->type != ChallengeType::dns_01)
       return fail(FailureKind::passing, "not every shard has the answer to the challenge");

@@ -4,13 +4,13 @@
 #pragma once
 
 #include "acme/order.h"
+#include "base/durations.h"
 #include "certs/certificate_wish.h"
 #include "certs/issued_certificate.h"
 #include "renewal/acme_session.h"
 #include "renewal/proof.h"
 #include "renewal/record.h"
 
-#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -54,7 +54,6 @@ class AcmeOrder {
     std::string authorization_url;
     std::optional<Proof> proof;  // once it is up
     acme::Challenge challenge;   // with `proof`
-    WallTime put_up{};
     bool is_visible = false;
     bool is_accepted = false;
     bool is_valid = false;
@@ -82,11 +81,12 @@ class AcmeOrder {
   const PossibleChallenges possible_;
   std::optional<acme::Order> order_;  // as the server said last
   std::vector<Name> names_;           // of order_
+  std::optional<WallTime> put_up_;    // when every name that needs one had its proof
   bool uses_dns_01_ = false;
   bool may_replace_ = true;       // false: the server does not take `replaces`
   bool has_new_account_ = false;  // the server had forgotten the one of before
   uint32_t looks_ = 0;            // since something has changed
-  const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+  Duration waited_{};             // for the server, so far
 };
 
 }  // namespace sluice::renewal

@@ -49,6 +49,7 @@ class FakeAcmeServer {
 
   int fail_each = 0;           // so many exchanges one is 503; 0: none
   bool mixes_up_keys = false;  // certificates are for another key
+  bool is_at_rest = false;     // orders that have been finalized stay in processing
 
   void forget_accounts() { accounts_.clear(); }
 
@@ -164,7 +165,7 @@ class FakeAcmeServer {
   Json order_json(const std::string& id) const {
     const Order& order = orders_.at(id);
     Json json = {{"status", failed_.contains(id)             ? "invalid"
-                            : !order.certificate_pem.empty() ? "valid"
+                            : !order.certificate_pem.empty() ? is_at_rest ? "processing" : "valid"
                             : is_valid(order)                ? "ready"
                                                              : "pending"},
                  {"identifiers", order.identifiers},
@@ -172,7 +173,7 @@ class FakeAcmeServer {
                  {"finalize", url("finalize/" + id)}};
     for (const auto& [name, is_done] : order.names)
       json["authorizations"].push_back(url(fmt::format("authz/{}/{}", id, name)));
-    if (!order.certificate_pem.empty()) json["certificate"] = url("cert/" + id);
+    if (!order.certificate_pem.empty() && !is_at_rest) json["certificate"] = url("cert/" + id);
     if (failed_.contains(id))
       json["error"] = {{"type", "urn:ietf:params:acme:error:unauthorized"}, {"detail", "no proof"}};
     return json;

@@ -405,6 +405,32 @@ TEST_F(KeeperTest, WaitsOutTheMoodsOfAServerWithoutGivingAnOrderUp) {
   EXPECT_EQ(server_.certificates, 1);
 }
 
+TEST_F(KeeperTest, WaitsForAServerThatTakesItsTimeToMakeTheCertificate) {
+  server_.is_at_rest = true;
+  start();
+  follow(std::string(kAcmeIssuer) + certificate_document("web"));
+  work(10min);
+  EXPECT_EQ(report_of("istio-system/web").state, State::pending);
+  server_.is_at_rest = false;
+  work();
+  EXPECT_EQ(report_of("istio-system/web").state, State::ready);
+  EXPECT_EQ(server_.certificates, 1);
+}
+
+TEST_F(KeeperTest, DoesNotWaitForEverForAServerThatMakesNoCertificate) {
+  server_.is_at_rest = true;
+  start();
+  follow(std::string(kAcmeIssuer) + certificate_document("web"));
+  work(20min);
+  EXPECT_EQ(report_of("istio-system/web").state, State::error);
+  EXPECT_EQ(report_of("istio-system/web").message, "the server has not made the certificate within 15 minutes");
+  EXPECT_EQ(server_.orders, 1);
+  server_.is_at_rest = false;
+  work(2h);
+  EXPECT_EQ(report_of("istio-system/web").state, State::ready);
+  EXPECT_EQ(server_.orders, 2);
+}
+
 TEST_F(KeeperTest, MakesAnAccountAnewThatTheServerHasForgotten) {
   start();
   follow(std::string(kAcmeIssuer) + certificate_document("web"));
