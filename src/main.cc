@@ -5,6 +5,7 @@
 #include "control/certificate_commands.h"
 #include "control/commands.h"
 #include "control/run.h"
+#include "renewal/revocation_reason.h"
 #include "sample/upstream.h"
 
 #include <CLI/CLI.hpp>
@@ -303,12 +304,18 @@ CLI::Option* add_state_option(CLI::App& command, std::string& directory) {
       ->capture_default_str();
 }
 
+// An option that other commands of the family have: who tries it here is told what to do.
+void refuse_option(CLI::App& command, const std::string& name, const std::string& remedy) {
+  command.add_option(name)->group("")->check([remedy](const std::string&) { return remedy; });
+}
+
 // What looks at certificates, and what changes them.
 void add_certificate_commands(CLI::App& cert, int& exit_code) {
   struct Arguments {
     std::string state_directory = control::default_state_directory;
     std::string admin;
     std::string name;
+    std::string reason;
     bool as_json = false;
   };
   const auto add = [&](const char* verb, const char* description, bool has_name, bool is_command, auto run) {
@@ -323,6 +330,7 @@ void add_certificate_commands(CLI::App& cert, int& exit_code) {
                              ->check(check_address);
     if (is_command) {
       admin->capture_default_str();
+      refuse_option(*command, "--state-dir", "the running sluice does it, in its own directory; name it with --admin");
     } else {
       add_state_option(*command, arguments->state_directory)->excludes(admin);
     }
@@ -333,6 +341,7 @@ void add_certificate_commands(CLI::App& cert, int& exit_code) {
           ->required();
     }
     command->callback([arguments, run, &exit_code] { exit_code = run(*arguments); });
+    return std::pair(command, arguments);
   };
   const auto source_of = [](const Arguments& arguments) {
     control::CertificateSource source{.state_directory = arguments.state_directory, .admin = {}};
@@ -347,14 +356,20 @@ void add_certificate_commands(CLI::App& cert, int& exit_code) {
     return control::show_certificate(source_of(arguments), arguments.name, arguments.as_json);
   });
   const auto add_command = [&](const char* verb, const char* description, renewal::Command order) {
-    add(verb, description, true, true, [order](const Arguments& arguments) {
+    return add(verb, description, true, true, [order](const Arguments& arguments) {
       return control::command_certificate(*SocketAddress::parse(arguments.admin), order, arguments.name,
-                                          arguments.as_json);
+                                          arguments.reason, arguments.as_json);
     });
   };
   add_command("issue", "Obtain one that is not there or has failed, now", renewal::Command::issue);
   add_command("renew", "Obtain one anew, now", renewal::Command::renew);
-  add_command("revoke", "Revoke one at the server that has issued it", renewal::Command::revoke);
+  const auto [revoke, arguments] =
+      add_command("revoke", "Revoke one at the server that has issued it", renewal::Command::revoke);
+  std::vector<std::string> reasons;
+  for (const auto& [name, code] : renewal::kRevocationReasons) reasons.emplace_back(name);
+  revoke->add_option("--reason", arguments->reason, "Why, as the server is told; it may refuse some")
+      ->type_name("REASON")
+      ->check(CLI::IsMember(reasons));
 }
 
 void add_import(CLI::App& cert, int& exit_code) {
@@ -373,6 +388,7 @@ void add_import(CLI::App& cert, int& exit_code) {
   command->add_option("--key", options->key_path, "Its key (PEM, not encrypted)")->type_name("FILE")->required();
   command->add_option("--ca", options->ca_path, "Becomes ca.crt (PEM)")->type_name("FILE");
   add_state_option(*command, options->state_directory);
+  refuse_option(*command, "--admin", "a file is written, which a running sluice finds; name its --state-dir");
   command->callback([options, &exit_code] { exit_code = control::import_certificate(*options); });
 }
 

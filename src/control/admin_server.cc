@@ -10,6 +10,7 @@
 #include "control/prometheus.h"
 #include "control/snapshot_json.h"
 #include "control/snapshot_text.h"
+#include "renewal/revocation_reason.h"
 
 #include <nlohmann/json.hpp>
 
@@ -147,14 +148,18 @@ Page command_page(const ProcessState& state, const http::RequestHead& request) {
     return {403, kPlain, fmt::format("the field {} is missing: a page of a browser may not do this\n", kCommandField)};
   if (!is_local_name(request.host))
     return {403, kPlain, "commands are for an address or localhost, not for a name that somebody else may have made\n"};
-  constexpr std::string_view known[] = {"certificate"};
+  constexpr std::string_view known[] = {"certificate", "reason"};
   const Result<PageParameters> parameters = PageParameters::parse(request.query, known);
   if (!parameters) return bad_page(parameters.error());
   Result<std::string> certificate = parameters->only("certificate");
   if (!certificate) return bad_page(certificate.error());
+  Result<std::string> reason = parameters->only("reason");
+  if (!reason) return bad_page(reason.error());
+  if (!reason->empty() && (*command != renewal::Command::revoke || !renewal::revocation_code(*reason)))
+    return {400, kPlain, "reason: of /certs/revoke, one of RFC 5280 5.3.1, such as keyCompromise\n"};
   const std::shared_ptr<renewal::Manager> manager = state.manager();
   if (manager == nullptr) return {409, kPlain, "no document asks for a certificate\n"};
-  const Result<bool> has_begun = manager->command(*command, std::move(*certificate));
+  const Result<bool> has_begun = manager->command(*command, std::move(*certificate), std::move(*reason));
   if (!has_begun) return {409, kPlain, has_begun.error().message + "\n"};
   return {202, kPlain, *has_begun ? "begun\n" : "it is done after what is under way\n"};
 }

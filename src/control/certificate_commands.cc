@@ -115,11 +115,13 @@ int show_certificate(const CertificateSource& source, const std::string& name, b
   return 0;
 }
 
-int command_certificate(const SocketAddress& admin, renewal::Command command, const std::string& name, bool as_json) {
+int command_certificate(const SocketAddress& admin, renewal::Command command, const std::string& name,
+                        const std::string& reason, bool as_json) {
   const Result<config::ObjectKey> key = read_name(name);
   if (!key) return fail(key.error());
-  const Result<AdminAnswer> answer =
-      ask_admin(admin, "POST", fmt::format("{}?certificate={}", path_of(command), key->text()));
+  std::string target = fmt::format("{}?certificate={}", path_of(command), key->text());
+  if (!reason.empty()) target += "&reason=" + reason;
+  const Result<AdminAnswer> answer = ask_admin(admin, "POST", target);
   if (!answer) return fail(answer.error());
   if (answer->status >= 300) {
     std::string message = answer->body;

@@ -20,8 +20,9 @@ struct CertificateSource {
 [[nodiscard]] int show_certificate(const CertificateSource& source, const std::string& name, bool as_json);
 
 // Gives the command, waits until it is done and shows how the certificate is then. `name`: "[NAMESPACE/]NAME".
+// `reason`: of revoking, empty or one of renewal/revocation_reason.h.
 [[nodiscard]] int command_certificate(const SocketAddress& admin, renewal::Command command, const std::string& name,
-                                      bool as_json);
+                                      const std::string& reason, bool as_json);
 
 struct ImportOptions {
   std::string name;  // of the Secret: "[NAMESPACE/]NAME"

@@ -327,7 +327,7 @@ void Keeper::work(Entry& entry, const InUse& in_use, WallTime now) {
 
 // --- From outside ----------------------------------------------------------------------------------
 
-Status Keeper::command(Command command, std::string_view certificate, WallTime now) {
+Status Keeper::command(Command command, std::string_view certificate, WallTime now, std::string reason) {
   const auto found = std::ranges::find_if(entries_, [&](const auto& each) { return each.first.text() == certificate; });
   if (found == entries_.end() || found->second.is_left_behind)
     return failure(fmt::format("no Certificate {} is in the documents", certificate));
@@ -354,6 +354,7 @@ Status Keeper::command(Command command, std::string_view certificate, WallTime n
       if (!revoking) return std::unexpected(revoking.error());
       pending = std::move(*revoking);
     }
+    pending->reason = std::move(reason);
     entry.revoke_after = now;
     return save(entry) ? Status{} : failure("the state directory cannot be written");
   }

@@ -54,8 +54,9 @@ class Keeper {
   // Does the most urgent thing that is due, if any is. When to call again: `now` or earlier: at once.
   [[nodiscard]] WallTime step(WallTime now);
 
-  // Fails when there is no such Certificate ("namespace/name"), or it cannot be.
-  [[nodiscard]] Status command(Command command, std::string_view certificate, WallTime now);
+  // Fails when there is no such Certificate ("namespace/name"), or it cannot be. `reason`: of revoking, empty or one of
+  // renewal/revocation_reason.h.
+  [[nodiscard]] Status command(Command command, std::string_view certificate, WallTime now, std::string reason = {});
 
   [[nodiscard]] Report report(WallTime now) const;
   // Since it was asked last.

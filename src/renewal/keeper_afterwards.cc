@@ -5,6 +5,7 @@
 #include "base/wipe.h"
 #include "renewal/agenda.h"
 #include "renewal/keeper.h"
+#include "renewal/revocation_reason.h"
 #include "renewal/stored_secret.h"
 #include "renewal/wish.h"
 #include "tls/pem.h"
@@ -76,6 +77,7 @@ Result<PendingRevocation> Keeper::revocation_of(const Entry& entry) const {
                            .serial = entry.record.issued->serial,
                            .issuer = entry.record.issued->issuer,
                            .document = {},
+                           .reason = {},
                            .is_after_renewal = false};
 }
 
@@ -151,8 +153,8 @@ acme::Answer<bool> Keeper::revoke_at_server(const PendingRevocation& revoking) {
   if (!has_account || !*has_account) return has_account;
   const auto certificate = tls::decode_pem(revoking.certificate_pem, tls::kCertificateLabel);
   if (!certificate) return acme::fail(FailureKind::lasting, "its record " + certificate.error().message);
-  const acme::Answer<void> revoked =
-      acme::revoke_certificate((*session)->client(), (*session)->account(), certificate->front(), std::nullopt);
+  const acme::Answer<void> revoked = acme::revoke_certificate((*session)->client(), (*session)->account(),
+                                                              certificate->front(), revocation_code(revoking.reason));
   if (!revoked && revoked.error().type != "alreadyRevoked") return std::unexpected(revoked.error());
   return true;
 }

@@ -42,13 +42,14 @@ void Manager::follow(config::ManagedCertificates documents, PossibleChallenges p
   changed_.notify_one();
 }
 
-Result<bool> Manager::command(Command command, std::string certificate) {
+Result<bool> Manager::command(Command command, std::string certificate, std::string reason) {
   std::future<Status> outcome;
   {
     const std::lock_guard lock(mutex_);
     if (commands_.size() >= limits::certificate_commands_max)
       return failure("too many commands wait already; try again");
-    commands_.push_back({.command = command, .certificate = std::move(certificate), .outcome = {}});
+    commands_.push_back(
+        {.command = command, .certificate = std::move(certificate), .reason = std::move(reason), .outcome = {}});
     outcome = commands_.back().outcome.get_future();
   }
   changed_.notify_one();
@@ -86,7 +87,8 @@ void Manager::take_inbox(Keeper& keeper) {
   if (documents) keeper.follow(std::move(documents->certificates), documents->possible, now_wall());
   if (commands.empty()) return;
   std::vector<Status> outcomes;
-  for (const Ordered& each : commands) outcomes.push_back(keeper.command(each.command, each.certificate, now_wall()));
+  for (const Ordered& each : commands)
+    outcomes.push_back(keeper.command(each.command, each.certificate, now_wall(), each.reason));
   publish(keeper);  // whoever hears of the outcome sees it in the report
   for (size_t i = 0; i < commands.size(); ++i) commands[i].outcome.set_value(std::move(outcomes[i]));
 }

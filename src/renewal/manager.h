@@ -35,7 +35,7 @@ class Manager {
   // After every load. Returns at once.
   void follow(config::ManagedCertificates documents, PossibleChallenges possible);
   // Keeper::command(). True: it has begun; false: the manager is busy with an exchange and does it afterwards.
-  [[nodiscard]] Result<bool> command(Command command, std::string certificate);
+  [[nodiscard]] Result<bool> command(Command command, std::string certificate, std::string reason);
   // Not null.
   [[nodiscard]] std::shared_ptr<const Report> report() const;
   // Since it was asked last.
@@ -52,6 +52,7 @@ class Manager {
   struct Ordered {
     Command command;
     std::string certificate;
+    std::string reason;
     std::promise<Status> outcome;
   };
 

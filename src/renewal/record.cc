@@ -135,6 +135,7 @@ Json to_object(const PendingRevocation& revoking) {
           {"serial", revoking.serial},
           {"issuer", revoking.issuer},
           {"document", revoking.document},
+          {"reason", revoking.reason},
           {"isAfterRenewal", revoking.is_after_renewal}};
 }
 
@@ -143,6 +144,7 @@ PendingRevocation read_revoking(Members members) {
           .serial = members.text("serial"),
           .issuer = members.text("issuer"),
           .document = members.text("document"),
+          .reason = members.text("reason"),
           .is_after_renewal = members.flag("isAfterRenewal")};
 }
 

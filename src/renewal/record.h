@@ -80,6 +80,7 @@ struct PendingRevocation {
   std::string serial;             // hexadecimal
   std::string issuer;             // "namespace/name" of the Issuer
   std::string document;           // "namespace/name" of the CertificateRevocation; empty: a person's command
+  std::string reason;             // renewal/revocation_reason.h; empty: none is given
   bool is_after_renewal = false;  // not while anything serves it
   friend bool operator==(const PendingRevocation&, const PendingRevocation&) = default;
 };

@@ -46,6 +46,7 @@ Record whole_record() {
                                       .serial = "01",
                                       .issuer = "default/acme",
                                       .document = "default/compromised",
+                                      .reason = "keyCompromise",
                                       .is_after_renewal = true};
   record.revocations = {"default/compromised"};
   record.failed_orders = {{.names = {"example.com"}, .time = now - 5min}, {.names = {"a", "b"}, .time = now}};
