@@ -2,12 +2,9 @@
 asks the gateway's own ports."""
 
 import base64
-import contextlib
 import json
-import os
 import pathlib
 import re
-import signal
 import socket
 import ssl
 import subprocess
@@ -16,150 +13,14 @@ import time
 
 import pytest
 
-from harness import chromium, documents
-from harness.acme_gate import KILL_AFTER, KILL_BEFORE, AcmeGate
+from harness import chromium, documents, name_server
 from harness.authority import Authority
 from harness.certificates import self_signed
 from harness.gateway import Gateway, StartFailed, run_sluice, wait_until
-from harness.pebble import Pebble
+from harness.limits import FULL
+from harness.managed import CERTIFICATE, DOMAIN, HOST, Managed, certificate, gateway_document, issuer, route, show
 
-DOMAIN = "managed.example.com"
-HOST = f"app.{DOMAIN}"
-CERTIFICATE = "istio-system/web"
-OBTAIN_SECONDS = 60
-IS_LONG = bool(os.environ.get("SLUICE_FULL"))
-
-
-def certificate(name="web", names=(HOST,), issuer="acme", annotations=None, **spec):
-    return json.dumps(
-        {
-            "apiVersion": "cert.gardener.cloud/v1alpha1",
-            "kind": "Certificate",
-            "metadata": {"name": name, "namespace": "istio-system", "annotations": annotations or {}},
-            "spec": {
-                "dnsNames": list(names),
-                "secretName": f"{name}-certs",
-                "issuerRef": {"name": issuer, "namespace": "default"},
-                "privateKey": {"algorithm": "ECDSA", "size": 256},
-            }
-            | spec,
-        }
-    )
-
-
-def issuer(kind, spec, name="acme"):
-    return json.dumps(
-        {
-            "apiVersion": "cert.gardener.cloud/v1alpha1",
-            "kind": "Issuer",
-            "metadata": {"name": name, "namespace": "default"},
-            "spec": {kind: spec},
-        }
-    )
-
-
-def acme_issuer(pebble, url=None, **more):
-    bundle = base64.b64encode(pathlib.Path(pebble.ca_file).read_bytes()).decode()
-    spec = {"server": url or pebble.url, "email": "operator@example.com", "autoRegistration": True, "caBundle": bundle}
-    return issuer("acme", spec | more)
-
-
-def gateway_document(*hosts, credential="web-certs", has_plain=True):
-    servers = [documents.server(443, "HTTPS", hosts, {"mode": "SIMPLE", "credentialName": credential})]
-    if has_plain:
-        servers.append(documents.server(80, "HTTP", hosts, {"httpsRedirect": True}))
-    return documents.gateway("front", *servers)
-
-
-def route(*hosts):
-    spec = {
-        "hosts": list(hosts),
-        "gateways": ["kyma-system/front"],
-        "http": [{"directResponse": {"status": 200, "body": {"string": "here\n"}}}],
-    }
-    return documents.document("VirtualService", "app", spec)
-
-
-class Managed:
-    """A gateway with a state directory, and Pebble, which asks its ports."""
-
-    def __init__(self, folder, *, hosts=(HOST,), has_plain=True, with_gate=False, **pebble_options):
-        self.folder = pathlib.Path(folder)
-        (self.folder / "pebble").mkdir()
-        self.state = self.folder / "state"
-        self.gateway = Gateway(
-            self.folder,
-            {
-                "gateway.yaml": gateway_document(*hosts, has_plain=has_plain),
-                "route.yaml": route(*hosts),
-            },
-            extra_arguments=("--state-dir", self.state),
-        )
-        self.pebble = Pebble(self.folder / "pebble", gateway=self.gateway, **pebble_options)
-        self.gate = AcmeGate(self.pebble) if with_gate else None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *failure):
-        try:
-            if self.gateway.process:
-                self.gateway.__exit__(*failure)
-        finally:
-            if self.gate:
-                self.gate.close()
-            self.pebble.close()
-
-    def issuer(self, **more):
-        return acme_issuer(self.pebble, self.gate.url if self.gate else None, **more)
-
-    def start(self, *texts):
-        for number, text in enumerate(texts):
-            self.gateway.write(f"managed-{number}.yaml", text)
-        self.gateway.start()
-        return self
-
-    # --- how certificates are ---
-
-    def shown(self, name=CERTIFICATE):
-        """The manager's thread hears of a document a moment after it serves."""
-        managed = self.gateway.admin_json("/certs")["managed"]
-        unknown = {"certificate": name, "state": "", "isWorking": True, "message": ""}
-        return next((each for each in managed if each["certificate"] == name), unknown)
-
-    def wait_for(self, state, name=CERTIFICATE, seconds=OBTAIN_SECONDS):
-        shown = wait_until(lambda: (s := self.shown(name))["state"] == state and not s["isWorking"] and s, seconds, 0.1)
-        assert shown, f"{self.shown(name)}\n{self.gateway.log_tail()}"
-        return shown
-
-    def root(self):
-        return self.pebble.get("/roots/0")
-
-    def handshake(self, host=HOST, trust=None):
-        """The certificate that a client gets, verified by `trust` (PEM), or not at all."""
-        context = ssl.create_default_context(cadata=trust) if trust else ssl._create_unverified_context()
-        with socket.create_connection(("127.0.0.1", self.gateway.port(443)), timeout=10) as plain:
-            with context.wrap_socket(plain, server_hostname=host) as tls:
-                return ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True))
-
-    def wait_for_handshake(self, host=HOST, seconds=10):
-        def is_trusted():
-            with contextlib.suppress(ssl.SSLCertVerificationError):
-                return self.handshake(host, self.root())
-            return None
-
-        pem = wait_until(is_trusted, seconds, 0.1)
-        assert pem, self.gateway.log_tail()
-        return pem
-
-    def records(self):
-        return json.loads((self.state / "certificates" / "istio-system.web.json").read_text())
-
-
-def show(pem, *what):
-    return subprocess.run(
-        ["openssl", "x509", "-noout", *what], input=pem, capture_output=True, text=True, check=True, timeout=30
-    ).stdout
+RENEWED_SECONDS = 600 if FULL else 90
 
 
 # --- Challenges --------------------------------------------------------------------------------------
@@ -224,6 +85,48 @@ def test_wildcard_by_a_hook(tmp_path):
         assert managed.records()["dnsRecords"] == []
 
 
+def test_hook_that_hangs_holds_up_neither_requests_nor_the_end(tmp_path):
+    with Managed(tmp_path, hosts=(f"*.{DOMAIN}",)) as managed:
+        hook = tmp_path / "hook"
+        hook.write_text(f'#!/bin/sh\ntrap "" TERM\necho $$ > {tmp_path}/pid\nwhile :; do sleep 1; done\n')
+        hook.chmod(0o755)
+        dns = {"hook": {"command": [str(hook)], "timeout": "10m"}}
+        managed.start(managed.issuer(dns01=dns), certificate(names=(f"*.{DOMAIN}",)))
+        assert wait_until((tmp_path / "pid").exists, 10)
+        managed.handshake()
+        managed.gateway.reload()
+        assert managed.shown()["isWorking"]
+        started = time.monotonic()
+        managed.gateway.stop()
+        assert time.monotonic() - started < 6
+        pid = int((tmp_path / "pid").read_text())
+        assert not pathlib.Path(f"/proc/{pid}").exists(), "it ends with the process that has started it"
+
+
+@pytest.mark.skipif(name_server.PROGRAM is None, reason="knotd is missing: scripts/bootstrap --test installs it")
+def test_wildcard_by_updates_of_a_name_server(tmp_path):
+    """RFC 2136: the records are put into the zone of a real name server, where sluice and Pebble both look for them."""
+    (tmp_path / "knot").mkdir()
+    zones, keys = {DOMAIN: ""}, {"acme-key": ("hmac-sha256", (DOMAIN,))}
+    with name_server.name_server(tmp_path / "knot", zones, keys) as server:
+        with Managed(tmp_path, hosts=(f"*.{DOMAIN}",), dns=server.place) as managed:
+            update = {
+                "nameserver": server.place,
+                "tsigKeyName": "acme-key",
+                "tsigSecretSecretRef": {"name": "tsig", "key": "secret"},
+            }
+            managed.start(
+                managed.issuer(dns01={"rfc2136": update}, precheckNameservers=[server.place]),
+                documents.opaque_secret("tsig", {"secret": name_server.SECRET}, namespace="default"),
+                certificate(names=(f"*.{DOMAIN}", DOMAIN)),
+            )
+            managed.wait_for("Ready")
+            assert f"DNS:*.{DOMAIN}" in show(managed.wait_for_handshake(), "-ext", "subjectAltName")
+            assert managed.records()["dnsRecords"] == []
+            assert server.texts(DOMAIN) == (f"_acme-challenge.{DOMAIN}.", []), "each of the two has gone"
+            assert len(re.findall(rf"\[{re.escape(DOMAIN)}\.\] DDNS, finished", server.log())) == 4, server.log()
+
+
 def test_wildcard_without_dns_is_refused_with_a_reason(tmp_path):
     with Managed(tmp_path, hosts=(f"*.{DOMAIN}",)) as managed:
         with pytest.raises(StartFailed, match="needs dns-01, as a wildcard, .* spec.acme.dns01.hook or spec.acme.dns01"):
@@ -276,42 +179,6 @@ def test_names_that_cannot_be_validated_fail_once_an_hour(tmp_path):
 # --- The end of the process ----------------------------------------------------------------------------
 
 
-def exchanges_of_an_order(tmp_path):
-    with Managed(tmp_path, with_gate=True) as managed:
-        managed.start(managed.issuer(), certificate())
-        managed.wait_for("Ready")
-        return managed.gate.count
-
-
-def test_killed_at_any_exchange_it_goes_on(tmp_path):
-    """Each exchange in turn: the process is killed before the server has heard of it, and after it has. (That files are
-    whole whenever it is killed is shown by tests/unit/renewal.)"""
-    (tmp_path / "whole").mkdir()
-    total = exchanges_of_an_order(tmp_path / "whole")  # of one that nobody ends
-    assert total > 8
-    (tmp_path / "killed").mkdir()
-    # Names are valid without a look: a validation that finds the port closed fails, and the next order has to wait.
-    with Managed(tmp_path / "killed", with_gate=True, environment={"PEBBLE_VA_ALWAYS_VALID": "1"}) as managed:
-        for number, text in enumerate((managed.issuer(), certificate())):
-            managed.gateway.write(f"managed-{number}.yaml", text)
-        for when in (KILL_BEFORE, KILL_AFTER):
-            for at in range(1, total + 1):
-                subprocess.run(["rm", "-rf", managed.state], check=True)
-                managed.gate.count, managed.gate.finalized = 0, 0
-                managed.gate.kill_at, managed.gate.kill_when = at, when
-                managed.gateway.start(wait=False)
-                managed.gate.kill = managed.gateway.process.kill
-                managed.gateway.process.wait(OBTAIN_SECONDS)
-                managed.gateway.kill()
-                managed.gate.kill_at = 0
-                managed.gateway.start()
-                managed.wait_for("Ready")
-                managed.wait_for_handshake()
-                assert managed.gate.finalized == 1, (when, at)
-                assert len(list((managed.state / "accounts").iterdir())) == 1
-                managed.gateway.kill()
-
-
 def test_two_processes_on_one_directory(tmp_path):
     with Managed(tmp_path) as managed:
         managed.start(managed.issuer(), certificate())
@@ -350,9 +217,10 @@ def test_two_processes_on_one_directory(tmp_path):
 # --- Renewal -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.timeout(RENEWED_SECONDS + 120)
 def test_short_lived_certificates_are_renewed_under_load(tmp_path):
     """Certificates of one minute: with SLUICE_FULL for ten minutes, else for one and a half."""
-    lifetime, duration = 60, 600 if IS_LONG else 90
+    lifetime, duration = 60, RENEWED_SECONDS
     with Managed(tmp_path, lifetime=lifetime) as managed:
         managed.start(managed.issuer(), certificate())
         managed.wait_for("Ready")
@@ -383,6 +251,7 @@ def test_short_lived_certificates_are_renewed_under_load(tmp_path):
             thread.join()
         assert not failures, failures[:5]
         assert count > duration and len(serials) >= duration // lifetime, (count, serials)
+        print(f"{duration} s: {len(serials)} certificates, {count} handshakes, {len(failures)} failures")
 
 
 def test_new_certificate_does_not_wait_for_documents_nor_take_them_along(tmp_path):
@@ -434,8 +303,13 @@ def test_commands(tmp_path):
         assert renewed.returncode == 0, renewed
         assert wait_until(lambda: managed.wait_for_handshake() != first, 10)
 
-        revoked = run_sluice("cert", "revoke", CERTIFICATE, *admin, "--json", seconds=60)
+        assert run_sluice("cert", "revoke", CERTIFICATE, *admin, "--reason", "boredom").returncode == 2
+        serial = show(managed.handshake(), "-serial").strip().partition("=")[2].lower().lstrip("0")
+        words = ("cert", "revoke", CERTIFICATE, *admin, "--reason", "keyCompromise", "--json")
+        revoked = run_sluice(*words, seconds=60)
         assert revoked.returncode == 0 and json.loads(revoked.stdout)["state"] == "Revoked", revoked
+        status = json.loads(managed.pebble.get(f"/cert-status-by-serial/{serial}"))
+        assert (status["Status"], status["Reason"]) == ("Revoked", 1), status
         assert managed.gateway.metric("cert_management_revoked_certificates") == 1
         issued = run_sluice("cert", "issue", "web", *admin, seconds=60)
         assert issued.returncode == 0 and "Ready" in issued.stdout, issued
@@ -504,7 +378,7 @@ def test_self_signed_certificate(tmp_path):
         assert managed.handshake(HOST, pem) == pem
 
 
-@pytest.mark.skipif(not IS_LONG, reason="Chromium is large and slow: SLUICE_FULL=1")
+@pytest.mark.skipif(not FULL, reason="Chromium is large and slow: SLUICE_FULL=1")
 @pytest.mark.skipif(chromium.PROGRAM is None, reason="Chromium is missing (Debian package chromium)")
 @pytest.mark.parametrize("kind", ["acme", "ca", "selfSigned"])
 def test_browser_accepts_the_certificates_of_every_issuer(tmp_path, kind):

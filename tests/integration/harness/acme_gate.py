@@ -22,6 +22,7 @@ class AcmeGate(http.server.ThreadingHTTPServer):
         self.kill_at = 0  # this exchange, from 1; 0: none
         self.kill_when = KILL_BEFORE
         self.kill = lambda: None
+        self.accounts = 0  # that were made
         self.finalized = 0  # times that a certificate was asked for with success
         self._lock = threading.Lock()
 
@@ -59,6 +60,8 @@ class AcmeGate(http.server.ThreadingHTTPServer):
         answer = connection.getresponse()
         content = answer.read()
         connection.close()
+        if answer.status == 201 and "/sign-me-up" in handler.path:
+            self.accounts += 1
         if answer.status == 200 and "/finalize" in handler.path:
             self.finalized += 1
         if is_last:

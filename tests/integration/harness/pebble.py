@@ -43,16 +43,17 @@ def _server_certificate(folder):
 class Pebble:
     """`environment` is Pebble's: PEBBLE_WFE_NONCEREJECT and others. `external`: {key id: MAC key} of external accounts.
     `gateway`: whose ports 80 and 443 answer challenges; without one the challenge server answers HTTP-01 itself.
-    `lifetime`: seconds that certificates live."""
+    `lifetime`: seconds that certificates live. `dns`: a name server that is asked for TXT records in the challenge
+    server's place."""
 
-    def __init__(self, folder, *, environment=None, external=None, gateway=None, lifetime=None):
+    def __init__(self, folder, *, environment=None, external=None, gateway=None, lifetime=None, dns=None):
         self.folder = pathlib.Path(folder)
         self.ca_file, chain, key = _server_certificate(self.folder)
-        listen, management, dns, self.http_port, self.tls_port, self._challenges = (
+        listen, management, own_dns, self.http_port, self.tls_port, self._challenges = (
             ports.free_port() for _ in range(6)
         )
         self.url = f"https://localhost:{listen}/dir"
-        self.dns = f"127.0.0.1:{dns}"
+        self.dns = dns or f"127.0.0.1:{own_dns}"
         answers_http = f"127.0.0.1:{self.http_port}"
         if gateway:
             self.http_port, self.tls_port, answers_http = gateway.port(80), gateway.port(443), ""
@@ -73,11 +74,11 @@ class Pebble:
         file.write_text(json.dumps({"pebble": configuration}))
         self._log = (self.folder / "pebble.log").open("wb")
         self._start(
-            *("pebble-challtestsrv", "-dns01", f"127.0.0.1:{dns}", "-http01", answers_http),
+            *("pebble-challtestsrv", "-dns01", f"127.0.0.1:{own_dns}", "-http01", answers_http),
             *("-https01", "", "-tlsalpn01", "", "-management", f"127.0.0.1:{self._challenges}", "-defaultIPv6", ""),
         )
         self._start(
-            *("pebble", "-config", file, "-dnsserver", f"127.0.0.1:{dns}", "-strict"),
+            *("pebble", "-config", file, "-dnsserver", self.dns, "-strict"),
             environment={"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_AUTHZREUSE": "0", "PEBBLE_WFE_NONCEREJECT": "0"}
             | (environment or {}),
         )
