@@ -174,7 +174,8 @@ const snapshot::UpstreamTls& DestinationRules::upstream_tls(const DestinationRul
 
 // With mode SIMPLE only the CA is taken from the Secret, as in Istio.
 void DestinationRules::read_secret(const DestinationRule& rule, const ClientTls& tls, snapshot::UpstreamTls& result) {
-  const SecretUse use{rule, "credentialName", "requests to its host get 503"};
+  constexpr std::string_view refused = "requests to its host get 503";
+  const SecretUse use{rule, "credentialName", refused, refused};
   const bool is_mutual = tls.mode.value == "MUTUAL";
   const SecretStore::CredentialCa ca = credentials_.secrets.ca_of_credential(tls.credential_name, use);
   result.is_managed = credentials_.secrets.writer_of(tls.credential_name, use) != nullptr;

@@ -146,7 +146,7 @@ void SecretStore::warn_of_missing(std::string_view what, const std::string& name
   if (!model_.is_complete) return;
   if (const CertificateDocument* writer = find_writer(name, use); writer != nullptr) {
     return diagnostics_.warning(place, fmt::format("Secret {} is not obtained yet: {} until {} ({}) has it",
-                                                   in_quotes(secret_of(*writer).text()), use.consequence,
+                                                   in_quotes(secret_of(*writer).text()), use.meanwhile,
                                                    title_of(*writer), writer->place().to_string()));
   }
   diagnostics_.warning(place, fmt::format("there is no {} {}: {} until it is there", what,

@@ -27,6 +27,7 @@ struct SecretUse {
   const Document& document;      // its namespace is the second place to look
   std::string_view field;        // "credentialName"
   std::string_view consequence;  // "requests get 503": as long as there is no such Secret
+  std::string_view meanwhile;    // the same while a Certificate that writes it has not been obtained
 };
 
 class SecretStore {

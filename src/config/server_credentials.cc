@@ -20,6 +20,8 @@ namespace {
 using snapshot::ClientCertificates;
 
 constexpr std::string_view closed = "TLS connections to these hosts are closed";
+// control/fallback_certificates.h
+constexpr std::string_view self_signed = "clients are shown a self-signed certificate";
 
 class ServerCredentials {
  public:
@@ -32,7 +34,7 @@ class ServerCredentials {
   void add_ticket_keys(snapshot::TlsServer& server);
 
  private:
-  [[nodiscard]] SecretUse use(std::string_view field) const { return {owner_, field, closed}; }
+  [[nodiscard]] SecretUse use(std::string_view field) const { return {owner_, field, closed, self_signed}; }
   [[nodiscard]] std::vector<std::pair<const Text*, std::string_view>> credential_names() const;
   [[nodiscard]] std::optional<CaBundle> find_ca();
   [[nodiscard]] std::optional<CaBundle> ca_of_files();
@@ -94,7 +96,8 @@ bool ServerCredentials::add_client_ca(snapshot::PeerVerification& verification) 
 
 std::optional<CaBundle> ServerCredentials::find_ca() {
   if (tls_.ca_cert_credential_name)
-    return credentials_.secrets.ca_named(tls_.ca_cert_credential_name, use("caCertCredentialName"));
+    return credentials_.secrets.ca_named(tls_.ca_cert_credential_name,
+                                         {gateway_, "caCertCredentialName", closed, closed});
   return tls_.server_certificate || !tls_.tls_certificates.empty() ? ca_of_files() : ca_of_secrets();
 }
 
