@@ -80,7 +80,7 @@ AcmeOrder::AcmeOrder(AcmeSession& session, Proofs proofs, const config::Certific
 
 AcmeOrder::~AcmeOrder() {
   for (const Name& name : names_) {
-    if (name.proof && name.proof->type != ChallengeType::dns_01) (void)proofs_.take_down(*name.proof);
+    if (name.proof) proofs_.take_down(*name.proof);
   }
 }
 
@@ -157,9 +157,11 @@ Answer<AcmeOrder::Progress> AcmeOrder::begin(Record& record, const Save& save) {
 Answer<AcmeOrder::Progress> AcmeOrder::validate(Record& record, const Save& save, uint32_t attempt, WallTime now) {
   if (names_.empty()) {
     for (const std::string& url : order_->authorizations)
-      names_.push_back({.authorization_url = url, .proof = {}, .challenge = {}});
+      names_.push_back({.authorization_url = url, .proof = {}, .challenge = {}, .change = {}});
   }
   const auto next = [this](auto condition) { return std::ranges::find_if(names_, condition); };
+  if (const auto name = next([](const Name& n) { return n.change != nullptr; }); name != names_.end())
+    return wait_for_change(*name);
   if (const auto name = next([](const Name& n) { return !n.is_valid && !n.proof; }); name != names_.end())
     return look_at_name(*name, record, save, attempt, now);
   if (!put_up_) {
@@ -240,14 +242,23 @@ Answer<AcmeOrder::Progress> AcmeOrder::put_up(Name& name, const acme::Authorizat
       record.dns_records.pop_back();
       return fail(FailureKind::passing, status.error().message);
     }
-  }
-  if (const Status status = proofs_.put_up(proof, now); !status) {
+    name.change = proofs_.add_record(proof);
+  } else if (const Status status = proofs_.put_up(proof, now); !status) {
     return fail(FailureKind::passing, fmt::format("{} for {}: {}", acme::text_of(challenge.type),
                                                   authorization.identifier.value, status.error().message));
   }
   name.challenge = challenge;
   name.proof = std::move(proof);
   return Progress{};
+}
+
+Answer<AcmeOrder::Progress> AcmeOrder::wait_for_change(Name& name) {
+  const std::optional<Status> outcome = name.change->outcome();
+  if (!outcome) return Progress{.certificate = {}, .pause = TxtChange::look_pause};
+  name.change.reset();
+  if (*outcome) return Progress{};
+  name.proof.reset();
+  return fail(FailureKind::passing, "dns-01: " + outcome->error().message);
 }
 
 Answer<AcmeOrder::Progress> AcmeOrder::wait_until_visible(Name& name, WallTime now) {

@@ -10,8 +10,10 @@
 #include "renewal/acme_session.h"
 #include "renewal/proof.h"
 #include "renewal/record.h"
+#include "renewal/txt_change.h"
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,9 +44,9 @@ class AcmeOrder {
   // Takes answers of the shards down. TXT records stay in the record, for who removes them.
   ~AcmeOrder();
 
-  // Requires record.order. At most one exchange with the server, or one change of a TXT record. `attempt` counts the
-  // failures before: with each of them another challenge is tried, where there is a choice. After a failure of the kind
-  // `order` the order is of no use any more; after others the next attempt goes on with it.
+  // Requires record.order. At most one exchange with the server, or one look at a TXT record's change. `attempt` counts
+  // the failures before: with each of them another challenge is tried, where there is a choice. After a failure of the
+  // kind `order` the order is of no use any more; after others the next attempt goes on with it.
   [[nodiscard]] acme::Answer<Progress> step(Record& record, const Save& save, uint32_t attempt, WallTime now);
 
   [[nodiscard]] bool uses_dns_01() const noexcept { return uses_dns_01_; }
@@ -52,8 +54,9 @@ class AcmeOrder {
  private:
   struct Name {
     std::string authorization_url;
-    std::optional<Proof> proof;  // once it is up
-    acme::Challenge challenge;   // with `proof`
+    std::optional<Proof> proof;         // once it is up
+    acme::Challenge challenge;          // with `proof`
+    std::unique_ptr<TxtChange> change;  // exactly while the record of `proof` is being made
     bool is_visible = false;
     bool is_accepted = false;
     bool is_valid = false;
@@ -65,6 +68,7 @@ class AcmeOrder {
   acme::Answer<Progress> look_at_name(Name& name, Record& record, const Save& save, uint32_t attempt, WallTime now);
   acme::Answer<Progress> put_up(Name& name, const acme::Authorization& authorization, Record& record, const Save& save,
                                 uint32_t attempt, WallTime now);
+  acme::Answer<Progress> wait_for_change(Name& name);
   acme::Answer<Progress> wait_until_visible(Name& name, WallTime now);
   acme::Answer<Progress> accept(Name& name);
   acme::Answer<Progress> finalize(const PendingOrder& order);

@@ -7,6 +7,7 @@
 #include "config/managed_certificates.h"
 #include "renewal/acme_order.h"
 #include "renewal/record.h"
+#include "renewal/txt_change.h"
 
 #include <cstdint>
 #include <map>
@@ -21,14 +22,15 @@ struct Entry {
   std::string digest;  // of what it asks for
   std::string wish;    // of all that an attempt depends on
   Record record;
-  bool is_new_record = false;        // there was none, or a damaged one
-  std::string trouble;               // why its record cannot be read; empty: it can. Nothing is done then
-  bool is_imported = false;          // its Secret is a person's
-  bool is_left_behind = false;       // the documents have its Certificate no more: only its traces are looked after
-  uint32_t stumbles = 0;             // passing failures of the order, one after the other
-  WallTime revoke_after{};           // when revoking is tried again
-  WallTime next_step{};              // of the order, or of what is left of it
-  std::unique_ptr<AcmeOrder> order;  // under way in this process; then there is record.order
+  bool is_new_record = false;          // there was none, or a damaged one
+  std::string trouble;                 // why its record cannot be read; empty: it can. Nothing is done then
+  bool is_imported = false;            // its Secret is a person's
+  bool is_left_behind = false;         // the documents have its Certificate no more: only its traces are looked after
+  uint32_t stumbles = 0;               // passing failures of the order, one after the other
+  WallTime revoke_after{};             // when revoking is tried again
+  WallTime next_step{};                // of the order, or of what is left of it
+  std::unique_ptr<AcmeOrder> order;    // under way in this process; then there is record.order
+  std::unique_ptr<TxtChange> removal;  // exactly while the last of record.dns_records is being removed
 
   // Otherwise nothing is done for it until documents or files change.
   [[nodiscard]] bool may_work() const noexcept {

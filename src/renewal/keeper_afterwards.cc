@@ -20,14 +20,20 @@ namespace sluice::renewal {
 
 // What an order has left behind. A record that cannot be removed harms nobody.
 void Keeper::remove_dns_record(Entry& entry, WallTime now) {
-  const DnsRecord dns = entry.record.dns_records.back();
+  const DnsRecord& dns = entry.record.dns_records.back();
   const config::Issuer* issuer = documents_.find_issuer(dns.issuer);
+  entry.next_step = now + TxtChange::look_pause;
   Status removed = failure(fmt::format("its Issuer {} is not in the documents any more", dns.issuer));
-  if (is_acme(issuer)) {
-    Proofs proofs(board_, std::get<config::AcmeIssuer>(issuer->kind), stop_);
-    removed = proofs.take_down({.type = acme::ChallengeType::dns_01, .name = dns.name, .value = dns.value, .host = {}});
+  if (entry.removal != nullptr) {
+    std::optional<Status> outcome = entry.removal->outcome();
+    if (!outcome) return;
+    removed = std::move(*outcome);
+    entry.removal.reset();
+  } else if (is_acme(issuer)) {
+    entry.removal = std::make_unique<TxtChange>(std::get<config::AcmeIssuer>(issuer->kind), dns::Change::remove,
+                                                dns.name, dns.value, stop_);
+    return;
   }
-  if (stop_.stop_requested()) return;  // the next process does it
   if (!removed) {
     log::warning("Certificate {}: the TXT record {} with {} stays behind: {}", entry.certificate.key.text(), dns.name,
                  dns.value, removed.error().message);

@@ -1,6 +1,6 @@
 // The thread of the certificate manager: gives the keeper its documents, people's commands and the time, and shows
-// others how certificates are. It ends within a second of its destruction: an exchange with a server is given up, and
-// goes on after the next start.
+// others how certificates are. It ends within a second of its destruction (two more if an executable of a user's does
+// not listen): an exchange with a server is given up, and goes on after the next start.
 #pragma once
 
 #include "base/result.h"

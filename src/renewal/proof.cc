@@ -4,9 +4,7 @@
 #include "base/check.h"
 #include "certs/self_signed.h"
 #include "dns/challenge_name.h"
-#include "dns/hook.h"
 #include "dns/txt_lookup.h"
-#include "dns/update.h"
 #include "snapshot/snapshot.h"
 #include "tls/client_hello.h"
 #include "tls/server_context.h"
@@ -20,7 +18,6 @@
 #include <memory>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 namespace sluice::renewal {
@@ -95,33 +92,15 @@ Status Proofs::put_up(const Proof& proof, WallTime now) {
     }
     case ChallengeType::dns_01: break;
   }
-  return change_record(/*adds=*/true, proof);
+  return {};
 }
 
-Status Proofs::take_down(const Proof& proof) {
+void Proofs::take_down(const Proof& proof) {
   switch (proof.type) {
-    case ChallengeType::http_01: board_.remove_http(proof.name); return {};
-    case ChallengeType::tls_alpn_01: board_.remove_certificate(proof.name); return {};
+    case ChallengeType::http_01: return board_.remove_http(proof.name);
+    case ChallengeType::tls_alpn_01: return board_.remove_certificate(proof.name);
     case ChallengeType::dns_01: break;
   }
-  return change_record(/*adds=*/false, proof);
-}
-
-Status Proofs::change_record(bool adds, const Proof& proof) const {
-  if (issuer_.skips_dns_records) return {};
-  const dns::Change change = adds ? dns::Change::add : dns::Change::remove;
-  if (const auto* hook = std::get_if<config::DnsHook>(&issuer_.dns_01)) {
-    return dns::run_hook({.command = hook->command, .time_max = hook->timeout}, change, proof.name, proof.value, stop_);
-  }
-  if (const auto* update = std::get_if<config::DnsUpdate>(&issuer_.dns_01)) {
-    Result<dns::Nameserver> nameserver = dns::read_nameserver(update->nameserver);
-    if (!nameserver) return std::unexpected(nameserver.error());
-    Result<dns::TsigKey> key = dns::read_tsig_key(update->key_name, update->algorithm, update->secret.text);
-    if (!key) return std::unexpected(key.error());
-    return dns::update_txt({.nameserver = std::move(*nameserver), .key = std::move(*key)}, change, proof.name,
-                           proof.value, stop_);
-  }
-  return failure("dns-01 needs spec.acme.dns01 in the Issuer: a hook, or the server for RFC 2136 updates");
 }
 
 Result<bool> Proofs::is_visible(const Proof& proof) const {

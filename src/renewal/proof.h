@@ -1,5 +1,5 @@
 // What shows an ACME server that a name is ours, while it looks: an answer of the shards (HTTP-01, TLS-ALPN-01) or a
-// TXT record (DNS-01). Putting up and taking down may be done again. Manager thread; DNS-01 blocks, with bounded time.
+// TXT record (DNS-01; renewal/txt_change.h makes it). Manager thread; a look at a record blocks, with bounded time.
 #pragma once
 
 #include "acme/account_key.h"
@@ -8,7 +8,9 @@
 #include "base/result.h"
 #include "config/managed_certificates.h"
 #include "renewal/challenge_board.h"
+#include "renewal/txt_change.h"
 
+#include <memory>
 #include <stop_token>
 #include <string>
 
@@ -31,14 +33,16 @@ class Proofs {
   Proofs(ChallengeBoard& board, const config::AcmeIssuer& issuer, std::stop_token stop)
       : board_(board), issuer_(issuer), stop_(std::move(stop)) {}
 
+  [[nodiscard]] std::unique_ptr<TxtChange> add_record(const Proof& proof) const {
+    return std::make_unique<TxtChange>(issuer_, dns::Change::add, proof.name, proof.value, stop_);
+  }
+  // Answers of the shards; may be done again.
   [[nodiscard]] Status put_up(const Proof& proof, WallTime now);
-  [[nodiscard]] Status take_down(const Proof& proof);
+  void take_down(const Proof& proof);
   // Whether the server would find it: every shard answers, or resolvers see the record.
   [[nodiscard]] Result<bool> is_visible(const Proof& proof) const;
 
  private:
-  [[nodiscard]] Status change_record(bool adds, const Proof& proof) const;
-
   ChallengeBoard& board_;
   const config::AcmeIssuer& issuer_;
   std::stop_token stop_;

@@ -85,17 +85,20 @@ def test_wildcard_by_a_hook(tmp_path):
         assert managed.records()["dnsRecords"] == []
 
 
-def test_hook_that_hangs_holds_up_neither_requests_nor_the_end(tmp_path):
-    with Managed(tmp_path, hosts=(f"*.{DOMAIN}",)) as managed:
+def test_hook_that_hangs_holds_up_neither_others_nor_the_end(tmp_path):
+    with Managed(tmp_path, hosts=(HOST, f"*.{DOMAIN}")) as managed:
         hook = tmp_path / "hook"
         hook.write_text(f'#!/bin/sh\ntrap "" TERM\necho $$ > {tmp_path}/pid\nwhile :; do sleep 1; done\n')
         hook.chmod(0o755)
         dns = {"hook": {"command": [str(hook)], "timeout": "10m"}}
-        managed.start(managed.issuer(dns01=dns), certificate(names=(f"*.{DOMAIN}",)))
+        slow = certificate("slow", names=(f"*.{DOMAIN}",))
+        managed.start(managed.issuer(dns01=dns), slow)
         assert wait_until((tmp_path / "pid").exists, 10)
-        managed.handshake()
+        managed.gateway.write("web.yaml", certificate(annotations={"sluice.io/acme-challenge": "http-01"}))
         managed.gateway.reload()
-        assert managed.shown()["isWorking"]
+        managed.wait_for("Ready")
+        managed.wait_for_handshake()
+        assert managed.shown("istio-system/slow")["isWorking"]
         started = time.monotonic()
         managed.gateway.stop()
         assert time.monotonic() - started < 6

@@ -23,6 +23,7 @@
 #include <iterator>
 #include <memory>
 #include <string>
+#include <thread>
 
 namespace sluice::renewal {
 namespace {
@@ -110,6 +111,8 @@ class KeeperTest : public testing::Test {
       const WallTime next = keeper_->step(now_);
       board_.served(board_.posted().revision);
       if (next <= now_) continue;
+      if (next <= now_ + TxtChange::look_pause)
+        std::this_thread::sleep_for(1ms);  // hooks have no time but the real one
       if (next > end) {
         now_ = end;
         return;
@@ -119,6 +122,15 @@ class KeeperTest : public testing::Test {
     FAIL() << "it does not come to rest";
   }
   void work(Duration time = 1min) { work_until(now_ + time); }
+
+  // What a hook makes.
+  void step_until_there_is(const std::string& file) {
+    for (int i = 0; i < 10'000 && !std::filesystem::exists(file); ++i) {
+      (void)keeper_->step(now_);
+      std::this_thread::sleep_for(1ms);
+    }
+    ASSERT_TRUE(std::filesystem::exists(file));
+  }
 
   // A certificate that is there; the documents that ask for it.
   std::string obtain_web() {
@@ -380,8 +392,7 @@ TEST_F(KeeperTest, RemovesTheTxtRecordOfACertificateThatIsNotWantedAnyMore) {
     server_.offered = {"dns-01"};
     start();
     follow(issuer + certificate_document("web"));
-    for (int i = 0; i < 100 && !std::filesystem::exists(calls); ++i) (void)keeper_->step(now_);
-    ASSERT_TRUE(std::filesystem::exists(calls));
+    step_until_there_is(calls);
     if (is_killed) start();
     follow(issuer);
     work();
@@ -393,6 +404,27 @@ TEST_F(KeeperTest, RemovesTheTxtRecordOfACertificateThatIsNotWantedAnyMore) {
   }
   std::filesystem::remove(hook);
   std::filesystem::remove(calls);
+}
+
+TEST_F(KeeperTest, AHookThatTakesItsTimeDelaysNoOtherCertificate) {
+  const std::string hook = folder_ + ".hook";
+  const std::string called = folder_ + ".called";
+  ASSERT_TRUE(write_file_atomically(hook, "#!/bin/sh\n: >" + called + "\nexec sleep 60\n", 0700));
+  std::string issuer(kAcmeIssuer.substr(0, kAcmeIssuer.rfind("---")));
+  issuer.replace(issuer.find("name: acme"), 10, "name: slow");
+  std::string certificate = certificate_document("slow", "", "[slow.example.com]");
+  certificate.replace(certificate.find("name: acme"), 10, "name: slow");
+  start();
+  follow(issuer + "    dns01: {hook: {command: [" + hook + "]}}\n---\n" + certificate);
+  step_until_there_is(called);
+
+  follow(documents_ + std::string(kAcmeIssuer) + certificate_document("web"));
+  work();
+  EXPECT_EQ(report_of("istio-system/web").state, State::ready) << report_of("istio-system/web").message;
+  EXPECT_TRUE(report_of("istio-system/slow").is_working);
+  keeper_.reset();
+  std::filesystem::remove(hook);
+  std::filesystem::remove(called);
 }
 
 TEST_F(KeeperTest, WaitsOutTheMoodsOfAServerWithoutGivingAnOrderUp) {
