@@ -143,8 +143,9 @@ def test_rsa_account_key(pebble):
     assert account.register().step("order", "a.example.com")["status"] == "pending"
 
 
-def test_certificate_while_nine_of_ten_nonces_are_refused(tmp_path):
-    with Pebble(tmp_path, environment={"PEBBLE_WFE_NONCEREJECT": "90"}) as server:
+def test_certificate_while_four_of_five_nonces_are_refused(tmp_path):
+    """With nine of ten one of 600 requests fails for good: the certificate manager does it again, nobody does here."""
+    with Pebble(tmp_path, environment={"PEBBLE_WFE_NONCEREJECT": "80"}) as server:
         account = AcmeAccount(server).register()
         chain, _ = account.obtain("nonce.example.com")
         assert "DNS:nonce.example.com" in shown(chain, "-ext", "subjectAltName")
