@@ -97,7 +97,7 @@ bool ServerCredentials::add_client_ca(snapshot::PeerVerification& verification) 
 std::optional<CaBundle> ServerCredentials::find_ca() {
   if (tls_.ca_cert_credential_name)
     return credentials_.secrets.ca_named(tls_.ca_cert_credential_name,
-                                         {gateway_, "caCertCredentialName", closed, closed});
+                                         {owner_, "caCertCredentialName", closed, closed});
   return tls_.server_certificate || !tls_.tls_certificates.empty() ? ca_of_files() : ca_of_secrets();
 }
 
