@@ -39,6 +39,9 @@ constexpr Block special_blocks[] = {
     {"169.254.0.0/16", AddressScope::host},      // link-local; metadata services of clouds
     {"224.0.0.0/4", AddressScope::host},         // multicast
     {"240.0.0.0/4", AddressScope::host},         // reserved, and broadcast
+    {"168.63.129.16/32", AddressScope::host},    // Azure's platform service
+    {"192.0.0.192/32", AddressScope::host},      // Oracle Cloud's metadata service
+    {"fd20:ce::254/128", AddressScope::host},    // Google Cloud's metadata service
     {"100.100.100.200/32", AddressScope::host},  // Alibaba Cloud's metadata service
     {"10.0.0.0/8", AddressScope::site},
     {"172.16.0.0/12", AddressScope::site},

@@ -2,7 +2,6 @@
 
 #include "base/address_range.h"
 #include "base/limits.h"
-#include "base/sha256.h"
 #include "base/wipe.h"
 #include "config/visibility.h"
 #include "config/wording.h"
@@ -214,14 +213,14 @@ void SettingsReader::read_users() {
   } else if (username.contains(':')) {
     error(name, fmt::format("{}: the username of {} has a colon, which ends it (RFC 7617 2)", credentials_annotation,
                             secret->title()));
+  } else if (username.size() + 1 + password.size() > limits::proxy_credentials_bytes_max) {
+    error(name, fmt::format("{}: username and password of {} have more than {} bytes together", credentials_annotation,
+                            secret->title(), limits::proxy_credentials_bytes_max - 1));
   } else {
-    std::string both;
-    both.reserve(username.size() + 1 + password.size());
-    both += username;
-    both += ':';
-    both += password;
-    settings_.credentials = {.sha256 = sha256(both), .secret_name = key};
-    wipe(both);
+    snapshot::ProxyCredentials& credentials = settings_.credentials.emplace();
+    credentials.secret_name = key;
+    credentials.text.reserve(username.size() + 1 + password.size());
+    credentials.text.append(username).append(1, ':').append(password);
   }
   wipe(username);
   wipe(password);

@@ -67,7 +67,7 @@ void OutboundTcpRoutes::build(const Tables& tables) {
     for (const RegisteredPort* registered : table.registered) hosts_.insert(registered->host);
     for (const VirtualService* service : tls_services_[port]) add_tls_routes(table, *service);
     for (const RegisteredPort* registered : table.registered) add_registered(table, *registered);
-    for (const MeshHost* host : tcp_hosts_[port]) add_tcp_routes(table, *host->service, {host->pattern}, {});
+    for (const MeshHost* host : tcp_hosts_[port]) add_tcp_routes(table, *host->service, {host->pattern}, {}, /*is_opaque=*/false);
     sort_by_specificity(snapshot_.route_tables[table.index].tcp_routes);
   }
 }
@@ -123,15 +123,16 @@ void OutboundTcpRoutes::add_registered(const OutboundTable& table, const Registe
   // A short name of a Service may be somebody's full name.
   std::erase_if(names, [&](const std::string& name) { return name != port.host && hosts_.contains(name); });
   const MeshHost* routed = port.takes_tcp() ? services_.find_tcp(port.host) : nullptr;
-  if (routed != nullptr && !add_tcp_routes(table, *routed->service, names, addresses)) return;
+  if (routed != nullptr && !add_tcp_routes(table, *routed->service, names, addresses, port.is_opaque)) return;
   const snapshot::TcpRoute& route = default_route(port);
   add(table, names, nullptr, route, *port.document->node);
-  for (const AddressRange& address : addresses) add(table, {}, &address, route, *port.document->node);
+  for (const AddressRange& address : addresses)
+    add(table, {}, &address, route, *port.document->node, port.is_opaque);
 }
 
 bool OutboundTcpRoutes::add_tcp_routes(const OutboundTable& table, const VirtualService& service,
                                        const std::vector<std::string>& names,
-                                       const std::vector<AddressRange>& addresses) {
+                                       const std::vector<AddressRange>& addresses, bool is_opaque) {
   for (const TcpRoute& route : service.spec.tcp) {
     bool takes_everything = route.match.empty();
     std::vector<AddressRange> subnets;
@@ -146,7 +147,7 @@ bool OutboundTcpRoutes::add_tcp_routes(const OutboundTable& table, const Virtual
     for (const AddressRange& subnet : subnets) add(table, {}, &subnet, made, *route.node);
     if (!takes_everything) continue;
     add(table, names, nullptr, made, *route.node);
-    for (const AddressRange& address : addresses) add(table, {}, &address, made, *route.node);
+    for (const AddressRange& address : addresses) add(table, {}, &address, made, *route.node, is_opaque);
     return false;
   }
   return true;
@@ -154,11 +155,13 @@ bool OutboundTcpRoutes::add_tcp_routes(const OutboundTable& table, const Virtual
 
 // The first one that has a name, or a block of addresses, keeps it.
 void OutboundTcpRoutes::add(const OutboundTable& table, const std::vector<std::string>& names,
-                            const AddressRange* addresses, const snapshot::TcpRoute& route, const Node& node) {
+                            const AddressRange* addresses, const snapshot::TcpRoute& route, const Node& node,
+                            bool is_opaque) {
   if (!budget_.take(names.size() + route.destinations.size(), node)) return;
   const std::string of_addresses = addresses == nullptr ? "" : ' ' + addresses->to_string();
   snapshot::TcpRoute added = route;
   if (addresses != nullptr) added.addresses.push_back(*addresses);
+  added.is_opaque = is_opaque;
   for (const std::string& name : names) {
     if (taken_.insert(name + of_addresses).second) added.server_names.push_back(name);
   }

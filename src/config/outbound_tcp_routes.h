@@ -48,10 +48,10 @@ class OutboundTcpRoutes {
   // The tcp routes of the VirtualService, for these names, and for these addresses without any name. False: one of
   // them takes everything.
   bool add_tcp_routes(const OutboundTable& table, const VirtualService& service, const std::vector<std::string>& names,
-                      const std::vector<AddressRange>& addresses);
+                      const std::vector<AddressRange>& addresses, bool is_opaque);
   // `node`: where it is written.
   void add(const OutboundTable& table, const std::vector<std::string>& names, const AddressRange* addresses,
-           const snapshot::TcpRoute& route, const Node& node);
+           const snapshot::TcpRoute& route, const Node& node, bool is_opaque = false);
   template <typename Written>
   [[nodiscard]] const snapshot::TcpRoute& compiled(const Written& written, const VirtualService& service,
                                                    uint16_t port);

@@ -109,6 +109,7 @@ void Registry::add(const ServiceEntry& entry) {
       added.host = host;
       added.number = static_cast<uint16_t>(port.number.value);
       added.protocol = protocol;
+      added.is_opaque = protocol == PortProtocol::not_http && !names_its_host(port);
       added.addresses = addresses;
       added.cluster = clusters_.of_registered(entry, port, host, traffic_of(protocol));
     }

@@ -14,17 +14,13 @@ namespace {
 
 using snapshot::Resolution;
 
-bool lists(const ServiceEntrySpec& spec, std::string_view host) {
-  return std::ranges::any_of(spec.hosts, [&](const Text& some) { return normalised_host(some.value) == host; });
-}
-
 // A name of the document may have any address: it is the document that says it. One that the client has chosen below
 // a wildcard may not lead to where only sluice gets.
 snapshot::AddressGuard guard_of(const ServiceEntrySpec& spec, const std::string& host) {
   const bool is_internal = spec.location.value == "MESH_INTERNAL";
-  snapshot::AddressGuard guard{.named = AddressScope::host, .original = AddressScope::host, .registered = {}};
+  // What a redirected client has connected to is the client's choice, whatever name it says.
+  snapshot::AddressGuard guard{.named = AddressScope::host, .original = AddressScope::site, .registered = {}};
   if (is_wildcard(host)) guard.named = is_internal ? AddressScope::site : AddressScope::global;
-  if (is_wildcard(host) || !lists(spec, host)) guard.original = AddressScope::site;
   guard.registered = address_blocks(spec.addresses);
   return guard;
 }
@@ -59,6 +55,7 @@ void make_passthrough(snapshot::Cluster& cluster) {
   cluster.service_name = cluster.host;
   cluster.service_namespace = "unknown";
   cluster.http = snapshot::UpstreamHttp::as_client;
+  cluster.connection_terms.idle_timeout = limits::unregistered_idle_timeout;
   cluster.resolution = Resolution::original;
   cluster.guard = {.named = AddressScope::global, .original = AddressScope::site, .registered = {}};
 }

@@ -108,6 +108,7 @@ Digest digest_of(const snapshot::Cluster& cluster) {
       .add(cluster.bounds.requests)
       .add(cluster.bounds.waiting)
       .add(cluster.bounds.retries)
+      .add(cluster.bounds.retried_millionths)
       .add(static_cast<unsigned>(cluster.proxy_protocol));
   const snapshot::ConnectionTerms& terms = cluster.connection_terms;
   hasher.add(terms.idle_timeout.count())
@@ -246,7 +247,7 @@ Digest digest_of(const snapshot::RouteTable& table, const Referred& referred) {
   hasher.add(table.tcp_routes.size());
   for (const snapshot::TcpRoute& route : table.tcp_routes) {
     add_texts(hasher, route.server_names);
-    if (!route.addresses.empty()) add_ranges(hasher, route.addresses);
+    if (!route.addresses.empty()) add_ranges(hasher.add(route.is_opaque), route.addresses);
     add_destinations(hasher, route.destinations, referred);
   }
   return hasher.digest();

@@ -408,6 +408,9 @@ Json cluster_json(const snapshot::Cluster& cluster) {
     };
     bound("http2MaxRequests", cluster.bounds.requests);
     bound("http1MaxPendingRequests", cluster.bounds.waiting);
+    const double percent = cluster.bounds.retried_millionths / 10'000.0;
+    if (percent > 0) json["retryBudget"] = {{"percent", percent}, {"minRetryConcurrency", cluster.bounds.retries}};
+    if (percent == 0) bound("maxRetries", cluster.bounds.retries);
   }
   return json;
 }

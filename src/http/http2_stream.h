@@ -37,6 +37,7 @@ enum class Http2Error : uint32_t {
   internal_error = 2,
   refused_stream = 7,
   cancel = 8,
+  connect_error = 10,
   enhance_your_calm = 11,
 };
 
@@ -62,6 +63,8 @@ class Http2Stream : public ListNode<Http2Stream>, public ListNode<Http2Changed> 
   [[nodiscard]] ConstBytes content() const noexcept { return content_.bytes(); }
   // Lets the peer send as much again.
   void consume(size_t count);
+  // The message has ended; of its content some may still be to be consumed.
+  [[nodiscard]] bool has_all_content() const noexcept { return incoming_ == Incoming::done; }
   // The message has ended and all of its content was consumed. Not of a lost one, whose content was dropped.
   [[nodiscard]] bool is_content_done() const noexcept {
     return phase_ != Phase::lost && incoming_ == Incoming::done && content_.empty();

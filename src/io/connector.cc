@@ -60,6 +60,7 @@ void Connector::try_next() {
   }
   if (open_count_ > 0) return;
   is_over_ = true;
+  delay_.cancel();
   if (!failure_task_.is_linked()) loop_.run_later(failure_task_);
 }
 

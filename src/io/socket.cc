@@ -201,6 +201,30 @@ Result<int> open_listener(const SocketAddress& address, ListenedClients clients)
   return fd;
 }
 
+bool has_address(const SocketAddress& address) noexcept {
+  SocketAddress any_port = address;
+  any_port.port = 0;
+  sockaddr_storage storage;
+  const unsigned length = to_sockaddr(any_port, storage);
+  const int probe = socket(family_of(address.family), SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (probe < 0) return errno != EAFNOSUPPORT;
+  const int error = bind_to(probe, storage, length);
+  close(probe);
+  return error != EADDRNOTAVAIL;
+}
+
+// The source address to oneself is the destination (ip-route(8), table local); datagram sockets say it without sending.
+bool leads_here(const SocketAddress& address) noexcept {
+  const int probe = socket(family_of(address.family), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (probe < 0) return false;
+  sockaddr_storage storage;
+  const unsigned length = to_sockaddr(address, storage);
+  const bool has_route = connect(probe, reinterpret_cast<const sockaddr*>(&storage), length) == 0;
+  const bool is_own = has_route && local_address(probe).ip == address.ip;
+  close(probe);
+  return is_own;
+}
+
 Result<int> share_listener(int fd) {
   const int shared = fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (shared < 0) return failure("cannot share a listening socket: " + errno_text(errno));

@@ -34,6 +34,10 @@ enum class ListenedClients : uint8_t {
 };
 [[nodiscard]] Result<int> open_listener(const SocketAddress& address,
                                         ListenedClients clients = ListenedClients::direct);
+// Whether this machine has the IP address, or, of "0.0.0.0" and "::", the family at all.
+[[nodiscard]] bool has_address(const SocketAddress& address) noexcept;
+// Whether who connects to this IP address reaches this machine itself.
+[[nodiscard]] bool leads_here(const SocketAddress& address) noexcept;
 // Another descriptor of the same socket.
 [[nodiscard]] Result<int> share_listener(int fd);
 // The file of a Unix socket: which one it is, whatever it is called. Zero: it has none.

@@ -6,7 +6,9 @@
 #include "proxy/request_steps.h"
 #include "transport/proxy_header.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <utility>
 
 namespace sluice::proxy {
@@ -21,6 +23,18 @@ BorrowedUpstream::~BorrowedUpstream() {
   if (retried_ != nullptr) retried_->retries.give_back();
 }
 
+namespace {
+
+bool is_registered_address(const snapshot::Cluster& cluster, const snapshot::RequestedTarget& target) {
+  std::string_view host = target.host;
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  const std::optional<SocketAddress> address = SocketAddress::from_ip(host, target.port);
+  return address && std::ranges::any_of(cluster.guard.registered,
+                                        [&](const AddressRange& range) { return range.contains(*address); });
+}
+
+}  // namespace
+
 BorrowedUpstream::Status BorrowedUpstream::borrow(AdoptedSnapshot& snapshot, uint32_t cluster,
                                                   const ClientConnection& client,
                                                   const snapshot::RequestedTarget& target, http::Version version,
@@ -34,7 +48,9 @@ BorrowedUpstream::Status BorrowedUpstream::borrow(AdoptedSnapshot& snapshot, uin
     const auto& names = snapshot.tables.clusters[cluster].dns_names;
     // A name is the same with the dot of the root at its end, which TLS does not know (RFC 6066 3).
     if (target_.host.ends_with('.')) target_.host.remove_suffix(1);
-    if (!names.empty()) target_.host = names.front().name;  // the document says it, so the client does not
+    // The document says it, so the client does not, unless it asks for an address that the document has, too.
+    if (!names.empty() && !is_registered_address(snapshot.tables.clusters[cluster], target_))
+      target_.host = names.front().name;
     // A route may lead here from a wider host than the documents have opened.
     if (host.starts_with("*.") && !target_.host.empty() && !target_.host.ends_with(std::string_view(host).substr(1))) {
       failure_reason_ = kForbidden;
@@ -63,7 +79,10 @@ BorrowedUpstream::Status BorrowedUpstream::open(Wanted wanted) {
     opening.server_name = upstream_server_name(*cluster.tls, target_.host);
   }
   if (const Status status = choose_endpoint(); status != Status::ready) return status;
-  if (wanted != Wanted::bytes && !take_load(cluster)) return Status::overflow;
+  if (wanted != Wanted::bytes && !take_load(cluster)) {
+    leave_endpoint();
+    return Status::overflow;
+  }
   ++attempts_;
   ++endpoint_->active_requests;
   address_ = endpoint_->is_named() ? SocketAddress() : endpoint_->address();
@@ -80,6 +99,7 @@ BorrowedUpstream::Status BorrowedUpstream::open(Wanted wanted) {
       !start_waiting()) {
     --endpoint_->active_requests;
     give_back_load();
+    leave_endpoint();
     return Status::overflow;
   }
   connection_ = &services_.upstreams.borrow(*endpoint_, cluster.connect_timeout, opening, fresh, borrower_);
@@ -97,8 +117,9 @@ BorrowedUpstream::Status BorrowedUpstream::choose_endpoint() {
   const auto found = snapshot_->clusters.find_requested(cluster_, target_, services_.loop.now());
   endpoint_ = found.endpoint;
   switch (found.status) {
-    case upstream::RequestedEndpoints::Status::found: return Status::ready;
-    case upstream::RequestedEndpoints::Status::full: return Status::unavailable;
+    case upstream::RequestedEndpoints::Status::found:
+      kept_ = endpoint_->shared_from_this();  // others may take its place in the table
+      return Status::ready;
     case upstream::RequestedEndpoints::Status::unresolved: failure_reason_ = kUnresolved; return Status::unresolved;
     case upstream::RequestedEndpoints::Status::forbidden: failure_reason_ = kForbidden; return Status::forbidden;
   }
@@ -164,7 +185,7 @@ bool BorrowedUpstream::take_load(const snapshot::Cluster& cluster) noexcept {
 bool BorrowedUpstream::count_retry() {
   const snapshot::Cluster& cluster = snapshot_->tables.clusters[cluster_];
   if (cluster.load == nullptr || retried_ != nullptr) return true;
-  if (!cluster.load->retries.take(cluster.bounds.retries)) return false;
+  if (!cluster.load->retries.take(cluster.load->retries_max(cluster.bounds))) return false;
   retried_ = cluster.load;
   return true;
 }
@@ -218,8 +239,13 @@ void BorrowedUpstream::release(bool reusable, io::Stream::Ending ending) {
   } else {
     own.discard(ending);
   }
-  if (kept_ == nullptr && !snapshot_->clusters.takes_requested(cluster_)) return;
-  endpoint_ = nullptr;  // it may be gone with its last request
+  leave_endpoint();
+}
+
+// One of the snapshot is remembered, so that the next attempt goes elsewhere.
+void BorrowedUpstream::leave_endpoint() noexcept {
+  if (kept_ == nullptr) return;
+  endpoint_ = nullptr;
   kept_.reset();
 }
 

@@ -104,14 +104,15 @@ class BorrowedUpstream {
   [[nodiscard]] bool start_waiting() noexcept;
   void stop_waiting() noexcept;
   void give_back_load() noexcept;
+  void leave_endpoint() noexcept;
 
   Services& services_;
   upstream::Connection::Borrower borrower_;
   AdoptedSnapshot* snapshot_ = nullptr;         // of the last borrow()
-  upstream::Endpoint* endpoint_ = nullptr;      // the last one that was tried; the snapshot's
+  upstream::Endpoint* endpoint_ = nullptr;      // the last one that was tried: of the snapshot, or kept_
   upstream::Connection* connection_ = nullptr;  // exactly while one is borrowed
   upstream::Http2Request* http2_ = nullptr;     // exactly while one has been joined
-  std::shared_ptr<upstream::Endpoint> kept_;    // from keep_endpoint() on
+  std::shared_ptr<upstream::Endpoint> kept_;    // of one that a client has requested, and after keep_endpoint()
   SocketAddress address_;
   SocketAddress local_address_;
   std::unique_ptr<const std::string> proxy_header_;  // null: the cluster wants none

@@ -4,6 +4,7 @@
 #include "io/socket.h"
 #include "proxy/client_connection.h"
 #include "proxy/first_words.h"
+#include "route/choose_tcp_route.h"
 #include "tls/client_hello.h"
 #include "tls/session.h"
 #include "transport/proxy_header.h"
@@ -54,12 +55,12 @@ void ClientConnection::on_bad_proxy_header(std::string_view fault) {
 
 // --- clients that the firewall has redirected ----------------------------------------------------------
 
-// What the client has connected to is the kernel's to know. One that has connected to us has not been redirected: where
-// it wants to go, nobody can say, and back to ourselves would be a loop.
+// What the client has connected to is the kernel's to know. One that has connected to this machine itself has not been
+// redirected, or should not have been: where it wants to go nobody can say, or it would be a loop, or a way to what
+// listens here for others.
 void ClientConnection::on_redirected(int fd) {
   const SocketAddress original = io::original_destination(fd);
-  const bool is_redirected = original != io::local_address(fd) || original.port != listen_address_.port;
-  if (!original.is_known() || !is_redirected) {
+  if (!original.is_known() || io::leads_here(original)) {
     observe::RequestRecord record = connection_record();
     record.flags.set(observe::ResponseFlag::no_route_found);
     record.details = "not_redirected";
@@ -67,6 +68,11 @@ void ClientConnection::on_redirected(int fd) {
     return close_at_once(io::Stream::Ending::reset);
   }
   proxied_local_address_ = std::make_unique<const SocketAddress>(original);
+  const AdoptedSnapshot& snapshot = *services_.snapshots.current();
+  const snapshot::RouteTable* routes = tcp_routes_in(snapshot);
+  const snapshot::TcpRoute* route =
+      routes == nullptr ? nullptr : route::choose_tcp_route(*routes, {}, &original, /*random=*/0).route;
+  if (route != nullptr && route->is_opaque) return start_tunnelling();  // whatever it looks like
   set_deadline(services_.snapshots.current()->tables.outbound.value().detection_time);
 }
 

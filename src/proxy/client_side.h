@@ -9,7 +9,6 @@
 #include "transport/transport.h"
 
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 namespace sluice::proxy {
@@ -30,8 +29,12 @@ class ClientSide {
   [[nodiscard]] virtual http::Refusal refusal() const noexcept = 0;
   [[nodiscard]] virtual forward::ContentSource& request() noexcept = 0;
 
-  // Of the content what has come and was not read yet, as far as it can be seen at once. Nothing: that was all.
-  [[nodiscard]] virtual std::optional<ConstBytes> content_at_hand() = 0;
+  // Of the content what has come and was not read yet, as far as it can be seen at once, and whether more will come.
+  struct ContentAtHand {
+    ConstBytes bytes;
+    bool is_all = false;
+  };
+  [[nodiscard]] virtual ContentAtHand content_at_hand() = 0;
 
   // 100, unless content has come without it.
   virtual void write_continue() = 0;

@@ -612,11 +612,16 @@ Exchange::Awaiting Exchange::awaiting() const noexcept {
 }
 
 Duration Exchange::progress_timeout() const noexcept {
+  if (is_tunnel() && snapshot_ != nullptr) {
+    const Duration allowed =
+        snapshot_->tables.clusters[decision_.destination->cluster].connection_terms.tunnel_idle_timeout;
+    if (allowed > Duration::zero()) return allowed;
+  }
   return has_switched() ? limits::tunnel_idle_timeout : limits::body_progress_timeout;
 }
 
 const snapshot::Cluster* Exchange::cluster_of_record() const noexcept {
-  if (details_ == kNotRegistered) return &black_hole_cluster();
+  if (status_ == 502 && details_ == kNotRegistered) return &black_hole_cluster();
   if (decision_.outcome != route::Outcome::forward || snapshot_ == nullptr) return nullptr;
   return &snapshot_->tables.clusters[decision_.destination->cluster];
 }

@@ -69,6 +69,8 @@ class Exchange {
   [[nodiscard]] bool is_reading_head() const noexcept { return state_ == State::reading_head; }
   // After Outcome::tunnel: the upstream's connection, and what the record needs, become the proxy's. It has ended then.
   void hand_over(TcpProxy& proxy);
+  // A CONNECT that was granted (RFC 9113 8.5).
+  [[nodiscard]] bool is_tunnel() const noexcept { return is_connect() && response_started_ && status_ == 200; }
   // Protocols were switched: bytes both ways.
   [[nodiscard]] bool has_switched() const noexcept { return tunnel_.has_value() || carries_bytes_; }
   // Whose move it is, while nothing moves.
@@ -170,6 +172,7 @@ class Exchange {
   [[nodiscard]] bool can_repeat() const noexcept;
   [[nodiscard]] bool may_keep_client() const noexcept;
   [[nodiscard]] bool drain_buffered_request_body();
+  [[nodiscard]] bool is_tunnel_expected(uint16_t status) const noexcept;
   [[nodiscard]] const snapshot::Cluster* cluster_of_record() const noexcept;
   void write_record();
   [[nodiscard]] observe::RequestRecord make_record(snapshot::FormatNeeds needs) const noexcept;

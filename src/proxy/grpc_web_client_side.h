@@ -16,7 +16,7 @@ class GrpcWebClientSide final : public ClientSide, private forward::ContentSourc
   [[nodiscard]] HeadStatus read_head(http::RequestHead& head) override { return client_.read_head(head); }
   [[nodiscard]] http::Refusal refusal() const noexcept override;
   [[nodiscard]] forward::ContentSource& request() noexcept override { return *this; }
-  [[nodiscard]] std::optional<ConstBytes> content_at_hand() override { return client_.content_at_hand(); }
+  [[nodiscard]] ContentAtHand content_at_hand() override { return client_.content_at_hand(); }
 
   void write_continue() override { client_.write_continue(); }
   void write_informational(const http::ResponseHead& response) override { client_.write_informational(response); }

@@ -26,11 +26,6 @@ HeadStatus Http1ClientSide::read_head(http::RequestHead& head) {
   return transport_.is_at_end() ? HeadStatus::ended : HeadStatus::pending;
 }
 
-std::optional<ConstBytes> Http1ClientSide::content_at_hand() {
-  if (transport_.is_at_end()) return std::nullopt;
-  return transport_.readable();
-}
-
 void Http1ClientSide::write_continue() {
   if (transport_.readable().empty()) transport_.write(as_bytes("HTTP/1.1 100 Continue\r\n\r\n"));
 }

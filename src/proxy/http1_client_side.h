@@ -13,7 +13,9 @@ class Http1ClientSide : public ClientSide {
   [[nodiscard]] HeadStatus read_head(http::RequestHead& head) override;
   [[nodiscard]] http::Refusal refusal() const noexcept override { return {reader_.error(), reader_.error_text()}; }
   [[nodiscard]] forward::ContentSource& request() noexcept override { return source_; }
-  [[nodiscard]] std::optional<ConstBytes> content_at_hand() override;
+  [[nodiscard]] ContentAtHand content_at_hand() override {
+    return {.bytes = transport_.readable(), .is_all = transport_.is_at_end()};
+  }
 
   void write_continue() override;
   void write_informational(const http::ResponseHead& response) override;

@@ -25,9 +25,8 @@ class Http2ClientSide : public ClientSide, private forward::ContentSink {
   [[nodiscard]] HeadStatus read_head(http::RequestHead& head) override;
   [[nodiscard]] http::Refusal refusal() const noexcept override { return {stream_.error(), stream_.error_text()}; }
   [[nodiscard]] forward::ContentSource& request() noexcept override { return source_; }
-  [[nodiscard]] std::optional<ConstBytes> content_at_hand() override {
-    if (stream_.is_content_done()) return std::nullopt;
-    return stream_.content();
+  [[nodiscard]] ContentAtHand content_at_hand() override {
+    return {.bytes = stream_.content(), .is_all = stream_.has_all_content()};
   }
 
   void write_continue() override;

@@ -41,7 +41,9 @@ void Http2Exchange::move_on() {
       return;
     case Outcome::reuse_client:
     case Outcome::close_client: return leave();
-    case Outcome::abort_client: stream().reset(http::Http2Error::internal_error); return all_.destroy(*this);
+    case Outcome::abort_client:
+      stream().reset(is_tunnel() ? http::Http2Error::connect_error : http::Http2Error::internal_error);
+      return all_.destroy(*this);
     case Outcome::tunnel: break;  // of HTTP/1 only
   }
   UNREACHABLE();

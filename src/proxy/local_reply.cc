@@ -24,8 +24,8 @@ Exchange::Outcome Exchange::reply_locally(const Answer& any) {
   // The connection goes on when the request is understood and all of it is here; what has not arrived
   // yet might never, so the client is asked to come again on a new connection.
   const bool head_understood = snapshot_ != nullptr;
-  const bool keep =
-      head_understood && may_keep_client() && !client_->refusal().is_refused() && drain_buffered_request_body();
+  const bool keep = head_understood && may_keep_client() && !client_->refusal().is_refused() &&
+                    !is_tunnel_expected(status) && drain_buffered_request_body();
 
   response_ = http::ResponseHead(arena_);
   http::HeaderList& headers = response_.headers;
@@ -46,6 +46,13 @@ Exchange::Outcome Exchange::reply_locally(const Answer& any) {
   try_timer_.cancel();
   state_ = State::answering;
   return write_answer();
+}
+
+// A client of HTTP/1 may have sent bytes for its tunnel, which are no requests, though a CONNECT was refused. One that
+// was asked for credentials comes again with them.
+bool Exchange::is_tunnel_expected(uint16_t status) const noexcept {
+  transport::Transport* const client = client_->connection();
+  return is_connect() && client != nullptr && (status != 407 || !client->readable().empty());
 }
 
 // As the client takes it: the body of a direct response may be long.

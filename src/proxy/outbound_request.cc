@@ -1,6 +1,8 @@
 // What requests out of the cluster have of their own: who may ask, CONNECT, and that the outside learns nothing from
 // us.
 #include "base/base64.h"
+#include "base/constant_time.h"
+#include "http/authority.h"
 #include "http/chars.h"
 #include "http/hygiene.h"
 #include "proxy/client_connection.h"
@@ -8,12 +10,10 @@
 #include "proxy/first_words.h"
 #include "proxy/tcp_proxy.h"
 #include "route/choose_tcp_route.h"
-#include "tls/parsed_certificate.h"
 
 #include <array>
 #include <memory>
 #include <optional>
-#include <span>
 #include <utility>
 
 namespace sluice::proxy {
@@ -23,18 +23,17 @@ using snapshot::HostAgreement;
 
 namespace {
 
-// The user and password of `Basic` (RFC 7617 2) as they are compared: by their digest, which tells no byte of them by
-// the time that it takes. Nothing: there are none.
-std::optional<std::array<uint8_t, 32>> digest_of_credentials(std::string_view authorization) {
+// Whether these are the user and password that `authorization` shows (RFC 7617 2).
+bool shows(std::string_view authorization, const snapshot::ProxyCredentials& credentials) {
   constexpr std::string_view scheme = "basic ";
-  if (!http::equals_ignoring_case(authorization.substr(0, scheme.size()), scheme)) return std::nullopt;
+  if (!http::equals_ignoring_case(authorization.substr(0, scheme.size()), scheme)) return false;
   const std::string_view text = http::trim(authorization.substr(scheme.size()));
-  std::array<std::byte, limits::proxy_credentials_bytes_max + 1> room;
-  if (text.size() > base64_size(limits::proxy_credentials_bytes_max)) return std::nullopt;
+  if (text.size() > base64_size(limits::proxy_credentials_bytes_max)) return false;
+  std::array<std::byte, limits::proxy_credentials_bytes_max + 3> shown;
   Base64Reader reader;
   size_t size = 0;
-  if (!reader.read(text, room, size) || !reader.is_complete()) return std::nullopt;
-  return tls::sha256(ConstBytes(room).first(size));
+  return reader.read(text, shown, size) && reader.is_complete() &&
+         are_equal_in_constant_time(ConstBytes(shown).first(size), as_bytes(credentials.text));
 }
 
 // A name has no address before it is looked up.
@@ -50,7 +49,7 @@ bool Exchange::is_authorized() const {
   const auto& credentials = snapshot_->tables.outbound->credentials;
   if (!credentials || connection_.is_redirected()) return true;
   const auto authorization = request_.headers.find("proxy-authorization");
-  return authorization && digest_of_credentials(*authorization) == credentials->sha256;
+  return authorization && shows(*authorization, *credentials);
 }
 
 Exchange::Outcome Exchange::on_outbound_head(uint64_t random) {
@@ -62,8 +61,12 @@ Exchange::Outcome Exchange::on_outbound_head(uint64_t random) {
                           .asks_for_credentials = true});
   }
   if (is_connect()) return on_connect_request(random);
-  if (!connection_.is_redirected() && http::equals_ignoring_case(request_.scheme, "https"))
-    return reply_locally(400, "https_without_connect", "https is reached by CONNECT, or registered for http\n");
+  if (!connection_.is_redirected()) {
+    // Nobody asks a proxy so (RFC 9112 3.2.2), but one that has asked itself might do it for ever.
+    if (request_.scheme.empty()) return reply_locally(400, "no_absolute_form", "a proxy is asked for a whole URI\n");
+    if (http::equals_ignoring_case(request_.scheme, "https"))
+      return reply_locally(400, "https_without_connect", "https is reached by CONNECT, or registered for http\n");
+  }
   if (http::prepare_outbound_request(request_, connection_.peer_address(), connection_.is_tls()) != http::Prepared::ok)
     return reply_locally(431, "request_headers_too_large");
   decision_ = connection_.choose_route(*snapshot_, request_, random);
@@ -77,13 +80,14 @@ Exchange::Outcome Exchange::on_connect_request(uint64_t random) {
   const snapshot::Outbound& outbound = *snapshot_->tables.outbound;
   const snapshot::RequestedTarget target = connection_.requested_target(request_);
   const auto host = request_.headers.find("host");
-  if (outbound.host_agreement == HostAgreement::enforce && host && *host != request_.authority)
+  if (outbound.host_agreement == HostAgreement::enforce && host && !http::is_same_authority(*host, request_.authority))
     return reply_locally(400, host_mismatch, "Host and the target of CONNECT differ\n");
 
   const snapshot::RouteTable& routes = snapshot_->tables.route_tables[outbound.route_table(target.port)];
   const std::optional<SocketAddress> address = literal_address(target);
+  const std::string literal = address ? address->ip_text() : std::string();
   const route::TcpDecision decision =
-      route::choose_tcp_route(routes, target.host, address ? &*address : nullptr, random);
+      route::choose_tcp_route(routes, address ? literal : target.host, address ? &*address : nullptr, random);
   if (decision.route == nullptr) {
     flags_.set(ResponseFlag::no_route_found);
     return reply_locally(502, "not_registered");
@@ -122,13 +126,13 @@ Exchange::Outcome Exchange::on_connect_ready() {
 
 // Those of the client wait until they are seen to be meant for the host that it has asked for.
 Exchange::Outcome Exchange::look_at_first_bytes() {
-  const std::optional<ConstBytes> first = client_->content_at_hand();
-  const TunnelHost seen = first ? tunnel_host(*first, request_.host) : TunnelHost::same;
+  const ClientSide::ContentAtHand first = client_->content_at_hand();
+  const TunnelHost seen = tunnel_host(first.bytes, first.is_all, request_.host);
   const snapshot::Outbound& outbound = *snapshot_->tables.outbound;
   const bool only_warns = outbound.host_agreement == HostAgreement::warn;
   if (seen == TunnelHost::need_more) {
     // Who only warns does not wait for long: perhaps the server is to answer what looks like a beginning.
-    if (only_warns && !first->empty() && !try_timer_.is_armed())
+    if (only_warns && !first.bytes.empty() && !try_timer_.is_armed())
       services_.loop.timers().arm(try_timer_, services_.loop.now() + outbound.detection_time);
     return Outcome::pending;
   }

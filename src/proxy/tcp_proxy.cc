@@ -95,7 +95,9 @@ TcpProxy::Outcome TcpProxy::choose_destination() {
   cluster_ = &snapshot_->tables.clusters[cluster_index_];
   set_state(State::connecting);
   snapshot::RequestedTarget target = client_.requested_target();
-  if (target.host.empty() || !client_.is_outbound()) target.host = cluster_->host;
+  // The client's SNI is where it wants to go, among what is registered; else the documents know.
+  const bool is_clients_choice = client_.is_outbound() || cluster_->host.starts_with("*.");
+  if (target.host.empty() || !is_clients_choice) target.host = cluster_->host;
   // What the destination hears must all be this client's: no connection that somebody has used.
   return on_borrowed(upstream_.borrow(*snapshot_, cluster_index_, client_, target, http::Version::http_1_1,
                                       BorrowedUpstream::Wanted::bytes));
@@ -155,27 +157,29 @@ void TcpProxy::begin_tunnel() {
 // Before any of them goes on. What the server says need not wait.
 TcpProxy::Outcome TcpProxy::look_at_first_bytes() {
   transport::Transport& client = client_.transport();
-  ConstBytes first = client.readable();
-  std::array<std::byte, limits::client_hello_bytes_max> whole;
-  if (const io::ReceiveQueue& queue = client.stream().receive_queue(); !client.is_tls() && first.size() < queue.size())
-    first = ConstBytes(whole).first(queue.peek(whole));
-  const TunnelHost seen = first.empty() ? TunnelHost::need_more : tunnel_host(first, connect_->host);
-  if (seen == TunnelHost::need_more && !client.stream().has_receive_ended() && !client.is_at_end()) {
-    if (!first.empty() && !awaits_rest_) {
-      awaits_rest_ = true;
-      client_.watch_tunnel();
-    }
+  std::string& held = connect_->held;
+  for (ConstBytes more = client.readable(); !more.empty() && held.size() < limits::client_hello_bytes_max;
+       more = client.readable()) {
+    held += as_text(more);
+    client.consume(more.size());
+  }
+  const TunnelHost seen = tunnel_host(as_bytes(held), client.is_at_end(), connect_->host);
+  if (seen == TunnelHost::need_more) {
+    if (!held.empty() && !std::exchange(awaits_rest_, true)) client_.watch_tunnel();
     return Outcome::pending;
   }
+  if (seen == TunnelHost::other) {
+    details_ = host_mismatch;
+    if (connect_->host_agreement == HostAgreement::enforce) return end(Outcome::abort_client);
+  }
   stop_holding();
-  if (seen != TunnelHost::other) return Outcome::pending;
-  details_ = host_mismatch;
-  return connect_->host_agreement == HostAgreement::warn ? Outcome::pending : end(Outcome::abort_client);
+  return Outcome::pending;
 }
 
-void TcpProxy::stop_holding() noexcept {
+void TcpProxy::stop_holding() {
   holds_bytes_ = awaits_rest_ = false;
-  tunnel_->release_client_bytes();
+  tunnel_->release_client_bytes(as_bytes(connect_->held));
+  connect_->held = std::string();
 }
 
 // Who only warns does not hold them up for long: perhaps their server is to answer what looks like the beginning of

@@ -21,7 +21,8 @@ namespace sluice::proxy {
 
 class ClientConnection;
 
-// Of a tunnel that was asked for by CONNECT: what its record needs, and what its client's first bytes are held against.
+// Of a tunnel that was asked for by CONNECT: what its record needs, its client's first bytes while they are held back,
+// and what they are held against.
 struct ConnectRequest {
   std::string authority;  // as received
   std::string host;
@@ -30,6 +31,7 @@ struct ConnectRequest {
   http::Version version;
   Instant started_at;
   snapshot::HostAgreement host_agreement;
+  std::string held{};       // at most limits::client_hello_bytes_max and what came with them
   Duration detection_time;  // how long the rest of a beginning is waited for, where a mismatch is only noted
 };
 
@@ -93,7 +95,7 @@ class TcpProxy {
   void begin_tunnel();
   Outcome advance_tunnel();
   Outcome look_at_first_bytes();
-  void stop_holding() noexcept;
+  void stop_holding();
 
   // Ways in which it ends early.
   Outcome refuse(std::string_view details);
@@ -120,7 +122,7 @@ class TcpProxy {
   observe::TcpMetrics::Series* series_ = nullptr;   // from connected on: where it counts
 
   Instant end_of_life_ = Instant::max();
-  std::unique_ptr<const ConnectRequest> connect_;  // exactly when there was one
+  std::unique_ptr<ConnectRequest> connect_;  // exactly when there was one
 
   // For the record.
   uint64_t received_bytes_ = 0;  // from the client

@@ -20,6 +20,13 @@ Tunnel::Tunnel(Services& services, transport::Transport& client, transport::Tran
 
 Tunnel::~Tunnel() { services_.observer.counters.tunnels_active.subtract(); }
 
+void Tunnel::release_client_bytes(ConstBytes first) {
+  holds_client_bytes_ = false;
+  to_upstream_.bytes += first.size();
+  to_upstream_.sink.write(first);
+  to_upstream_.sink.flush();
+}
+
 Tunnel::Status Tunnel::advance() {
   consider_splice();
   bool yields = false;

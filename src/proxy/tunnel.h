@@ -29,9 +29,9 @@ class Tunnel {
   };
   [[nodiscard]] Status advance();
 
-  // Nothing goes to the upstream until release_client_bytes(), which comes before any splicing.
+  // Nothing goes to the upstream until release_client_bytes(), and then what was read of the client meanwhile first.
   void hold_client_bytes() noexcept { holds_client_bytes_ = true; }
-  void release_client_bytes() noexcept { holds_client_bytes_ = false; }
+  void release_client_bytes(ConstBytes first);
 
   [[nodiscard]] uint64_t bytes_to_upstream() const noexcept { return to_upstream_.bytes; }
   [[nodiscard]] uint64_t bytes_to_client() const noexcept { return to_client_.bytes; }

@@ -1,5 +1,6 @@
 #include "shard/shard_set.h"
 
+#include "base/log.h"
 #include "io/socket.h"
 #include "shard/shard.h"
 
@@ -51,15 +52,33 @@ io::ListenedClients clients_of(const snapshot::Listener& listener) {
   return listener.is_transparent ? io::ListenedClients::transparent : io::ListenedClients::redirected;
 }
 
+// Outbound traffic is listened for over both versions of IP where nobody says otherwise; a machine may have one.
+bool is_of_missing_family(const snapshot::Listener& listener) {
+  return listener.role != snapshot::ListenerRole::gateway && listener.address.family == SocketAddress::Family::ipv6 &&
+         !io::has_address(listener.address);
+}
+
 }  // namespace
 
 Status ShardSet::bind_listeners(const snapshot::Snapshot& snapshot) {
   std::map<SocketAddress, io::ListenedClients> wanted;
-  for (const snapshot::Listener& listener : snapshot.listeners) wanted.emplace(listener.address, clients_of(listener));
+  for (const snapshot::Listener& listener : snapshot.listeners) {
+    if (is_of_missing_family(listener)) {
+      log::warning("outbound traffic is not listened for on {}: this machine has no such address",
+                   listener.address.to_string());
+    } else {
+      wanted.emplace(listener.address, clients_of(listener));
+    }
+  }
+  // A socket is for one kind of clients: where that changes, another one takes its place.
+  const auto is_bound = [this](const SocketAddress& address, io::ListenedClients clients) {
+    const auto found = bound_.find(address);
+    return found != bound_.end() && found->second.clients == clients;
+  };
 
   std::vector<std::vector<BoundSocket>> sockets(shards_.size());
   for (const auto& [address, clients] : wanted) {
-    if (bound_.contains(address)) continue;
+    if (is_bound(address, clients)) continue;
     for (std::vector<BoundSocket>& of_shard : sockets) {
       const bool is_shared = !address.is_ip() && &of_shard != &sockets.front();
       Result<int> fd = is_shared ? io::share_listener(sockets.front().back().fd) : io::open_listener(address, clients);
@@ -77,11 +96,12 @@ Status ShardSet::bind_listeners(const snapshot::Snapshot& snapshot) {
   for (size_t i = 0; i < shards_.size(); ++i) shards_[i]->give_listeners(std::move(sockets[i]));
   std::erase_if(bound_, [&wanted](const auto& each) {
     if (wanted.contains(each.first)) return false;
-    io::remove_listener_file(each.first, each.second);
+    io::remove_listener_file(each.first, each.second.file);
     return true;
   });
   for (const auto& [address, clients] : wanted) {
-    if (!bound_.contains(address)) bound_.emplace(address, io::file_of_listener(address));
+    if (!is_bound(address, clients))
+      bound_.insert_or_assign(address, Bound{.clients = clients, .file = io::file_of_listener(address)});
   }
   return {};
 }
@@ -92,7 +112,7 @@ void ShardSet::wake_all() noexcept {
 
 // With the listeners, so that the process that comes next finds the names free.
 void ShardSet::remove_files() noexcept {
-  for (const auto& [address, file] : std::exchange(bound_, {})) io::remove_listener_file(address, file);
+  for (const auto& [address, bound] : std::exchange(bound_, {})) io::remove_listener_file(address, bound.file);
 }
 
 void ShardSet::begin_drain() noexcept {

@@ -61,7 +61,11 @@ class ShardSet {
   std::vector<std::unique_ptr<Shard>> shards_;
   void remove_files() noexcept;
 
-  std::map<SocketAddress, io::SocketFile> bound_;  // what the shards listen on, or will with the next snapshot
+  struct Bound {
+    io::ListenedClients clients;
+    io::SocketFile file;
+  };
+  std::map<SocketAddress, Bound> bound_;  // what the shards listen on, or will with the next snapshot
 };
 
 }  // namespace sluice::shard

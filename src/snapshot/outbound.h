@@ -3,8 +3,8 @@
 #pragma once
 
 #include "base/durations.h"
+#include "base/wipe.h"
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,10 +15,12 @@ namespace sluice::snapshot {
 // Whether what a client says at CONNECT, in its ClientHello and in a Host field has to be the same name.
 enum class HostAgreement : uint8_t { off, warn, enforce };
 
-// Who may use the explicit proxy (RFC 7617). A digest: the password is not kept.
+// Who may use the explicit proxy (RFC 7617).
 struct ProxyCredentials {
-  std::array<uint8_t, 32> sha256{};  // of "username:password"
-  std::string secret_name;           // "istio-system/proxy-users", for messages
+  std::string text;         // "username:password"; wiped with the object
+  std::string secret_name;  // "istio-system/proxy-users", for messages
+
+  ~ProxyCredentials() { wipe(text); }
 };
 
 struct Outbound {

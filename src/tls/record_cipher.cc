@@ -1,6 +1,7 @@
 #include "tls/record_cipher.h"
 
 #include "base/check.h"
+#include "base/constant_time.h"
 
 #ifdef SLUICE_HAS_IPSEC_MB
 
@@ -73,13 +74,6 @@ Schedules& schedules() {
   return instance;
 }
 
-// Keys are random, so a comparison of them tells nothing; tags are not.
-bool are_equal_in_constant_time(const std::byte* a, const std::byte* b, size_t size) noexcept {
-  std::byte difference{0};
-  for (size_t i = 0; i < size; ++i) difference |= a[i] ^ b[i];
-  return difference == std::byte{0};
-}
-
 const uint8_t* in(const std::byte* bytes) noexcept { return reinterpret_cast<const uint8_t*>(bytes); }
 uint8_t* out(std::byte* bytes) noexcept { return reinterpret_cast<uint8_t*>(bytes); }
 
@@ -121,7 +115,7 @@ bool decrypt_record(ConstBytes key, const std::byte* nonce, ConstBytes associate
     IMB_AES256_GCM_DEC(known.library(), &schedule, &state, out(output), in(input.data()), input.size(), in(nonce),
                        in(associated.data()), associated.size(), out(expected.data()), gcm_tag_bytes);
   }
-  if (are_equal_in_constant_time(expected.data(), tag, gcm_tag_bytes)) return true;
+  if (are_equal_in_constant_time(expected, ConstBytes(tag, gcm_tag_bytes))) return true;
   explicit_bzero(output, input.size());
   return false;
 }

@@ -1,6 +1,7 @@
 #include "tls/ticket_keys.h"
 
 #include "base/check.h"
+#include "base/constant_time.h"
 #include "base/limits.h"
 #include "base/locked_memory.h"
 #include "base/wipe.h"
@@ -42,14 +43,6 @@ word32 size_of(ConstBytes bytes) noexcept { return static_cast<word32>(bytes.siz
 bool fill_randomly(MutableBytes bytes) noexcept {
   DCHECK(bytes.size() <= 256);
   return getrandom(bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size());
-}
-
-bool are_equal_in_constant_time(ConstBytes a, ConstBytes b) noexcept {
-  DCHECK(a.size() == b.size());
-  volatile uint8_t difference = 0;
-  for (size_t i = 0; i < a.size(); ++i)
-    difference = static_cast<uint8_t>(difference | std::to_integer<uint8_t>(a[i] ^ b[i]));
-  return difference == 0;
 }
 
 // Big-endian.

@@ -35,7 +35,7 @@ Connection* Endpoint::take_idle(std::string_view server_name) noexcept {
 }
 
 bool Endpoint::keep_idle(Connection& connection) noexcept {
-  if (idle_count_ == limits::idle_upstreams_per_endpoint_max) return false;
+  if (idle_count_ >= idle_max) return false;
   idle_.push_front(connection);
   ++idle_count_;
   return true;

@@ -50,6 +50,7 @@ class Endpoint : public std::enable_shared_from_this<Endpoint> {
   // Nobody has a connection to it, and none is kept.
   [[nodiscard]] bool is_unused() const noexcept { return active_requests == 0 && idle_.empty() && http2_.empty(); }
 
+  uint32_t idle_max = limits::idle_upstreams_per_endpoint_max;  // connections that are kept without requests
   // Requests in flight, the measure of LEAST_REQUEST.
   uint32_t active_requests = 0;
   // Of the newest configuration: connections that are open keep to them too, but for their PINGs.
@@ -59,7 +60,7 @@ class Endpoint : public std::enable_shared_from_this<Endpoint> {
   // without TLS), or nullptr.
   [[nodiscard]] Connection* take_idle(std::string_view server_name) noexcept;
   [[nodiscard]] bool has_idle(std::string_view server_name) noexcept;
-  // False at limits::idle_upstreams_per_endpoint_max: the caller closes the connection instead.
+  // False at idle_max: the caller closes the connection instead.
   [[nodiscard]] bool keep_idle(Connection& connection) noexcept;
   void forget_idle(Connection& connection) noexcept;
 

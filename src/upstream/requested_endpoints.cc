@@ -44,10 +44,11 @@ RequestedEndpoints::Found RequestedEndpoints::find_or_add(const Key& key, Instan
     by_use_.push_back(found->second);
     return {Status::found, found->second.endpoint.get()};
   }
-  if (entries_.size() == limits::requested_endpoints_max && !make_room()) return {Status::full};
+  if (entries_.size() == limits::requested_endpoints_max) make_room();
   auto endpoint = key.name.empty() ? std::make_shared<Endpoint>(key.address)
                                    : std::make_shared<Endpoint>(key.name, key.address.port, guard_);
   endpoint->terms = terms_;
+  endpoint->idle_max = limits::idle_upstreams_per_requested_endpoint_max;
   Entry& entry = entries_[key_of(*endpoint)];
   entry.requested_at = now;
   entry.endpoint = std::move(endpoint);
@@ -55,12 +56,11 @@ RequestedEndpoints::Found RequestedEndpoints::find_or_add(const Key& key, Instan
   return {Status::found, entry.endpoint.get()};
 }
 
-bool RequestedEndpoints::make_room() {
+// Whoever uses one that goes keeps it.
+void RequestedEndpoints::make_room() {
   Entry* entry = by_use_.find([](const Entry& each) { return each.endpoint->is_unused(); });
   if (entry == nullptr) entry = by_use_.find([](const Entry& each) { return each.endpoint->active_requests == 0; });
-  if (entry == nullptr) return false;
-  forget(*entry);
-  return true;
+  forget(entry == nullptr ? by_use_.front() : *entry);
 }
 
 // The key's name is the endpoint's.

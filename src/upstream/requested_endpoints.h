@@ -1,7 +1,7 @@
 // The endpoints of a cluster whose destinations clients name: one for each name or address with its port, made when it
-// is first requested. At most limits::requested_endpoints_max; beyond it, the one that was requested longest ago and
-// has no requests makes room, rather one without connections. One without either is forgotten after
-// limits::requested_endpoint_lifetime. Shared by the tables of successive snapshots. One thread.
+// is first requested. At most limits::requested_endpoints_max; beyond it, the one that was requested longest ago makes
+// room, rather one without requests, rather one without connections; who uses it keeps it. One without either is
+// forgotten after limits::requested_endpoint_lifetime. Shared by the tables of successive snapshots. One thread.
 #pragma once
 
 #include "base/address.h"
@@ -31,11 +31,10 @@ class RequestedEndpoints {
     found,
     unresolved,  // what was requested is neither an address nor a name that can be looked up
     forbidden,   // it is an address that the guard refuses
-    full,        // all endpoints have requests
   };
   struct Found {
     Status status;
-    Endpoint* endpoint = nullptr;  // found. It stays as long as it has requests
+    Endpoint* endpoint = nullptr;  // found. Shared: who uses it keeps it
   };
   [[nodiscard]] Found find(const snapshot::RequestedTarget& target, Instant now);
 
@@ -67,7 +66,7 @@ class RequestedEndpoints {
 
   [[nodiscard]] static Key key_of(const Endpoint& endpoint) noexcept { return {endpoint.name(), endpoint.address()}; }
   [[nodiscard]] Found find_or_add(const Key& key, Instant now);
-  [[nodiscard]] bool make_room();
+  void make_room();
   void forget(Entry& entry);
 
   const snapshot::Resolution resolution_;

@@ -53,6 +53,10 @@ int open_stream_socket(SocketAddress::Family) noexcept { return kernel().open_so
 
 Result<int> open_listener(const SocketAddress& address, ListenedClients) { return kernel().open_listener(address); }
 
+bool has_address(const SocketAddress&) noexcept { return true; }
+
+bool leads_here(const SocketAddress&) noexcept { return false; }
+
 // Unix sockets are the only ones that are shared.
 Result<int> share_listener(int) { return failure("not in the simulated kernel"); }
 

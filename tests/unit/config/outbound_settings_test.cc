@@ -1,6 +1,5 @@
 #include "config/outbound_settings.h"
 
-#include "base/sha256.h"
 #include "outbound_testing.h"
 
 #include <algorithm>
@@ -94,7 +93,7 @@ TEST(OutboundSettings, ThePasswordIsKeptAsADigest) {
         outbound_snapshot(mesh("proxyHttpPort: 3128", "sluice.io/proxy-credentials: " + std::string(name)) +
                           secret("users", "username: ann, password: 'a:b c'"));
     ASSERT_TRUE(tables->outbound->credentials);
-    EXPECT_EQ(tables->outbound->credentials->sha256, sha256("ann:a:b c"));
+    EXPECT_EQ(tables->outbound->credentials->text, "ann:a:b c");
     EXPECT_EQ(tables->outbound->credentials->secret_name, "istio-system/users");
   }
 }

@@ -38,7 +38,7 @@ TEST(RequestedClusters, ANameOfTheDocumentsIsNeverTakenFromTheRequest) {
     EXPECT_EQ(cluster.dns_names.front().port, 8080);
     EXPECT_EQ(cluster.requested_port, 8080);
     EXPECT_EQ(cluster.guard.named, AddressScope::host) << resolution;
-    EXPECT_EQ(cluster.guard.original, AddressScope::host) << resolution;
+    EXPECT_EQ(cluster.guard.original, AddressScope::site) << resolution;
     EXPECT_TRUE(cluster.endpoints.empty());
   }
 }

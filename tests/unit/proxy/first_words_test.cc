@@ -17,7 +17,7 @@ FirstWords words_of(std::string_view text) {
 }
 
 TunnelHost host_of(std::string_view text, std::string_view host = "api.example") {
-  return tunnel_host(as_bytes(text), host);
+  return tunnel_host(as_bytes(text), /*is_all=*/false, host);
 }
 
 // --- what a redirected client speaks ---------------------------------------------------------------
@@ -31,10 +31,11 @@ TEST(FirstWords, KnowTlsByItsClientHello) {
     EXPECT_EQ(words_of(bytes.substr(0, size)), FirstWords::need_more) << size;
 }
 
-TEST(FirstWords, KnowHttpByAMethodAndASpace) {
-  for (const std::string_view text : {"GET / HTTP/1.1\r\n", "POST /", "OPTIONS *", "CONNECT a:1", "DELETE ", "PATCH "})
+TEST(FirstWords, KnowHttpByItsFirstLine) {
+  for (const std::string_view text : {"GET / HTTP/1.1\r\n", "POST /a HTTP/1.0\n", "OPTIONS * HTTP/1.1\r\nHost:",
+                                      "\r\nDELETE /a b HTTP/1.1\r\n", "PATCH / HTTP/9.9\r\n"})
     EXPECT_EQ(words_of(text), FirstWords::http) << text;
-  for (const std::string_view text : {"", "G", "GET", "OPTION", "PROPFIND"})
+  for (const std::string_view text : {"", "G", "GET", "OPTION", "PROPFIND", "GET /", "\r\n", "GET / HTTP/1.1\r"})
     EXPECT_EQ(words_of(text), FirstWords::need_more) << text;
 }
 
@@ -105,6 +106,19 @@ TEST(TunnelHost, DoesNotWaitForEver) {
   std::string endless = "GET / HTTP/1.1\r\n";
   while (endless.size() < limits::client_hello_bytes_max) endless += "x: " + std::string(500, 'x') + "\r\n";
   EXPECT_EQ(host_of(endless), TunnelHost::other);
+}
+
+TEST(TunnelHost, IsNotToBeHiddenBehindBlankLines) {
+  EXPECT_EQ(host_of("\r\n\r\nGET / HTTP/1.1\r\nHost: other.example\r\n\r\n"), TunnelHost::other);
+  EXPECT_EQ(host_of("\r\nGET / HTTP/1.1\r\nHost: api.example\r\n\r\n"), TunnelHost::same);
+}
+
+TEST(TunnelHost, IsAnotherWhenTheBeginningIsAll) {
+  const auto of_all = [](std::string_view text) { return tunnel_host(as_bytes(text), /*is_all=*/true, "api.example"); };
+  EXPECT_EQ(of_all("GET / HTTP/1.1\r\nHost: api.exa"), TunnelHost::other);
+  EXPECT_EQ(of_all(sim::client_hello("api.example").substr(0, 20)), TunnelHost::other);
+  EXPECT_EQ(of_all(""), TunnelHost::same);
+  EXPECT_EQ(of_all("SSH-2.0\r\n"), TunnelHost::same);
 }
 
 TEST(TunnelHost, IsNotLookedForInOtherProtocols) {

@@ -149,15 +149,18 @@ TEST_F(RequestedEndpointsTest, IsBoundedAndTheOneWithoutRequestsThatWasRequested
   --all[0]->active_requests;
 }
 
-TEST_F(RequestedEndpointsTest, IsFullWhenAllHaveRequests) {
-  std::vector<Endpoint*> all;
+// Else whoever holds connections to enough destinations would keep everybody from any other one.
+TEST_F(RequestedEndpointsTest, MakesRoomWhenAllHaveRequests) {
+  std::vector<std::shared_ptr<Endpoint>> all;
   for (size_t i = 0; i < limits::requested_endpoints_max; ++i) {
-    all.push_back(find("n" + std::to_string(i) + ".test").endpoint);
+    all.push_back(find("n" + std::to_string(i) + ".test").endpoint->shared_from_this());
     ++all.back()->active_requests;
   }
-  EXPECT_EQ(status_of("one-more.test"), Status::full);
-  EXPECT_EQ(status_of("n7.test"), Status::found);
-  for (Endpoint* endpoint : all) --endpoint->active_requests;
+  EXPECT_EQ(status_of("one-more.test"), Status::found);
+  EXPECT_EQ(endpoints_.count(), limits::requested_endpoints_max);
+  EXPECT_EQ(all[0]->name(), "n0.test") << "who uses it keeps it";
+  EXPECT_NE(find("n0.test").endpoint, all[0].get());
+  for (const auto& endpoint : all) --endpoint->active_requests;
 }
 
 }  // namespace
