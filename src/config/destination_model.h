@@ -122,6 +122,13 @@ struct ConnectionPool {
   static const ObjectSchema schema;
 };
 
+struct RetryBudget {
+  const Node* node = nullptr;
+  Percentage percent;
+  Number min_retry_concurrency;
+  static const ObjectSchema schema;
+};
+
 struct UpstreamProxyProtocol {
   const Node* node = nullptr;
   Text version;
@@ -144,6 +151,7 @@ struct TrafficPolicy {
   ConnectionPool connection_pool;
   ClientTls tls;
   UpstreamProxyProtocol proxy_protocol;
+  RetryBudget retry_budget;
   std::vector<PortTrafficPolicy> port_level_settings;
   static const ObjectSchema schema;
 };

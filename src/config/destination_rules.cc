@@ -17,6 +17,10 @@ namespace sluice::config {
 
 namespace {
 
+// Of a retryBudget that says nothing else, as in Envoy.
+constexpr uint32_t default_retried_millionths = 200'000;
+constexpr uint32_t default_retries_always = 3;
+
 using snapshot::LoadBalancing;
 
 LoadBalancing load_balancing(std::string_view simple) noexcept {
@@ -109,10 +113,12 @@ const Subset* DestinationRules::find_subset(std::string_view host, std::string_v
 // that ports can have of their own.
 void DestinationRules::override(Policy& policy, const DestinationRule& rule, const TrafficPolicy& by, uint32_t port) {
   if (by.proxy_protocol.node != nullptr) policy.proxy_protocol = &by.proxy_protocol;
+  if (by.retry_budget.node != nullptr) policy.retry_budget = &by.retry_budget;
   const auto of_port = std::ranges::find_if(
       by.port_level_settings, [&](const PortTrafficPolicy& some) { return some.port.number.value == port; });
   if (of_port != by.port_level_settings.end()) {
-    policy = {&of_port->load_balancer, &of_port->connection_pool, &of_port->tls, &rule, policy.proxy_protocol};
+    policy = {&of_port->load_balancer, &of_port->connection_pool, &of_port->tls, &rule,
+              policy.proxy_protocol,   policy.retry_budget};
     return;
   }
   if (by.load_balancer.node != nullptr) policy.load_balancer = &by.load_balancer;
@@ -144,8 +150,13 @@ void DestinationRules::apply(snapshot::Cluster& cluster, uint32_t port, std::str
     cluster.bounds = {.requests = bound_of(http.http2_max_requests),
                       .waiting = bound_of(http.http1_max_pending_requests),
                       .retries = bound_of(http.max_retries)};
-    if (cluster.bounds.bound_anything()) cluster.load = std::make_shared<snapshot::DestinationLoad>();
   }
+  if (const RetryBudget* budget = policy.retry_budget) {
+    cluster.bounds.retried_millionths = budget->percent ? budget->percent.millionths : default_retried_millionths;
+    cluster.bounds.retries =
+        budget->min_retry_concurrency ? budget->min_retry_concurrency.value : default_retries_always;
+  }
+  if (cluster.bounds.bound_anything()) cluster.load = std::make_shared<snapshot::DestinationLoad>();
   if (policy.proxy_protocol != nullptr) {
     const bool is_v2 = policy.proxy_protocol->version.value == "V2";
     cluster.proxy_protocol = is_v2 ? snapshot::ProxyProtocol::v2 : snapshot::ProxyProtocol::v1;

@@ -52,6 +52,7 @@ class DestinationRules {
     const ClientTls* tls = nullptr;
     const DestinationRule* rule_of_tls = nullptr;
     const UpstreamProxyProtocol* proxy_protocol = nullptr;
+    const RetryBudget* retry_budget = nullptr;
   };
 
   void add(const DestinationRule& rule, HostRules& rules);

@@ -159,6 +159,13 @@ constexpr FieldSchema proxy_protocol_fields[] = {
     choice<&UpstreamProxyProtocol::version>("version", proxy_protocol_versions, "of the header; V1 by default"),
 };
 
+constexpr FieldSchema retry_budget_fields[] = {
+    field<&RetryBudget::percent>("percent", "of the requests under way; 20 by default"),
+    number<&RetryBudget::min_retry_concurrency>("minRetryConcurrency", 0, std::numeric_limits<int32_t>::max(),
+                                                "so many always; 3 by default"),
+    planned("budgetInterval", "requests of a time, not those under way"),
+};
+
 constexpr FieldSchema port_traffic_policy_fields[] = {
     field<&PortTrafficPolicy::port>("port", "the port of the service", required),
     field<&PortTrafficPolicy::load_balancer>("loadBalancer", "how an endpoint is chosen"),
@@ -175,7 +182,7 @@ constexpr FieldSchema traffic_policy_fields[] = {
     planned("outlierDetection", "leaving out endpoints that fail"),
     planned("tunnel", "connections through an HTTP proxy"),
     field<&TrafficPolicy::proxy_protocol>("proxyProtocol", "a PROXY header to the service, which names the client"),
-    planned("retryBudget", "the most retries at a time"),
+    field<&TrafficPolicy::retry_budget>("retryBudget", "the most retries at a time, as a share of the requests"),
 };
 
 constexpr FieldSchema subset_fields[] = {
@@ -216,6 +223,7 @@ constinit const ObjectSchema KeepalivePings::schema{"KeepAliveOptions", keepaliv
 constinit const ObjectSchema TcpConnectionPool::schema{"TCPSettings", tcp_connection_pool_fields};
 constinit const ObjectSchema HttpConnectionPool::schema{"HTTPSettings", http_connection_pool_fields};
 constinit const ObjectSchema ConnectionPool::schema{"ConnectionPoolSettings", connection_pool_fields};
+constinit const ObjectSchema RetryBudget::schema{"RetryBudget", retry_budget_fields};
 constinit const ObjectSchema UpstreamProxyProtocol::schema{"ProxyProtocol", proxy_protocol_fields};
 constinit const ObjectSchema PortTrafficPolicy::schema{"PortTrafficPolicy", port_traffic_policy_fields};
 constinit const ObjectSchema TrafficPolicy::schema{"TrafficPolicy", traffic_policy_fields};

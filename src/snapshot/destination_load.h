@@ -2,6 +2,7 @@
 // calls it circuit breaking). Snapshots of one destination share it, so that a reload forgets nothing.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <limits>
@@ -12,9 +13,10 @@ struct Snapshot;
 
 struct DestinationBounds {
   static constexpr uint32_t none = std::numeric_limits<uint32_t>::max();
-  uint32_t requests = none;  // at a time
-  uint32_t waiting = none;   // of these, for a connection to be opened
-  uint32_t retries = none;   // of these, that are sent once more
+  uint32_t requests = none;         // at a time
+  uint32_t waiting = none;          // of these, for a connection to be opened
+  uint32_t retries = none;          // of these, that are sent once more; with a share, at least so many
+  uint32_t retried_millionths = 0;  // which share of the requests may be sent once more
 
   [[nodiscard]] bool bound_anything() const noexcept { return *this != DestinationBounds{}; }
   friend bool operator==(const DestinationBounds&, const DestinationBounds&) = default;
@@ -40,6 +42,13 @@ struct DestinationLoad {
   Gauge requests;
   Gauge waiting;
   Gauge retries;
+
+  // At a time, of the requests that are under way now.
+  [[nodiscard]] uint32_t retries_max(const DestinationBounds& bounds) const noexcept {
+    if (bounds.retried_millionths == 0) return bounds.retries;
+    const uint64_t share = uint64_t{requests.count()} * bounds.retried_millionths / 1'000'000;
+    return std::max(bounds.retries, static_cast<uint32_t>(share));
+  }
 };
 
 // Destinations of `next` that are bounded, and were in `previous`, go on with the load that they have there.

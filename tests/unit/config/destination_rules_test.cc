@@ -98,6 +98,22 @@ TEST(DestinationRules, BoundWhatADestinationHasToDo) {
   EXPECT_EQ(bounds("http2MaxRequests: 0, http1MaxPendingRequests: 0, maxRetries: 0"), "none none none");
 }
 
+TEST(DestinationRules, GiveRetriesABudget) {
+  const auto retries = [](std::string_view policy) {
+    const Loaded loaded = load_rules(rule("app", policy));
+    const snapshot::DestinationBounds bounds = loaded.snapshot->clusters.at(0).bounds;
+    snapshot::DestinationLoad load;
+    for (int i = 0; i < 50; ++i) EXPECT_TRUE(load.requests.take(bounds.requests));
+    return load.retries_max(bounds);
+  };
+  EXPECT_EQ(retries("retryBudget: {}"), 10U) << "a fifth of 50";
+  EXPECT_EQ(retries("retryBudget: {percent: 50}"), 25U);
+  EXPECT_EQ(retries("retryBudget: {percent: 0.1}"), 3U) << "so many always";
+  EXPECT_EQ(retries("retryBudget: {percent: 2, minRetryConcurrency: 0}"), 1U);
+  EXPECT_EQ(retries("connectionPool: {http: {maxRetries: 100}}, retryBudget: {percent: 10}"), 5U)
+      << "instead of the other bound, as in Envoy";
+}
+
 TEST(DestinationRules, SayHowConnectionsAreKept) {
   const auto terms = [](std::string_view pool) {
     return load_rules(rule("app", "connectionPool: {" + std::string(pool) + "}"))
