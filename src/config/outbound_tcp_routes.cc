@@ -67,7 +67,8 @@ void OutboundTcpRoutes::build(const Tables& tables) {
     for (const RegisteredPort* registered : table.registered) hosts_.insert(registered->host);
     for (const VirtualService* service : tls_services_[port]) add_tls_routes(table, *service);
     for (const RegisteredPort* registered : table.registered) add_registered(table, *registered);
-    for (const MeshHost* host : tcp_hosts_[port]) add_tcp_routes(table, *host->service, {host->pattern}, {}, /*is_opaque=*/false);
+    for (const MeshHost* host : tcp_hosts_[port])
+      add_tcp_routes(table, *host->service, {host->pattern}, {}, /*is_opaque=*/false);
     sort_by_specificity(snapshot_.route_tables[table.index].tcp_routes);
   }
 }
@@ -126,8 +127,7 @@ void OutboundTcpRoutes::add_registered(const OutboundTable& table, const Registe
   if (routed != nullptr && !add_tcp_routes(table, *routed->service, names, addresses, port.is_opaque)) return;
   const snapshot::TcpRoute& route = default_route(port);
   add(table, names, nullptr, route, *port.document->node);
-  for (const AddressRange& address : addresses)
-    add(table, {}, &address, route, *port.document->node, port.is_opaque);
+  for (const AddressRange& address : addresses) add(table, {}, &address, route, *port.document->node, port.is_opaque);
 }
 
 bool OutboundTcpRoutes::add_tcp_routes(const OutboundTable& table, const VirtualService& service,

@@ -24,8 +24,8 @@ struct RegisteredPort {
   std::string host;                    // of the registry: a full name, or a wildcard
   uint16_t number = 0;
   PortProtocol protocol = PortProtocol::unknown;
-  bool is_opaque = false;  // neither HTTP nor TLS: what its connections carry says no name
-  std::vector<std::string> short_names;                        // of a Service
+  bool is_opaque = false;                // neither HTTP nor TLS: what its connections carry says no name
+  std::vector<std::string> short_names;  // of a Service
   std::shared_ptr<const std::vector<AddressRange>> addresses;  // never null; all hosts of an entry share them
   uint32_t cluster = 0;
 

@@ -77,8 +77,10 @@ snapshot::TcpRoute compile(const Written& written, const VirtualService& service
   std::vector<Share> shares;
   for (const ConnectionDestination& to : written.route) shares.push_back({to.destination, to.weight.value});
   WeightedClusters weighted = clusters.split(shares, service.name_space(), traffic, *written.node);
-  return {
-      {}, {}, std::move(weighted.destinations), weighted.total_weight, names.index_of(service), written.node->place()};
+  return {.destinations = std::move(weighted.destinations),
+          .total_weight = weighted.total_weight,
+          .virtual_service = names.index_of(service),
+          .place = written.node->place()};
 }
 
 }  // namespace

@@ -178,8 +178,8 @@ struct Route {
 
 // A route of connections that are not HTTP: the first one wins whose SNI and address match.
 struct TcpRoute {
-  std::vector<std::string> server_names;          // SNI patterns: "a.b", "*.b"; empty: any, and none
-  std::vector<AddressRange> addresses;            // that the client has connected to; empty: any
+  std::vector<std::string> server_names;  // SNI patterns: "a.b", "*.b"; empty: any, and none
+  std::vector<AddressRange> addresses;    // that the client has connected to; empty: any
   bool is_opaque = false;  // outbound, by address: what its connections carry says no name, so nobody looks for one
   std::vector<WeightedDestination> destinations;  // empty: a destination that is not known, connections are closed
   uint64_t total_weight = 0;

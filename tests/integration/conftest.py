@@ -13,6 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from harness import certificates, documents, explicit_proxy, gateway as gateways, namespaces, ports  # noqa: E402
 from harness.authority import Authority  # noqa: E402
+from harness.egress import Egress, make_world  # noqa: E402
 from harness.gateway import Gateway  # noqa: E402
 from harness.http2_upstream import Http2Upstream  # noqa: E402
 from harness.surroundings import Surroundings  # noqa: E402
@@ -287,6 +288,20 @@ def own_proxy(around, tmp_path):  # pylint: disable=redefined-outer-name
         yield lambda *arguments, **options: stack.enter_context(
             explicit_proxy.running(around, tmp_path / "gateway", *arguments, **options)
         )
+
+
+@pytest.fixture(scope="module")
+def egress_world(outside_authority):  # pylint: disable=redefined-outer-name
+    """What the gateways of egress() have around them."""
+    with make_world(outside_authority) as made:
+        yield made
+
+
+@pytest.fixture
+def egress(egress_world, tmp_path):  # pylint: disable=redefined-outer-name
+    """egress(text, ...) is a gateway with these documents: harness/egress.py."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *texts: stack.enter_context(Egress(egress_world, tmp_path / "egress", *texts))
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -16,7 +16,8 @@ class Peer:
 
     def __init__(self, connection, number):
         connection.settimeout(IO_SECONDS)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if connection.family != socket.AF_UNIX:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = connection
         self.number = number  # of the connection, from 0
         self.request_count = 0
