@@ -39,7 +39,8 @@ TEST(OutboundBuilder, RegisteredHostsLeadToTheirClusters) {
 
 TEST(OutboundBuilder, WithRegistryOnlyTheRestIsRefused) {
   const auto tables = outbound_snapshot(closed_mesh + web);
-  for (const uint16_t port : {80, 443, 8080}) EXPECT_EQ(http_target(*tables, port, "other.example"), "502 block_all");
+  for (const uint16_t port : {uint16_t{80}, uint16_t{443}, uint16_t{8080}})
+    EXPECT_EQ(http_target(*tables, port, "other.example"), "502 block_all");
   EXPECT_EQ(tcp_routes(*tables, 8080), Lines{});
   const snapshot::VirtualHost* host = find_host(table_of(*tables, 8080), "any");
   const auto& list = tables->route_lists.at(*host->route_list);
@@ -48,7 +49,7 @@ TEST(OutboundBuilder, WithRegistryOnlyTheRestIsRefused) {
 
 TEST(OutboundBuilder, WithAllowAnyTheRestGoesWhereItWants) {
   const auto tables = outbound_snapshot(open_mesh + web);
-  for (const uint16_t port : {80, 443, 8080})
+  for (const uint16_t port : {uint16_t{80}, uint16_t{443}, uint16_t{8080}})
     EXPECT_EQ(http_target(*tables, port, "other.example"), "PassthroughCluster");
   EXPECT_EQ(tcp_routes(*tables, 8080), Lines{"* -> PassthroughCluster"});
   EXPECT_EQ(tcp_routes(*tables, 443).back(), "* -> PassthroughCluster");
@@ -228,7 +229,8 @@ TEST(OutboundBuilder, AVirtualServiceBelowARegisteredWildcardIsForItsPorts) {
 TEST(OutboundBuilder, HostsThatNobodyRegistersAreRoutedOnEveryPort) {
   const auto tables = outbound_snapshot(
       closed_mesh + web + mesh_service("vs", "hosts: [nobody.example], http: [{directResponse: {status: 418}}]"));
-  for (const uint16_t port : {80, 443, 8080}) EXPECT_EQ(http_target(*tables, port, "nobody.example"), "418 ");
+  for (const uint16_t port : {uint16_t{80}, uint16_t{443}, uint16_t{8080}})
+    EXPECT_EQ(http_target(*tables, port, "nobody.example"), "418 ");
 }
 
 TEST(OutboundBuilder, TlsRoutesComeBeforeRegisteredHosts) {

@@ -48,6 +48,15 @@ TEST(Socket, ListenersShareAPort) {
   close_descriptor(*second);
 }
 
+TEST(Socket, KnowsTheMachinesOwnAddresses) {
+  const auto own = *SocketAddress::parse("127.0.0.1:80");
+  const auto of_nobody = *SocketAddress::parse("192.0.2.1:80");  // RFC 5737
+  EXPECT_TRUE(has_address(own));
+  EXPECT_FALSE(has_address(of_nobody));
+  EXPECT_TRUE(leads_here(own));
+  EXPECT_FALSE(leads_here(of_nobody));
+}
+
 TEST(Socket, WhatAListenerAcceptsSendsWithoutDelay) {
   const auto listener = open_listener(*SocketAddress::parse("127.0.0.1:0"));
   ASSERT_TRUE(listener.has_value()) << listener.error().message;

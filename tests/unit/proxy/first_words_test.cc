@@ -51,7 +51,6 @@ TEST(FirstWords, TakeEverythingElseForPlainTcp) {
                                         "EHLO mail.example\r\n",
                                         "\x03\x00\x00\x13",
                                         "get / HTTP/1.1\r\n",
-                                        "\r\n",
                                         "GETS /",
                                         "a",
                                         "PING\r\n",
