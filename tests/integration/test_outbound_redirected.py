@@ -188,6 +188,12 @@ def world_count(server):
 # --- what is not registered goes where it was sent -------------------------------------------------
 
 
+def gone_to(address, port):
+    """What a line of the log has of a client that has connected to this. Its own port may be another one than it knows:
+    the firewall changes it where two would be the same."""
+    return f" [{address}]:{port} " if ":" in address else f" {address}:{port} "
+
+
 @FAMILIES
 @pytest.mark.parametrize("to", [FIRST, SECOND, PRIVATE], ids=["first", "second", "private"])
 def test_http_goes_on_to_its_address(open_world, family, to):
@@ -262,8 +268,7 @@ def test_server_that_speaks_first_is_heard(open_world, family):
         assert time.monotonic() - begun < 2 * FACTOR, "200 ms is how long the client is waited for"
         client.send(b"EHLO client\r\n")
         assert client.reader.read_exactly(13) == b"EHLO client\r\n"
-        local = client.local_port
-    line = open_world.sluice.wait_for_access_line(f":{local} ", start=lines)
+    line = open_world.sluice.wait_for_access_line(gone_to(FIRST[family], MAIL), start=lines)
     assert " PassthroughCluster " in line, line
 
 
@@ -382,11 +387,10 @@ def test_connections_leave_no_descriptor_behind(open_world):
 def test_refused_connection_is_an_end(open_world):
     lines = len(open_world.sluice.access_lines())
     with connect(open_world, FIRST[0], NOBODY) as client:
-        local = client.local_port
         with contextlib.suppress(ConnectionError):
             client.send(b"\x00 anything\n")
             assert client.read_to_end() == b""
-    line = open_world.sluice.wait_for_access_line(f":{local} ", start=lines)
+    line = open_world.sluice.wait_for_access_line(gone_to(FIRST[0], NOBODY), start=lines)
     assert re.search(r'"- - -" 0 UF', line) and " PassthroughCluster " in line, line
 
 
@@ -527,8 +531,7 @@ def test_registered_address_is_enough_for_a_server_that_speaks_first(world, fami
     lines = len(world.sluice.access_lines())
     with connect(world, SECOND[family], MAIL) as client:
         assert client.reader.read_exactly(len(GREETING)) == GREETING
-        local = client.local_port
-    line = world.sluice.wait_for_access_line(f":{local} ", start=lines)
+    line = world.sluice.wait_for_access_line(gone_to(SECOND[family], MAIL), start=lines)
     assert f" outbound|{MAIL}||mail.example.com " in line, line
 
 
