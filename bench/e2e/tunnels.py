@@ -82,6 +82,7 @@ def connect(port: int, is_explicit: bool) -> socket.socket:
         answer = connection.recv(4096)
         if not answer.startswith(b"HTTP/1.1 200 ") or not answer.endswith(b"\r\n\r\n"):
             raise RuntimeError(f"CONNECT was answered with {answer!r}")
+    connection.settimeout(None)  # sendfile(2) is called without Python's help
     return connection
 
 
