@@ -31,6 +31,7 @@ from proxies import ROOT, free_port, pids_of, require, wait_for_port
 
 GIB = 1024**3
 BLOCK = 1024 * 1024
+ORDER_BYTES = 32
 HOST = "tunnel.bench.test"
 DESCRIPTORS_BESIDES = 200
 
@@ -55,13 +56,22 @@ def drop_bytes(connection: socket.socket, count: int) -> None:
         count -= received
 
 
+def order(word: str, count: int = 0) -> bytes:
+    """What the upstream is to do: "download" or "upload" so many bytes, or be "idle"."""
+    return f"{word} {count}".ljust(ORDER_BYTES).encode()
+
+
 def serve(port: int) -> None:
-    """Each connection begins with a line: "download COUNT", "upload COUNT" or "idle"."""
+    """Each connection begins with order()."""
     listener = socket.create_server(("127.0.0.1", port), backlog=1024)
     idle = []
     while True:
         connection, _ = listener.accept()
-        word, _, count = connection.recv(64).decode().partition(" ")
+        wanted = connection.recv(ORDER_BYTES, socket.MSG_WAITALL)
+        if len(wanted) < ORDER_BYTES:  # somebody has looked whether the proxy listens
+            connection.close()
+            continue
+        word, count = wanted.decode().split()
         if word == "idle":
             connection.sendall(b"ok")
             idle.append(connection)
@@ -88,11 +98,10 @@ def connect(port: int, is_explicit: bool) -> socket.socket:
 
 def move(port: int, is_explicit: bool, direction: str, count: int) -> None:
     with connect(port, is_explicit) as connection:
-        connection.sendall(f"{direction} {count}".encode())
+        connection.sendall(order(direction, count))
         if direction == "download":
             drop_bytes(connection, count)
             return
-        time.sleep(0.01)  # the line alone, so that the server reads it alone
         send_bytes(connection, count)
         if connection.recv(2) != b"ok":
             raise RuntimeError("the upstream has not taken everything")
@@ -103,7 +112,7 @@ def hold_idle(pipe, port: int, is_explicit: bool, count: int) -> None:
         held = []
         for _ in range(count):
             held.append(connect(port, is_explicit))
-            held[-1].sendall(b"idle")
+            held[-1].sendall(order("idle"))
             if held[-1].recv(2) != b"ok":
                 raise RuntimeError("no answer through the tunnel")
         pipe.send("open")
