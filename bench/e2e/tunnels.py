@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What tunnels cost: CPU per GiB that goes through them beside HAProxy, and memory of idle ones.
 
-  bench/e2e/tunnels.py [--sluice build/sluice] [--gib 10] [--rounds 5] [--idle 9800] [--row NAME ...]
+  bench/e2e/tunnels.py [--sluice build/sluice] [--gib 10] [--rounds 5] [--idle 10000] [--row NAME ...]
 
 Rows: `tcp`, a plain TCP listener of either proxy; `connect`, sluice as an explicit HTTP proxy (CONNECT) beside HAProxy's
 plain TCP listener, which knows no CONNECT. HAProxy splices (option splice-auto), and so does sluice. Each direction is a
@@ -10,7 +10,7 @@ over one connection; figures are CPU time of all threads of the proxy per GiB, m
 on one CPU, both ends on another.
 
 Memory: growth of process memory (Pss) over --idle tunnels that have carried a few bytes both ways and are silent for
-5 seconds, divided by their number. Both proxies need two descriptors for each: the hard limit bounds their number.
+5 seconds, divided by their number, which the hard limit of descriptors bounds: sluice sets three aside for each.
 """
 
 import argparse
@@ -26,7 +26,7 @@ import time
 from pathlib import Path
 
 from compare import OTHER_CPU, PROXY_CPU, cpu_seconds
-from memory import process_bytes
+from memory import DESCRIPTORS_PER_CONNECTION, process_bytes
 from proxies import ROOT, free_port, pids_of, require, wait_for_port
 
 GIB = 1024**3
@@ -256,14 +256,14 @@ def main() -> None:
     parser.add_argument("--sluice", default=str(ROOT / "build" / "sluice"))
     parser.add_argument("--gib", type=float, default=10)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--idle", type=int, default=9800)
+    parser.add_argument("--idle", type=int, default=10000)
     parser.add_argument("--row", action="append", choices=["tcp", "connect"])
     options = parser.parse_args()
     require(("haproxy", "haproxy"), ("taskset", "util-linux"), (options.sluice, "scripts/build"))
     hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard_limit != resource.RLIM_INFINITY:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
-        options.idle = min(options.idle, (hard_limit - DESCRIPTORS_BESIDES) // 2)
+        options.idle = min(options.idle, (hard_limit - DESCRIPTORS_BESIDES) // DESCRIPTORS_PER_CONNECTION)
     os.sched_setaffinity(0, {int(OTHER_CPU)})
     rows = [(row, {"tcp": "sluice", "connect": "connect"}[row]) for row in options.row or ("tcp", "connect")]
 
