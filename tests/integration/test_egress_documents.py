@@ -1,4 +1,4 @@
-"""The documents of the tasks around external services (issue 7), each applied as it stands: reaching a service by HTTP
+"""The documents of the tasks around external services, each applied as it stands: reaching a service by HTTP
 and by TLS, a timeout for it, TLS that the gateway originates, and a proxy outside."""
 
 import contextlib
@@ -9,6 +9,7 @@ import pytest
 
 from harness import documents
 from harness.egress import EXPLICIT, HOWS, REFUSED, reached
+from harness.egress_installation import HOST, origination_rule
 from harness.half_closing_tls import HalfClosingTls
 from harness.limits import IO_SECONDS
 from harness.namespaces import FIRST, SECOND
@@ -17,7 +18,6 @@ from harness.raw import RawServer
 from harness.surroundings import TLS
 from harness.tls_upstream import TlsUpstream, server_context
 
-HOST = "service.example.com"
 OTHER = "other.example.com"
 NAMES = {HOST: [SECOND[0]], OTHER: [SECOND[0]]}
 INSISTING = 8443  # the port of a server that wants a certificate of its clients
@@ -144,25 +144,6 @@ spec:
     name: https-port
     protocol: HTTPS
   resolution: DNS
-"""
-
-
-def origination_rule(mode, **more):
-    fields = "".join(f"\n        {name}: {value}" for name, value in more.items())
-    return f"""apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata:
-  name: originate-tls
-spec:
-  host: {HOST}
-  trafficPolicy:
-    loadBalancer:
-      simple: ROUND_ROBIN
-    portLevelSettings:
-    - port:
-        number: 80
-      tls:
-        mode: {mode}{fields}
 """
 
 

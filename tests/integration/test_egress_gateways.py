@@ -1,4 +1,4 @@
-"""The documents of the tasks around egress gateways (issue 7), each applied as it stands.
+"""The documents of the tasks around egress gateways, each applied as it stands.
 
 sluice is both: the proxy that takes what clients send, as a sidecar does, and the gateway that it sends this to by the
 Service of egress gateways.
@@ -29,6 +29,7 @@ from harness.egress_installation import (
     gateway,
     get_from_the_gateway,
     http_routes,
+    origination_rule,
     tls_routes,
     went_through_the_gateway,
 )
@@ -108,23 +109,7 @@ def test_documents_without_a_meaning_here_are_named(egress):
 
 # --- TLS that the gateway originates ---------------------------------------------------------------
 
-ORIGINATION = f"""apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata:
-  name: originate-tls
-spec:
-  host: {HOST}
-  trafficPolicy:
-    loadBalancer:
-      simple: ROUND_ROBIN
-    portLevelSettings:
-    - port:
-        number: 443
-      tls:
-        mode: SIMPLE
-        credentialName: outside-ca
-        sni: {HOST}
-"""
+ORIGINATION = origination_rule(port=443, credentialName="outside-ca", sni=HOST)
 
 
 @pytest.fixture(name="outside_ca")

@@ -1,4 +1,4 @@
-"""ServiceEntries whose addresses come from names (issue 7), each applied as it stands: DNS, DNS_ROUND_ROBIN, and
+"""ServiceEntries whose addresses come from names, each applied as it stands: DNS, DNS_ROUND_ROBIN, and
 wildcards of NONE and DYNAMIC_DNS."""
 
 import pytest

@@ -1,4 +1,4 @@
-"""ServiceEntries of the kinds that the reference shows (issue 7), each applied as it stands: STATIC endpoints, weights
+"""ServiceEntries of the kinds that the reference shows, each applied as it stands: STATIC endpoints, weights
 and subsets, addresses of their own, workloads, who sees them, and whom certificates have to be of."""
 
 import collections

@@ -1,4 +1,4 @@
-"""Kubernetes Services as ways out of the cluster (issue 7), each document applied as it stands: names that stand for a
+"""Kubernetes Services as ways out of the cluster, each document applied as it stands: names that stand for a
 host outside, and addresses inside for servers outside."""
 
 import pytest

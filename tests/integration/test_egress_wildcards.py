@@ -1,4 +1,4 @@
-"""Egress gateways of a whole domain (issue 7): documents with wildcards, each applied as it stands, and what they must
+"""Egress gateways of a whole domain: documents with wildcards, each applied as it stands, and what they must
 not open."""
 
 import ssl

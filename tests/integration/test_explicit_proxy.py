@@ -1,4 +1,4 @@
-"""The explicit proxy (issue 7): absolute-form requests and CONNECT, and what becomes of them."""
+"""The explicit proxy: absolute-form requests and CONNECT, and what becomes of them."""
 
 import contextlib
 import re
@@ -10,10 +10,10 @@ from harness import documents, pattern
 from harness.client import tls_context
 from harness.explicit_proxy import ECHOING, HOWS, SECOND_HOST, SIX, VERSIONS, WWW, status_of, told
 from harness.gateway import wait_until
-from harness.limits import MIB
+from harness.limits import IO_SECONDS, MIB
 from harness.namespaces import CLIENT, FIRST, SECOND, TO_CLIENT
 from harness.proxy_client import Conversation, Http2Tunnel, Proxy, basic
-from harness.raw import digest_of_all
+from harness.raw import EndWatch, digest_of_all
 from harness.surroundings import ECHO, GREETING, HTTP, MAIL, TLS
 
 SIZE = 8 * MIB
@@ -236,25 +236,16 @@ def test_server_may_end_first_and_still_be_told(proxy, outside_does, version):
 
 @VERSIONS
 def test_client_that_resets_takes_the_server_with_it(proxy, outside_does, version):
-    ends = []
-
-    def wait_for_end(connection):
-        try:
-            while connection.recv(65536):
-                connection.sendall(b"x")
-            ends.append("end")
-        except ConnectionResetError:
-            ends.append("reset")
-
-    outside_does(wait_for_end)
+    watch = EndWatch()
+    outside_does(watch)
     tunnel = proxy.tunnel(ECHOING, version=version)
     tunnel.sendall(b"half of it")
-    assert tunnel.read_exactly(1) == b"x"
+    assert watch.begun.wait(IO_SECONDS)
     if version == "http1":
         tunnel.client.reset()
     else:
         tunnel.reset()
-    assert wait_until(lambda: ends) == ["reset"]
+    assert wait_until(lambda: watch.ends) == ["reset"]
     tunnel.close()
 
 

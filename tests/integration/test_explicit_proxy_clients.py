@@ -1,4 +1,4 @@
-"""Who may use the explicit proxy (issue 7): credentials, TLS and client certificates."""
+"""Who may use the explicit proxy: credentials, TLS and client certificates."""
 
 import base64
 import contextlib

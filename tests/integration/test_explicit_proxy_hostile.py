@@ -1,4 +1,4 @@
-"""Requests to the explicit proxy that are not as they should be (issue 7): nobody outside hears of them."""
+"""Requests to the explicit proxy that are not as they should be: nobody outside hears of them."""
 
 import contextlib
 

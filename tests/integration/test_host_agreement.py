@@ -1,4 +1,4 @@
-"""The host of a CONNECT and what is said in its tunnel, server name or Host field, agree (issue 7): or else."""
+"""The host of a CONNECT and what is said in its tunnel, server name or Host field, agree: or else."""
 
 import contextlib
 import socket

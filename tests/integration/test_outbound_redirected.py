@@ -1,4 +1,4 @@
-"""Connections that the firewall hands over (issue 7): whatever they are, they reach what they were meant for, or what
+"""Connections that the firewall hands over: whatever they are, they reach what they were meant for, or what
 the registry says of them, or nothing."""
 
 import contextlib
@@ -15,7 +15,7 @@ from harness.http2_client import Http2Client
 from harness.limits import FACTOR, IO_SECONDS, MIB
 from harness.message import Truncated
 from harness.namespaces import CLIENT, FIRST, METADATA, PRIVATE, REDIRECT, SECOND, TO_CLIENT, TO_OUTSIDE, TPROXY
-from harness.raw import digest_of_all, echoed_digest
+from harness.raw import EndWatch, digest_of_all, echoed_digest
 from harness.surroundings import ECHO, GREETING, HTTP, HTTP2, MAIL, TLS, Surroundings
 
 PORT = 15001
@@ -303,27 +303,18 @@ def test_client_that_says_nothing_and_ends_ends_both_sides(open_world):
 
 
 def test_client_that_resets_takes_the_server_with_it(open_world):
-    begun, ends = threading.Event(), []
-
-    def wait_for_end(connection):
-        try:
-            while connection.recv(65536):
-                begun.set()
-            ends.append("end")
-        except ConnectionResetError:
-            ends.append("reset")
-
+    watch = EndWatch()
     server, before = open_world.echo, open_world.echo.serve
-    server.serve = wait_for_end
+    server.serve = watch
     try:
         client = connect(open_world, FIRST[0], ECHO)
         client.send(b"\x00 half of it")
-        assert begun.wait(IO_SECONDS)
+        assert watch.begun.wait(IO_SECONDS)
         client.reset()
-        assert wait_until(lambda: ends)
+        assert wait_until(lambda: watch.ends)
     finally:
         server.serve = before
-    assert ends == ["reset"]
+    assert watch.ends == ["reset"]
 
 
 @pytest.mark.parametrize("opening", [b"GET / HT", b"\x16\x03\x01", b"\x16", b"G", b"PRI * HTTP/2.0\r\n"])

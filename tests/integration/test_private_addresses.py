@@ -1,4 +1,4 @@
-"""Where the explicit proxy does not go (issue 7): to what is not public, not there, or not registered."""
+"""Where the explicit proxy does not go: to what is not public, not there, or not registered."""
 
 import contextlib
 import re

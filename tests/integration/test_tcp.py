@@ -3,7 +3,6 @@
 import contextlib
 import re
 import socket
-import threading
 import types
 
 import pytest
@@ -15,7 +14,7 @@ from harness.commands import s_client, s_client_dialogue
 from harness.gateway import Gateway, wait_until
 from harness.half_closing_tls import HalfClosingTls
 from harness.limits import FULL, IO_SECONDS, MIB
-from harness.raw import RawServer, digest_of_all, echo, echoed_digest, end_writing
+from harness.raw import EndWatch, RawServer, digest_of_all, echo, echoed_digest, end_writing
 
 HOST = "tcp.example.com"
 ECHO, SPEAKER, LISTENER, NOBODY = 9000, 9001, 9002, 9003  # the ports of Gateway and ServiceEntry alike
@@ -177,24 +176,15 @@ def test_client_without_close_notify_is_told_apart(world):
 
 def test_client_that_resets_takes_the_destination_with_it(world):
     """The destination must not take what it has for everything."""
-    begun, ends = threading.Event(), []
-
-    def wait_for_end(connection):
-        try:
-            while connection.recv(65536):
-                begun.set()
-            ends.append("end")
-        except ConnectionResetError:
-            ends.append("reset")
-
+    watch = EndWatch()
     server = world.servers[ECHO]
-    server.serve, before = wait_for_end, server.serve
+    server.serve, before = watch, server.serve
     try:
         client = world.gateway.connect(HOST, number=ECHO)
         client.send(b"half of it")
-        assert begun.wait(IO_SECONDS)
+        assert watch.begun.wait(IO_SECONDS)
         client.reset()
-        assert wait_until(lambda: ends)
+        assert wait_until(lambda: watch.ends)
     finally:
         server.serve = before
-    assert ends == ["reset"]
+    assert watch.ends == ["reset"]

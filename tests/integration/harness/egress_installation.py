@@ -110,6 +110,26 @@ spec:
 """
 
 
+def origination_rule(mode="SIMPLE", *, port=80, **more):
+    """TLS from sluice on to HOST, for what came to this port; `more` are fields of tls."""
+    fields = "".join(f"\n        {name}: {value}" for name, value in more.items())
+    return f"""apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata:
+  name: originate-tls
+spec:
+  host: {HOST}
+  trafficPolicy:
+    loadBalancer:
+      simple: ROUND_ROBIN
+    portLevelSettings:
+    - port:
+        number: {port}
+      tls:
+        mode: {mode}{fields}
+"""
+
+
 def entry(host=HOST, resolution="DNS"):
     return f"""apiVersion: networking.istio.io/v1
 kind: ServiceEntry

@@ -24,6 +24,22 @@ def end_writing(connection):
         connection.shutdown(socket.SHUT_WR)
 
 
+class EndWatch:
+    """What a server does that reads on and notes how its connections end: "end" or "reset"."""
+
+    def __init__(self):
+        self.begun = threading.Event()  # something has come
+        self.ends = []
+
+    def __call__(self, connection):
+        try:
+            while connection.recv(65536):
+                self.begun.set()
+            self.ends.append("end")
+        except ConnectionResetError:
+            self.ends.append("reset")
+
+
 class RawServer:
     """serve(connection) gets each connection on a thread of its own; with `context` after a TLS handshake."""
 
