@@ -19,6 +19,11 @@ struct Authority {
 // sub-delims are refused: no host that DNS or a certificate can name has them, and they confuse readers.
 [[nodiscard]] std::optional<Authority> parse_authority(std::string_view text) noexcept;
 
+// Of a host that is an IPv6 literal, as addresses are written elsewhere (RFC 3986 3.2.2 puts brackets around it).
+[[nodiscard]] constexpr std::string_view without_brackets(std::string_view host) noexcept {
+  return host.starts_with('[') && host.ends_with(']') ? host.substr(1, host.size() - 2) : host;
+}
+
 // Ignoring case, and nothing else: "a" and "a:80" differ.
 [[nodiscard]] bool is_same_authority(std::string_view a, std::string_view b) noexcept;
 

@@ -5,6 +5,7 @@
 #include "proxy/client_connection.h"
 #include "proxy/request_steps.h"
 #include "transport/proxy_header.h"
+#include "upstream/requested_endpoints.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -26,9 +27,7 @@ BorrowedUpstream::~BorrowedUpstream() {
 namespace {
 
 bool is_registered_address(const snapshot::Cluster& cluster, const snapshot::RequestedTarget& target) {
-  std::string_view host = target.host;
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  const std::optional<SocketAddress> address = SocketAddress::from_ip(host, target.port);
+  const std::optional<SocketAddress> address = upstream::named_address(target);
   return address && std::ranges::any_of(cluster.guard.registered,
                                         [&](const AddressRange& range) { return range.contains(*address); });
 }

@@ -10,6 +10,7 @@
 #include "proxy/first_words.h"
 #include "proxy/tcp_proxy.h"
 #include "route/choose_tcp_route.h"
+#include "upstream/requested_endpoints.h"
 
 #include <array>
 #include <memory>
@@ -34,13 +35,6 @@ bool shows(std::string_view authorization, const snapshot::ProxyCredentials& cre
   size_t size = 0;
   return reader.read(text, shown, size) && reader.is_complete() &&
          are_equal_in_constant_time(ConstBytes(shown).first(size), as_bytes(credentials.text));
-}
-
-// A name has no address before it is looked up.
-std::optional<SocketAddress> literal_address(const snapshot::RequestedTarget& target) {
-  std::string_view host = target.host;
-  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-  return SocketAddress::from_ip(host, target.port);
 }
 
 }  // namespace
@@ -84,7 +78,7 @@ Exchange::Outcome Exchange::on_connect_request(uint64_t random) {
     return reply_locally(400, host_mismatch, "Host and the target of CONNECT differ\n");
 
   const snapshot::RouteTable& routes = snapshot_->tables.route_tables[outbound.route_table(target.port)];
-  const std::optional<SocketAddress> address = literal_address(target);
+  const std::optional<SocketAddress> address = upstream::named_address(target);
   const std::string literal = address ? address->ip_text() : std::string();
   const route::TcpDecision decision =
       route::choose_tcp_route(routes, address ? literal : target.host, address ? &*address : nullptr, random);

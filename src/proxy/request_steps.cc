@@ -1,6 +1,7 @@
 #include "proxy/request_steps.h"
 
 #include "base/check.h"
+#include "http/authority.h"
 #include "http/grpc.h"
 #include "route/redirect.h"
 #include "route/rewrite.h"
@@ -152,8 +153,7 @@ http::MessageFraming upstream_framing(const http::RequestHead& head) noexcept {
 
 std::string_view upstream_server_name(const snapshot::UpstreamTls& tls, std::string_view host) noexcept {
   if (!tls.server_name.empty()) return tls.server_name;
-  // Of an IPv6 address in a URI (RFC 3986 3.2.2).
-  return host.starts_with('[') && host.ends_with(']') ? host.substr(1, host.size() - 2) : host;
+  return http::without_brackets(host);
 }
 
 namespace {

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/name_lookup.h"
+#include "http/authority.h"
 
 #include <optional>
 #include <utility>
@@ -16,13 +17,14 @@ RequestedEndpoints::~RequestedEndpoints() {
   while (!by_use_.empty()) by_use_.pop_front();
 }
 
+std::optional<SocketAddress> named_address(const snapshot::RequestedTarget& target) noexcept {
+  return SocketAddress::from_ip(http::without_brackets(target.host), target.port);
+}
+
 RequestedEndpoints::Found RequestedEndpoints::find(const snapshot::RequestedTarget& target, Instant now) {
   const bool is_original =
       target.original != nullptr && (resolution_ == snapshot::Resolution::original || target.host.empty());
-  std::string_view host = target.host;
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  const std::optional<SocketAddress> literal =
-      is_original ? std::optional(*target.original) : SocketAddress::from_ip(host, target.port);
+  const std::optional<SocketAddress> literal = is_original ? std::optional(*target.original) : named_address(target);
   Key key{.name = {}, .address = literal.value_or(SocketAddress{.port = target.port})};
   if (port_ != 0) key.address.port = port_;
   if (key.address.port == 0) return {Status::unresolved};

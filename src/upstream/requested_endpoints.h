@@ -13,11 +13,15 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
 namespace sluice::upstream {
+
+// Where the client names an address; nothing: it names a host, which has none before it is looked up.
+[[nodiscard]] std::optional<SocketAddress> named_address(const snapshot::RequestedTarget& target) noexcept;
 
 class RequestedEndpoints {
  public:
