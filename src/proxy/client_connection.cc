@@ -406,9 +406,11 @@ void ClientConnection::linger() {
     lingered_bytes_ += static_cast<uint32_t>(size);
     stream.consume(size);
   }
-  if (stream.has_receive_ended() || transport_.has_send_failed() || lingered_bytes_ >= limits::lingering_close_bytes) {
+  // No more is read then; but a close would cost the client what it has not taken yet, the reason for the end with it.
+  const bool has_sent_enough =
+      lingered_bytes_ >= limits::lingering_close_bytes && stream.bytes_taken() == stream.bytes_sent();
+  if (stream.has_receive_ended() || transport_.has_send_failed() || has_sent_enough)
     close_at_once(io::Stream::Ending::orderly);
-  }
 }
 
 void ClientConnection::close_at_once(io::Stream::Ending ending) {

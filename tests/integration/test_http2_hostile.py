@@ -41,7 +41,7 @@ from harness.frames import (
 )
 from harness.gateway import Gateway, is_sanitized
 from harness.http2_client import PREFACE, ErrorCodes
-from harness.limits import IO_SECONDS, MIB
+from harness.limits import IO_SECONDS, MIB, QUIET_SECONDS
 from harness.upstream import Upstream
 
 HOST = f"hostile.{DOMAIN}".encode()
@@ -699,6 +699,21 @@ def test_flood(guarded, name):
             assert gateway.memory_bytes() - before < 64 * MIB
     check_others(gateway)
     assert upstream.wait_for(lambda: len(upstream.open_connections) <= 100)
+
+
+def test_reason_reaches_a_client_that_reads_late(guarded):
+    """What was said to it is not lost because it sends on: the connection is not closed before it has taken that."""
+    gateway, _ = guarded
+    with gateway.connect_raw_http2() as client:
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        make, codes = FLOODS["made_you_reset"]
+        sender = send_in_background(client, settings() + make())
+        sender.join(QUIET_SECONDS)
+        client.read_until(lambda: client.goaways)
+        assert client.goaway_code in codes
+        client.socket.shutdown(socket.SHUT_RDWR)
+        sender.join(IO_SECONDS)
+    check_others(gateway)
 
 
 def kinds_of(frames):
