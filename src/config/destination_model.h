@@ -89,6 +89,7 @@ struct TcpConnectionPool {
   const Node* node = nullptr;
   TimeSpan connect_timeout;
   TimeSpan idle_timeout;
+  Number max_connections;
   TimeSpan max_connection_duration;
   KeepaliveProbes tcp_keepalive;
   static const ObjectSchema schema;

@@ -147,7 +147,8 @@ void DestinationRules::apply(snapshot::Cluster& cluster, uint32_t port, std::str
     if (http.max_concurrent_streams)
       cluster.http2_streams_max = std::min(http.max_concurrent_streams.value, limits::http2_streams_max);
     cluster.connection_terms = connection_terms(*policy.connection_pool);
-    cluster.bounds = {.requests = bound_of(http.http2_max_requests),
+    cluster.bounds = {.connections = bound_of(policy.connection_pool->tcp.max_connections),
+                      .requests = bound_of(http.http2_max_requests),
                       .waiting = bound_of(http.http1_max_pending_requests),
                       .retries = bound_of(http.max_retries)};
   }

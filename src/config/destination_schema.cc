@@ -111,7 +111,9 @@ constexpr FieldSchema keepalive_probes_fields[] = {
 
 constexpr FieldSchema tcp_connection_pool_fields[] = {
     field<&TcpConnectionPool::connect_timeout>("connectTimeout", "limit of connecting; 10s by default"),
-    planned("maxConnections", "the most connections to a destination"),
+    number<&TcpConnectionPool::max_connections>(
+        "maxConnections", 0, std::numeric_limits<int32_t>::max(),
+        "connections at a time, of either version of HTTP and without; requests wait for one; 0: no bound"),
     field<&TcpConnectionPool::tcp_keepalive>("tcpKeepalive", "keep-alive probes (tcp(7)); none by default"),
     field<&TcpConnectionPool::max_connection_duration>(
         "maxConnectionDuration", "a connection that is older serves no more requests; one that is not HTTP ends"),

@@ -105,6 +105,7 @@ Digest digest_of(const snapshot::Cluster& cluster) {
       .add(cluster.connect_timeout.count())
       .add(static_cast<unsigned>(cluster.http))
       .add(cluster.http2_streams_max)
+      .add(cluster.bounds.connections)
       .add(cluster.bounds.requests)
       .add(cluster.bounds.waiting)
       .add(cluster.bounds.retries)

@@ -20,7 +20,7 @@ constexpr const char* kForbidden = "private_address";
 }  // namespace
 
 BorrowedUpstream::~BorrowedUpstream() {
-  CHECK(connection_ == nullptr && http2_ == nullptr);
+  CHECK(!is_active_);
   if (retried_ != nullptr) retried_->retries.give_back();
 }
 
@@ -38,7 +38,7 @@ BorrowedUpstream::Status BorrowedUpstream::borrow(AdoptedSnapshot& snapshot, uin
                                                   const ClientConnection& client,
                                                   const snapshot::RequestedTarget& target, http::Version version,
                                                   Wanted wanted) {
-  CHECK(connection_ == nullptr && http2_ == nullptr);
+  CHECK(!is_active_);
   snapshot_ = &snapshot;
   cluster_ = cluster;
   target_ = target;
@@ -66,16 +66,10 @@ BorrowedUpstream::Status BorrowedUpstream::borrow(AdoptedSnapshot& snapshot, uin
 
 BorrowedUpstream::Status BorrowedUpstream::open(Wanted wanted) {
   const snapshot::Cluster& cluster = snapshot_->tables.clusters[cluster_];
-  upstream::Connection::Opening opening;
-  if (proxy_header_ != nullptr) opening.proxy_header = *proxy_header_;
-  if (cluster.tls) {
-    // Never in plaintext.
-    if (cluster.tls->context == nullptr) {
-      failure_reason_ = "TLS_error: no usable certificate";
-      return Status::unavailable;
-    }
-    opening.context = cluster.tls->context;
-    opening.server_name = upstream_server_name(*cluster.tls, target_.host);
+  // Never in plaintext.
+  if (cluster.tls && cluster.tls->context == nullptr) {
+    failure_reason_ = "TLS_error: no usable certificate";
+    return Status::unavailable;
   }
   if (const Status status = choose_endpoint(); status != Status::ready) return status;
   if (wanted != Wanted::bytes && !take_load(cluster)) {
@@ -84,27 +78,48 @@ BorrowedUpstream::Status BorrowedUpstream::open(Wanted wanted) {
   }
   ++attempts_;
   ++endpoint_->active_requests;
+  is_active_ = true;
   address_ = endpoint_->is_named() ? SocketAddress() : endpoint_->address();
+  return connect(wanted);
+}
+
+BorrowedUpstream::Status BorrowedUpstream::connect(Wanted wanted) {
+  const snapshot::Cluster& cluster = snapshot_->tables.clusters[cluster_];
+  upstream::Connection::Opening opening;
+  if (proxy_header_ != nullptr) opening.proxy_header = *proxy_header_;
+  if (cluster.tls) {
+    opening.context = cluster.tls->context;
+    opening.server_name = upstream_server_name(*cluster.tls, target_.host);
+  }
   const bool is_http2 = cluster.http == snapshot::UpstreamHttp::http2 ||
                         (cluster.http == snapshot::UpstreamHttp::as_client && version_ == http::Version::http_2);
   if (is_http2 && wanted != Wanted::bytes && !endpoint_->prefers_http1(services_.loop.now())) {
     opening.offers_http2 = true;
-    http2_ =
-        &services_.upstreams.join(*endpoint_, cluster.connect_timeout, opening, cluster.http2_streams_max, borrower_);
-    return look_at_shared(wanted);
+    http2_ = services_.upstreams.join(*endpoint_, cluster.connect_timeout, opening, cluster.http2_streams_max,
+                                      borrower_, waiter_);
+    return http2_ == nullptr ? await_connection() : look_at_shared(wanted);
   }
   const bool fresh = wanted != Wanted::any;
-  if (load_ != nullptr && (fresh || proxy_header_ != nullptr || !endpoint_->has_idle(opening.server_name)) &&
-      !start_waiting()) {
-    --endpoint_->active_requests;
-    give_back_load();
-    leave_endpoint();
-    return Status::overflow;
-  }
-  connection_ = &services_.upstreams.borrow(*endpoint_, cluster.connect_timeout, opening, fresh, borrower_);
+  const bool is_idle = !fresh && proxy_header_ == nullptr && endpoint_->has_idle(opening.server_name);
+  if (!is_idle && !start_waiting()) return refuse();
+  // Bytes do not wait: their client may be one that waits for the other side to speak.
+  connection_ = services_.upstreams.borrow(*endpoint_, cluster.connect_timeout, opening, fresh, borrower_,
+                                           wanted == Wanted::bytes ? nullptr : &waiter_);
+  if (connection_ == nullptr) return await_connection();
   if (!connection_->is_ready()) return Status::connecting;
   address_ = connection_->remote_address();
+  stop_waiting();
   return Status::ready;
+}
+
+// Nothing is borrowed yet.
+BorrowedUpstream::Status BorrowedUpstream::await_connection() {
+  return waiter_.is_linked() && start_waiting() ? Status::connecting : refuse();
+}
+
+BorrowedUpstream::Status BorrowedUpstream::refuse() {
+  release(/*reusable=*/false);
+  return Status::overflow;
 }
 
 // Ready: endpoint_ is the next one to try.
@@ -126,6 +141,7 @@ BorrowedUpstream::Status BorrowedUpstream::choose_endpoint() {
 }
 
 BorrowedUpstream::Status BorrowedUpstream::look_at_connect(Wanted wanted) {
+  if (waiter_.is_linked()) return services_.loop.now() < waiter_.until ? connect(wanted) : refuse();
   if (http2_ != nullptr) return look_at_shared(wanted);
   if (connection_->connect_error() != 0) return on_connect_failed(connection_->connect_error(), wanted);
   if (!connection_->is_ready()) return Status::connecting;
@@ -136,10 +152,7 @@ BorrowedUpstream::Status BorrowedUpstream::look_at_connect(Wanted wanted) {
 
 BorrowedUpstream::Status BorrowedUpstream::look_at_shared(Wanted wanted) {
   switch (http2_->status()) {
-    case upstream::Http2Request::Status::connecting:
-      if (start_waiting()) return Status::connecting;
-      release(/*reusable=*/false);
-      return Status::overflow;
+    case upstream::Http2Request::Status::connecting: return start_waiting() ? Status::connecting : refuse();
     case upstream::Http2Request::Status::ready:
       address_ = http2_->connection().remote_address();
       stop_waiting();
@@ -209,7 +222,8 @@ void BorrowedUpstream::give_back_load() noexcept {
 void BorrowedUpstream::note_tls_error() { failure_reason_ = "TLS_error: " + std::string(connection().tls_error()); }
 
 void BorrowedUpstream::take_over(BorrowedUpstream& other) {
-  CHECK(connection_ == nullptr && http2_ == nullptr && other.connection_ != nullptr && other.load_ == nullptr);
+  CHECK(!is_active_ && other.connection_ != nullptr && other.load_ == nullptr);
+  is_active_ = std::exchange(other.is_active_, false);
   endpoint_ = std::exchange(other.endpoint_, nullptr);
   connection_ = std::exchange(other.connection_, nullptr);
   connection_->hand_to(borrower_);
@@ -224,21 +238,21 @@ void BorrowedUpstream::keep_endpoint() {
 }
 
 void BorrowedUpstream::release(bool reusable, io::Stream::Ending ending) {
-  if (connection_ == nullptr && http2_ == nullptr) return;
+  if (!std::exchange(is_active_, false)) return;
   --endpoint_->active_requests;
   give_back_load();
-  const bool is_ready =
-      http2_ == nullptr ? connection_->is_ready() : http2_->status() == upstream::Http2Request::Status::ready;
-  if (is_ready && !local_address_.is_known() && services_.observer.access_log.is_enabled())
+  services_.upstreams.leave_line(*endpoint_, waiter_);
+  if (is_ready() && !local_address_.is_known() && services_.observer.access_log.is_enabled())
     local_address_ = connection().local_address();
-  if (http2_ != nullptr) {
-    services_.upstreams.leave(*std::exchange(http2_, nullptr));
-  } else if (upstream::Connection& own = *std::exchange(connection_, nullptr); reusable) {
-    own.give_back();
-  } else {
-    own.discard(ending);
-  }
+  if (http2_ != nullptr) services_.upstreams.leave(*std::exchange(http2_, nullptr));
+  if (upstream::Connection* own = std::exchange(connection_, nullptr))
+    reusable ? own->give_back() : own->discard(ending);
   leave_endpoint();
+}
+
+bool BorrowedUpstream::is_ready() const noexcept {
+  if (http2_ != nullptr) return http2_->status() == upstream::Http2Request::Status::ready;
+  return connection_ != nullptr && connection_->is_ready();
 }
 
 // One of the snapshot is remembered, so that the next attempt goes elsewhere.

@@ -30,7 +30,7 @@ class BorrowedUpstream {
   ~BorrowedUpstream();  // released
 
   enum class Status : uint8_t {
-    connecting,   // ask look_at_connect() when something has changed
+    connecting,   // or in line for a connection; ask look_at_connect() when something has changed
     ready,        // open
     unavailable,  // nothing is borrowed: the cluster has no endpoint that can be used (UH)
     failed,       // nothing is borrowed: no connection could be opened (UF, URX)
@@ -98,12 +98,16 @@ class BorrowedUpstream {
  private:
   Status open(Wanted wanted);
   [[nodiscard]] Status choose_endpoint();
+  Status connect(Wanted wanted);
+  Status await_connection();
+  Status refuse();
   Status look_at_shared(Wanted wanted);
   Status on_connect_failed(int error, Wanted wanted);
   [[nodiscard]] bool take_load(const snapshot::Cluster& cluster) noexcept;
   [[nodiscard]] bool start_waiting() noexcept;
   void stop_waiting() noexcept;
   void give_back_load() noexcept;
+  [[nodiscard]] bool is_ready() const noexcept;
   void leave_endpoint() noexcept;
 
   Services& services_;
@@ -112,6 +116,7 @@ class BorrowedUpstream {
   upstream::Endpoint* endpoint_ = nullptr;      // the last one that was tried: of the snapshot, or kept_
   upstream::Connection* connection_ = nullptr;  // exactly while one is borrowed
   upstream::Http2Request* http2_ = nullptr;     // exactly while one has been joined
+  upstream::ConnectionWaiter waiter_;           // in line exactly while there is none because of the cluster's bound
   std::shared_ptr<upstream::Endpoint> kept_;    // of one that a client has requested, and after keep_endpoint()
   SocketAddress address_;
   SocketAddress local_address_;
@@ -121,6 +126,7 @@ class BorrowedUpstream {
   std::string failure_reason_;
   snapshot::DestinationLoad* load_ = nullptr;  // while this is part of it: borrowed, of a cluster that has bounds
   bool is_waiting_ = false;                    // likewise, for the connection
+  bool is_active_ = false;                     // the endpoint counts this among its requests
   std::shared_ptr<snapshot::DestinationLoad> retried_;  // among whose retries this counts
   uint32_t cluster_ = 0;
   uint32_t attempts_ = 0;

@@ -118,7 +118,9 @@ TcpProxy::Outcome TcpProxy::on_borrowed(BorrowedUpstream::Status status) {
       flags_.set(ResponseFlag::dns_resolution_failure);
       return refuse("dns_resolution_failure");
     case BorrowedUpstream::Status::forbidden: return refuse("private_address");
-    case BorrowedUpstream::Status::overflow: break;  // bounds are of requests
+    case BorrowedUpstream::Status::overflow:
+      flags_.set(ResponseFlag::upstream_overflow);
+      return refuse("upstream_overflow");
   }
   UNREACHABLE();
 }

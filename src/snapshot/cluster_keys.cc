@@ -13,7 +13,7 @@ namespace {
 // What upstream::ClusterTable makes of a cluster.
 bool are_alike(const Cluster& a, const Cluster& b) noexcept {
   if (a.load_balancing != b.load_balancing || a.proxy_protocol != b.proxy_protocol ||
-      a.connection_terms != b.connection_terms || a.tls.has_value() != b.tls.has_value())
+      a.connection_terms != b.connection_terms || a.bounds != b.bounds || a.tls.has_value() != b.tls.has_value())
     return false;
   if (a.tls && a.tls->identity != b.tls->identity) return false;
   if (a.resolution != b.resolution || a.requested_port != b.requested_port || a.guard != b.guard) return false;

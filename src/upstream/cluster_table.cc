@@ -7,6 +7,15 @@
 
 namespace sluice::upstream {
 
+namespace {
+
+snapshot::ConnectionBound bound_of(const snapshot::Cluster& cluster) noexcept {
+  if (cluster.bounds.connections == snapshot::DestinationBounds::none) return {};
+  return {cluster.bounds.connections, cluster.load};
+}
+
+}  // namespace
+
 ClusterTable::ClusterTable(const snapshot::Snapshot& snapshot, const ClusterTable* previous) {
   const std::vector<snapshot::ClusterKey>& keys = snapshot.cluster_keys.keys;
   CHECK(keys.empty() || keys.size() == snapshot.clusters.size());
@@ -58,7 +67,7 @@ void ClusterTable::Cluster::take_requested(const snapshot::Cluster& described, c
   } else {
     requested = std::make_shared<RequestedEndpoints>(described.resolution, described.requested_port, described.guard);
   }
-  requested->set_terms(described.connection_terms);
+  requested->set_terms(described.connection_terms, bound_of(described));
 }
 
 // Connections that are open stay; new ones are to what the name has then.
@@ -76,6 +85,7 @@ void ClusterTable::Cluster::take_named(const snapshot::Cluster& described, const
                                                    std::make_shared<const snapshot::AddressGuard>(described.guard)));
   }
   endpoints.front()->terms = described.connection_terms;
+  endpoints.front()->bound = bound_of(described);
 }
 
 void ClusterTable::Cluster::take_configured(const snapshot::Cluster& described, const Cluster* before) {
@@ -92,6 +102,7 @@ void ClusterTable::Cluster::take_configured(const snapshot::Cluster& described, 
     const auto found = known.find(endpoint.address);
     endpoints.push_back(found != known.end() ? found->second : std::make_shared<Endpoint>(endpoint.address));
     endpoints.back()->terms = described.connection_terms;
+    endpoints.back()->bound = bound_of(described);
     sum += endpoint.weight;
     if (is_weighted) cumulative_weights.push_back(sum);
   }

@@ -28,6 +28,7 @@ void Connection::connect(Duration timeout, const Opening& opening, Borrower borr
   server_name_ = opening.server_name;
   offers_http2_ = opening.offers_http2;
   borrower_ = borrower;
+  counted_in_ = endpoint_->bound.load;
   pool_.loop().timers().arm(timer_, pool_.loop().now() + timeout);
   if (endpoint_->is_named()) return resolve();
   state_ = State::connecting;
@@ -83,10 +84,11 @@ void Connection::give_back() noexcept {
   CHECK(state_ == State::lent);
   count_bytes();
   if (transport_.is_tls()) endpoint_->keep_resumable(transport_.session()->take_resumable());
-  if (!may_serve_again() || !is_clean() || !endpoint_->keep_idle(*this)) {
+  if (!may_serve_again() || !is_clean() || endpoint_->should_make_room() || !endpoint_->keep_idle(*this)) {
     discard();
     return;
   }
+  pool_.call_first(*endpoint_);
   state_ = State::idle;
   borrower_ = {};
   const Instant now = pool_.loop().now();
@@ -130,7 +132,8 @@ void Connection::forget_users() noexcept {
   if (is_linked()) endpoint_->forget_idle(*this);
   name_waiter_.reset();
   if (transport_.is_tls()) endpoint_->keep_resumable(transport_.session()->take_resumable());
-  endpoint_ = nullptr;
+  endpoint_->uncount_connection(std::exchange(counted_in_, nullptr).get());
+  pool_.call_first(*std::exchange(endpoint_, nullptr));
   borrower_ = {};
 }
 

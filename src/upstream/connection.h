@@ -7,6 +7,7 @@
 #include "base/timer_wheel.h"
 #include "http/http1_reader.h"
 #include "io/loop.h"
+#include "snapshot/destination_load.h"
 #include "transport/transport.h"
 #include "upstream/names.h"
 
@@ -47,8 +48,9 @@ class Connection : public ListNode<Connection> {
     bool offers_http2 = false;                    // by ALPN, beside HTTP/1.1; false: no ALPN
   };
 
-  // Begins to connect, for `borrower`, who learns the outcome by on_change: is_ready() or connect_error(). `timeout` is
-  // for looking up the endpoint's name and for the TLS handshake, too.
+  // Begins to connect, counted by its endpoint (Endpoint::count_connection()), for `borrower`, who learns the outcome
+  // by on_change: is_ready() or connect_error(). `timeout` is for looking up the endpoint's name and for the TLS
+  // handshake, too.
   void connect(Duration timeout, const Opening& opening, Borrower borrower);
   // Lends an idle connection.
   void lend(Borrower borrower) noexcept;
@@ -131,8 +133,9 @@ class Connection : public ListNode<Connection> {
   Endpoint* endpoint_;  // null once finishing or closing: the endpoint may be gone before the close is complete
   transport::Transport transport_;
   http::Http1Reader reader_;
-  std::unique_ptr<const std::string> proxy_header_;  // null: none
-  std::shared_ptr<tls::ClientContext> tls_context_;  // until the handshake begins; null: plaintext
+  std::unique_ptr<const std::string> proxy_header_;        // null: none
+  std::shared_ptr<snapshot::DestinationLoad> counted_in_;  // null: its destination has no bound
+  std::shared_ptr<tls::ClientContext> tls_context_;        // until the handshake begins; null: plaintext
   std::string server_name_;
   std::unique_ptr<NameWaiter> name_waiter_;  // exactly while the answer is awaited
   Timer timer_;                              // resolving, connecting: the time it may take; idle: the time it is kept

@@ -15,7 +15,52 @@ Instant idle_end(const snapshot::ConnectionTerms& terms, Instant opened_at, Inst
 Endpoint::~Endpoint() {
   while (!idle_.empty()) idle_.front().discard();
   while (!http2_.empty()) http2_.front().close();
+  unlink_if_linked();
 }
+
+// --- bounds of the destination ---------------------------------------------------------------------
+
+bool Endpoint::count_connection(bool would_wait) noexcept {
+  if (bound.load != nullptr && !bound.load->connections.take(bound.most)) {
+    if (!would_wait || connection_count_ > 0) return false;
+    bound.load->connections.take_always();
+  }
+  ++connection_count_;
+  return true;
+}
+
+void Endpoint::uncount_connection(snapshot::DestinationLoad* counted_in) noexcept {
+  --connection_count_;
+  if (counted_in != nullptr) counted_in->connections.give_back();
+}
+
+void Endpoint::stand_in_line(ConnectionWaiter& waiter) noexcept {
+  line_.push_back(waiter);
+  waiter.load = bound.load;
+  if (waiter.load != nullptr) waiter.load->in_line.take_always();
+}
+
+void Endpoint::leave_line(ConnectionWaiter& waiter) noexcept {
+  waiter.unlink();
+  if (waiter.load != nullptr) std::exchange(waiter.load, nullptr)->in_line.give_back();
+}
+
+bool Endpoint::should_make_room() const noexcept {
+  return bound.load != nullptr && line_.empty() && bound.load->in_line.count() > 0 &&
+         bound.load->connections.count() >= bound.most;
+}
+
+bool Endpoint::drop_unused() noexcept {
+  if (!idle_.empty()) {
+    idle_.back().discard();
+    return true;
+  }
+  Http2Connection* unused = http2_.find([](const Http2Connection& some) { return some.request_count() == 0; });
+  if (unused != nullptr) unused->close();
+  return unused != nullptr;
+}
+
+// --- connections -----------------------------------------------------------------------------------
 
 bool Endpoint::has_idle(std::string_view server_name) noexcept {
   const auto is_for_name = [&](const Connection& some) { return some.server_name() == server_name; };

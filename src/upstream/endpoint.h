@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/list.h"
 #include "snapshot/connection_terms.h"
+#include "snapshot/destination_load.h"
 #include "snapshot/requested_target.h"
 #include "upstream/connection.h"
 #include "upstream/http2_connection.h"
@@ -20,6 +21,13 @@
 
 namespace sluice::upstream {
 
+// Who is in line for a connection of an endpoint whose destination has as many as it may. Embedded in its owner.
+struct ConnectionWaiter : ListNode<ConnectionWaiter> {
+  Connection::Borrower borrower;  // told when it is to try again, and when its time is over
+  Instant until{};
+  std::shared_ptr<snapshot::DestinationLoad> load;  // while in line: it is counted there
+};
+
 // When a connection without requests ends; Instant::max(): never.
 [[nodiscard]] Instant idle_end(const snapshot::ConnectionTerms& terms, Instant opened_at, Instant now) noexcept;
 // It serves no more requests.
@@ -28,7 +36,7 @@ namespace sluice::upstream {
 }
 
 // Shared: a borrower that outlives its snapshot (a TCP connection) keeps its endpoint, too.
-class Endpoint : public std::enable_shared_from_this<Endpoint> {
+class Endpoint : public std::enable_shared_from_this<Endpoint>, public ListNode<Endpoint> {
  public:
   explicit Endpoint(const SocketAddress& address) noexcept : address_(address) {}
   // `guard` says which addresses the name may have.
@@ -55,6 +63,24 @@ class Endpoint : public std::enable_shared_from_this<Endpoint> {
   uint32_t active_requests = 0;
   // Of the newest configuration: connections that are open keep to them too, but for their PINGs.
   snapshot::ConnectionTerms terms;
+  snapshot::ConnectionBound bound;  // likewise; those that were opened without one do not count
+
+  // One more connection to be opened is counted. False: the destination has as many as it may; only where somebody
+  // would wait, and this shard has none to the endpoint that could become free, there may be that one (as in Envoy).
+  [[nodiscard]] bool count_connection(bool would_wait) noexcept;
+  // It is gone. `counted_in`: the load when it was counted.
+  void uncount_connection(snapshot::DestinationLoad* counted_in) noexcept;
+  // The line of those who wait for a connection. The first one is told when there may be one, and leaves by itself.
+  void stand_in_line(ConnectionWaiter& waiter) noexcept;
+  void leave_line(ConnectionWaiter& waiter) noexcept;
+  [[nodiscard]] ConnectionWaiter* first_in_line() noexcept { return line_.empty() ? nullptr : &line_.front(); }
+  [[nodiscard]] bool is_turn_of(const ConnectionWaiter* waiter) noexcept {
+    return line_.empty() || &line_.front() == waiter;
+  }
+  // Other shards have a line, and this one has none: a connection that is not used is of more use there.
+  [[nodiscard]] bool should_make_room() const noexcept;
+  // Ends a connection that no request uses. False: there is none.
+  bool drop_unused() noexcept;
 
   // The connection that was used last (it is the least likely to be stale) and was opened for `server_name` (empty
   // without TLS), or nullptr.
@@ -84,6 +110,8 @@ class Endpoint : public std::enable_shared_from_this<Endpoint> {
   SocketAddress address_;
   std::string name_;
   std::shared_ptr<const snapshot::AddressGuard> guard_;  // exactly when it is named
+  uint32_t connection_count_ = 0;                        // connecting, lent or idle
+  List<ConnectionWaiter> line_;
   List<Connection> idle_;
   uint32_t idle_count_ = 0;
   List<Http2Connection> http2_;

@@ -88,6 +88,7 @@ void Http2Connection::on_greeting() {
   }
   tell_requests();
   rest_if_unused();
+  if (endpoint_ != nullptr) pool_.call_first(*endpoint_);
 }
 
 // `error` 0: the upstream has chosen HTTP/1.1.
@@ -183,13 +184,14 @@ void Http2Connection::remove(Http2Request& request) noexcept {
   --request_count_;
   if (connection_ != nullptr && session_) connection_->count_bytes();
   rest_if_unused();
+  if (endpoint_ != nullptr) pool_.call_first(*endpoint_);
   flush_later();
   end_if_unused();
 }
 
 void Http2Connection::rest_if_unused() {
   if (request_count_ > 0 || state_ != State::open) return;
-  if (connection_->names_client() || is_spent()) return close();
+  if (connection_->names_client() || is_spent() || endpoint_->should_make_room()) return close();
   const Instant end = idle_end(endpoint_->terms, connection_->opened_at(), pool_.loop().now());
   if (end != Instant::max()) pool_.loop().timers().arm(timer_, end);
 }

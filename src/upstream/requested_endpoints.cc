@@ -50,6 +50,7 @@ RequestedEndpoints::Found RequestedEndpoints::find_or_add(const Key& key, Instan
   auto endpoint = key.name.empty() ? std::make_shared<Endpoint>(key.address)
                                    : std::make_shared<Endpoint>(key.name, key.address.port, guard_);
   endpoint->terms = terms_;
+  endpoint->bound = bound_;
   endpoint->idle_max = limits::idle_upstreams_per_requested_endpoint_max;
   Entry& entry = entries_[key_of(*endpoint)];
   entry.requested_at = now;
@@ -72,9 +73,13 @@ void RequestedEndpoints::forget(Entry& entry) {
   entries_.erase(entries_.find(key_of(*endpoint)));
 }
 
-void RequestedEndpoints::set_terms(const snapshot::ConnectionTerms& terms) {
+void RequestedEndpoints::set_terms(const snapshot::ConnectionTerms& terms, const snapshot::ConnectionBound& bound) {
   terms_ = terms;
-  for (auto& [key, entry] : entries_) entry.endpoint->terms = terms;
+  bound_ = bound;
+  for (auto& [key, entry] : entries_) {
+    entry.endpoint->terms = terms;
+    entry.endpoint->bound = bound;
+  }
 }
 
 void RequestedEndpoints::forget_unused(Instant now) {

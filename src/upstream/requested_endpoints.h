@@ -43,7 +43,7 @@ class RequestedEndpoints {
   [[nodiscard]] Found find(const snapshot::RequestedTarget& target, Instant now);
 
   // Of the newest configuration.
-  void set_terms(const snapshot::ConnectionTerms& terms);
+  void set_terms(const snapshot::ConnectionTerms& terms, const snapshot::ConnectionBound& bound);
   // Now and then.
   void forget_unused(Instant now);
 
@@ -77,6 +77,7 @@ class RequestedEndpoints {
   const uint16_t port_;  // 0: the one that is requested
   const std::shared_ptr<const snapshot::AddressGuard> guard_;
   snapshot::ConnectionTerms terms_;
+  snapshot::ConnectionBound bound_;
   std::unordered_map<Key, Entry, KeyHash> entries_;
   List<Entry> by_use_;  // all, the one that was requested last at the end
 };

@@ -7,7 +7,7 @@ import types
 
 import pytest
 
-from harness import documents, pattern, ports
+from harness import documents, message, pattern, ports
 from harness.certificates import self_signed
 from harness.client import tls_context
 from harness.commands import s_client, s_client_dialogue
@@ -18,6 +18,7 @@ from harness.raw import EndWatch, RawServer, digest_of_all, echo, echoed_digest,
 
 HOST = "tcp.example.com"
 ECHO, SPEAKER, LISTENER, NOBODY = 9000, 9001, 9002, 9003  # the ports of Gateway and ServiceEntry alike
+BOUNDED = 9004  # an echo that takes two connections
 TLS_OFFSET = 100
 SIZE = 512 * MIB if FULL else 32 * MIB
 
@@ -43,7 +44,7 @@ def make_world(tmp_path_factory):
     nobody = ports.ReservedPort()
     with contextlib.ExitStack() as stack:
         stack.callback(nobody.close)
-        world.servers = {number: RawServer(serve) for number, serve in ((ECHO, echo), (SPEAKER, speak), (LISTENER, listen))}
+        world.servers = {number: RawServer(serve) for number, serve in ((ECHO, echo), (SPEAKER, speak), (LISTENER, listen), (BOUNDED, echo))}
         for server in world.servers.values():
             stack.callback(server.stop)
         targets = {number: server.port for number, server in world.servers.items()} | {NOBODY: nobody.number}
@@ -60,6 +61,10 @@ def make_world(tmp_path_factory):
                 documents.gateway("tcp", *plain_servers, *tls_servers),
                 documents.secret(world.pair, "tcp-certs"),
                 *[documents.tcp_service_entry(f"s{number}", port, number) for number, port in targets.items()],
+                documents.document("DestinationRule", "bounded", {
+                    "host": f"s{BOUNDED}.upstream.test",
+                    "trafficPolicy": {"connectionPool": {"tcp": {"maxConnections": 2}}},
+                }),
                 documents.document(
                     "VirtualService",
                     "tcp",
@@ -188,3 +193,27 @@ def test_client_that_resets_takes_the_destination_with_it(world):
     finally:
         server.serve = before
     assert watch.ends == ["reset"]
+
+
+def test_connections_beyond_the_bound_of_the_destination(world):
+    """Bytes do not wait: whoever is one too many is told at once, on whatever shard it is."""
+    clients = [world.gateway.connect(HOST, number=BOUNDED) for _ in range(2)]
+    for client in clients:
+        client.send(b"mine")
+        assert client.reader.read_exactly(4) == b"mine"
+    before = len(world.gateway.access_lines())
+    for _ in range(8):
+        with contextlib.suppress(ConnectionResetError), world.gateway.connect(HOST, number=BOUNDED) as client:
+            assert client.read_to_end() == b""
+    line = world.gateway.wait_for_access_line(f"outbound|{BOUNDED}||", start=before)
+    assert re.search(r'"- - -" 0 UO \S+ - "-" 0 0 ', line), line
+    clients.pop().close()
+
+    def is_served():
+        refused = contextlib.suppress(OSError, message.Truncated)
+        with refused, world.gateway.connect(HOST, number=BOUNDED) as client:
+            client.send(b"next")
+            return client.reader.read_exactly(4) == b"next"
+
+    assert wait_until(is_served)
+    clients.pop().close()

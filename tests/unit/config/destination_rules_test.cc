@@ -83,19 +83,22 @@ TEST(DestinationRules, ChooseTheVersionOfHttp) {
 
 TEST(DestinationRules, BoundWhatADestinationHasToDo) {
   const auto bounds = [](std::string_view settings) {
-    const Loaded loaded = load_rules(rule("app", "connectionPool: {http: {" + std::string(settings) + "}}"));
+    const Loaded loaded = load_rules(rule("app", "connectionPool: {" + std::string(settings) + "}"));
     const snapshot::Cluster& cluster = loaded.snapshot->clusters.at(0);
     EXPECT_EQ(cluster.load != nullptr, cluster.bounds.bound_anything()) << settings;
     const auto text = [](uint32_t bound) {
       return bound == snapshot::DestinationBounds::none ? "none" : std::to_string(bound);
     };
-    return text(cluster.bounds.requests) + " " + text(cluster.bounds.waiting) + " " + text(cluster.bounds.retries);
+    return text(cluster.bounds.connections) + " " + text(cluster.bounds.requests) + " " + text(cluster.bounds.waiting) +
+           " " + text(cluster.bounds.retries);
   };
-  EXPECT_EQ(bounds(""), "none none none");
-  EXPECT_EQ(bounds("http2MaxRequests: 7"), "7 none none");
-  EXPECT_EQ(bounds("http1MaxPendingRequests: 1"), "none 1 none");
-  EXPECT_EQ(bounds("maxRetries: 3"), "none none 3");
-  EXPECT_EQ(bounds("http2MaxRequests: 0, http1MaxPendingRequests: 0, maxRetries: 0"), "none none none");
+  EXPECT_EQ(bounds(""), "none none none none");
+  EXPECT_EQ(bounds("tcp: {maxConnections: 9}"), "9 none none none");
+  EXPECT_EQ(bounds("http: {http2MaxRequests: 7}"), "none 7 none none");
+  EXPECT_EQ(bounds("http: {http1MaxPendingRequests: 1}"), "none none 1 none");
+  EXPECT_EQ(bounds("http: {maxRetries: 3}"), "none none none 3");
+  EXPECT_EQ(bounds("tcp: {maxConnections: 0}, http: {http2MaxRequests: 0, http1MaxPendingRequests: 0, maxRetries: 0}"),
+            "none none none none");
 }
 
 TEST(DestinationRules, GiveRetriesABudget) {

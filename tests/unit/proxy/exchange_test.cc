@@ -681,5 +681,89 @@ TEST(Exchange, ConnectsThatFailLeaveNothingOfTheBound) {
   EXPECT_TRUE(dialogue.upstream().heard().starts_with("GET /a "));
 }
 
+std::string get_of(std::string_view path) { return "GET " + std::string(path) + " HTTP/1.1\r\nHost: x.test\r\n\r\n"; }
+
+TEST(Exchange, WaitsInLineWhereTheDestinationMayHaveNoMoreConnections) {
+  Dialogue dialogue(1, sim::fine_weather(), {}, bounded_snapshot({.connections = 1}));
+  Speaker* clients[] = {&dialogue.connect(), &dialogue.connect(), &dialogue.connect(), &dialogue.connect()};
+  const std::string_view paths[] = {"/first", "/second", "/third", "/fourth"};
+  for (size_t i = 0; i < 4; ++i) {
+    clients[i]->say(get_of(paths[i]));
+    dialogue.settle();
+  }
+  ASSERT_EQ(dialogue.upstream_count(), 1U);
+  EXPECT_TRUE(dialogue.upstream().take_heard().starts_with("GET /first "));
+  std::string heard;
+  clients[2]->close();
+  dialogue.settle();
+  for (const size_t i : {0U, 1U, 3U}) {
+    dialogue.upstream().say(ok(paths[i]));
+    dialogue.settle();
+    EXPECT_TRUE(ends_with_body(clients[i]->heard(), paths[i]));
+    heard += dialogue.upstream().take_heard().substr(0, sizeof "GET /second" - 1) + "; ";
+  }
+  EXPECT_EQ(heard, "GET /second; GET /fourth; ; ") << "in the order of the line, which the third has left";
+  EXPECT_EQ(dialogue.upstream_count(), 1U);
+}
+
+TEST(Exchange, OpensAConnectionForTheFirstInLineWhenOneIsGone) {
+  Dialogue dialogue(1, sim::fine_weather(), {}, bounded_snapshot({.connections = 1}));
+  Speaker* clients[] = {&dialogue.connect(), &dialogue.connect()};
+  for (Speaker* client : clients) {
+    client->say(get);
+    dialogue.settle();
+  }
+  dialogue.upstream().say("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\na");
+  dialogue.settle();
+  ASSERT_EQ(dialogue.upstream_count(), 2U);
+  dialogue.upstream(1).say(ok("b"));
+  dialogue.settle();
+  EXPECT_TRUE(ends_with_body(clients[1]->heard(), "b"));
+}
+
+TEST(Exchange, WaitsInLineAsLongAsConnectingMayTake) {
+  auto snapshot = bounded_snapshot({.connections = 1});
+  snapshot->clusters[0].connect_timeout = 5s;
+  Dialogue dialogue(1, sim::fine_weather(), {}, std::move(snapshot));
+  Speaker* clients[] = {&dialogue.connect(), &dialogue.connect()};
+  for (Speaker* client : clients) {
+    client->say(get);
+    dialogue.settle();
+  }
+  const auto pass = [&](Duration time) {
+    dialogue.settle(time);
+    dialogue.gateway().services().tidy();
+    dialogue.settle();
+  };
+  pass(4s);
+  EXPECT_TRUE(clients[1]->heard().empty());
+  pass(2s);
+  EXPECT_TRUE(clients[1]->take_heard().starts_with("HTTP/1.1 503 "));
+  dialogue.upstream().say(ok("first"));
+  dialogue.settle();
+  EXPECT_TRUE(ends_with_body(clients[0]->heard(), "first"));
+  clients[1]->say(get);
+  dialogue.settle();
+  dialogue.upstream().say(ok("again"));
+  dialogue.settle();
+  EXPECT_TRUE(ends_with_body(clients[1]->heard(), "again"));
+}
+
+TEST(Exchange, RefusesRequestsBeyondTheBoundOfThoseInLine) {
+  Dialogue dialogue(1, sim::fine_weather(), {}, bounded_snapshot({.connections = 1, .waiting = 1}));
+  Speaker* clients[] = {&dialogue.connect(), &dialogue.connect(), &dialogue.connect()};
+  for (Speaker* client : clients) {
+    client->say(get);
+    dialogue.settle();
+  }
+  EXPECT_TRUE(clients[1]->heard().empty());
+  EXPECT_TRUE(clients[2]->heard().starts_with("HTTP/1.1 503 "));
+  dialogue.upstream().say(ok("first"));
+  dialogue.settle();
+  dialogue.upstream().say(ok("second"));
+  dialogue.settle();
+  EXPECT_TRUE(ends_with_body(clients[1]->heard(), "second"));
+}
+
 }  // namespace
 }  // namespace sluice::proxy

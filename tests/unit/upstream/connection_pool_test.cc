@@ -40,9 +40,10 @@ class ConnectionPoolTest : public testing::Test {
     return is_done();
   }
   Connection& borrow(bool fresh = false) {
-    return pool_->borrow(
+    return *pool_->borrow(
         *endpoint_, 3s, {}, fresh,
-        {.on_change = [](void* self) { ++static_cast<ConnectionPoolTest*>(self)->changes_; }, .owner = this});
+        {.on_change = [](void* self) { ++static_cast<ConnectionPoolTest*>(self)->changes_; }, .owner = this},
+        /*waiter=*/nullptr);
   }
   Connection& borrow_connected(bool fresh = false) {
     Connection& connection = borrow(fresh);

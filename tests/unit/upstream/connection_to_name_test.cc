@@ -69,9 +69,10 @@ class NamedConnection : public testing::Test {
                                                                   }});
   }
   Connection& borrow(Duration timeout = 10s) {
-    return pool_->borrow(
+    return *pool_->borrow(
         *endpoint_, timeout, {}, /*fresh=*/false,
-        {.on_change = [](void* self) { ++static_cast<NamedConnection*>(self)->changes_; }, .owner = this});
+        {.on_change = [](void* self) { ++static_cast<NamedConnection*>(self)->changes_; }, .owner = this},
+        /*waiter=*/nullptr);
   }
   bool has_outcome(const Connection& connection) {
     return turn_until([&] { return changes_ > 0 && (connection.is_ready() || connection.connect_error() != 0); });
