@@ -2,8 +2,9 @@
 """Runs every suite of a build folder and counts single cases, not executables. Called by scripts/test.
 
 What is run: every test that meson knows (unit tests, simulator, replay of fuzz inputs, tidy), then
-tests/integration with pytest against the program of that build. Every suite has a time limit; a crash or
-a time-out counts as a failed case. The last line of the output is `N passed, M failed`.
+scripts/instructions for a release build, then tests/integration with pytest against the program of that
+build. Every suite has a time limit; a crash or a time-out counts as a failed case. The last line of the
+output is `N passed, M failed`.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import xml.etree.ElementTree
 
 PYTEST_SUITE_SECONDS = 3600 if os.environ.get("SLUICE_FULL", "") not in ("", "0") else 1800
 PYTEST_CASE_SECONDS = 120
+INSTRUCTIONS_SECONDS = 600
 MESON_SKIP_STATUS = 77
 TAIL_LINES = 40
 
@@ -43,6 +45,7 @@ class Outcome:
     passed: int = 0
     failures: list = dataclasses.field(default_factory=list)  # (case, reason)
     skips: list = dataclasses.field(default_factory=list)  # (case, reason)
+    notes: list = dataclasses.field(default_factory=list)  # (case, what is to be done): no failures
     seconds: float = 0.0
     log: pathlib.Path | None = None
 
@@ -198,6 +201,33 @@ def run_meson_tests(options):
         yield run_meson_test(test, options)
 
 
+# --- instruction counts ----------------------------------------------------------------------------
+
+def run_instructions(options):
+    name = "instructions"
+    if not options.selects(name):
+        return
+    outcome = Outcome(name)
+    if options.instructions is None:
+        outcome.skips.append((name, f"counted with builds by g++, not of type {options.type}"))
+        yield outcome
+        return
+    outcome.log = options.logs / f"{name}.log"
+    command = [sys.executable, str(options.root / "scripts" / "instructions"), "--build", str(options.instructions),
+               "--jobs", str(options.jobs)]
+    started = time.monotonic()
+    finished = run_bounded(command, INSTRUCTIONS_SECONDS, outcome.log, options.environment, options.root)
+    verdicts = {"ok": None, "lower": outcome.notes, "FAILED": outcome.failures, "skipped": outcome.skips}
+    for verdict, case, reason in re.findall(r"^(ok|lower|FAILED|skipped) (\S+): (.*)$", finished.output, re.MULTILINE):
+        outcome.passed += verdict in ("ok", "lower")
+        if verdicts[verdict] is not None:
+            verdicts[verdict].append((case, reason))
+    if finished.status not in (0, MESON_SKIP_STATUS) and not outcome.failures:
+        outcome.failures.append(("whole suite", describe_status(finished.status, INSTRUCTIONS_SECONDS)))
+    outcome.seconds = time.monotonic() - started
+    yield outcome
+
+
 # --- integration tests -----------------------------------------------------------------------------
 
 def run_integration(options):
@@ -273,7 +303,7 @@ def print_details(outcomes):
         print(f"\n--- {outcome.name}: end of {outcome.log}")
         text = outcome.log.read_text(encoding="utf-8", errors="replace") if outcome.log else ""
         print("\n".join(text.splitlines()[-TAIL_LINES:]))
-    for title, attribute in (("skipped", "skips"), ("failed", "failures")):
+    for title, attribute in (("skipped", "skips"), ("notes", "notes"), ("failed", "failures")):
         lines = [(outcome.name, case, reason) for outcome in outcomes for case, reason in getattr(outcome, attribute)]
         if lines:
             print(f"\n{title}:")
@@ -287,6 +317,7 @@ def parse_arguments():
     parser.add_argument("--build", type=pathlib.Path, required=True)
     parser.add_argument("--type", default="debug", help="type of the build: decides how patient the limits are")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--instructions", type=pathlib.Path, help="release build whose instructions are counted")
     parser.add_argument("words", nargs="*", help="run only suites whose name contains one of these")
     options = parser.parse_args()
     options.root, options.build = options.root.resolve(), options.build.resolve()
@@ -309,7 +340,7 @@ def main():
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end_interrupted)
     outcomes = []
-    for suite in (run_meson_tests, run_integration):
+    for suite in (run_meson_tests, run_instructions, run_integration):
         for outcome in suite(options):
             outcomes.append(outcome)
             print_outcome(outcome)

@@ -4,6 +4,7 @@
 #include "proxy/client_connection.h"
 #include "proxy/http2_exchanges.h"
 #include "proxy/tcp_proxy.h"
+#include "sim_io/instruction_count.h"
 
 #include <algorithm>
 #include <utility>
@@ -36,15 +37,21 @@ SimGateway::~SimGateway() = default;
 
 // In rough weather signatures take some turns, as with a signing thread.
 void SimGateway::turn(Duration max_wait) {
+  const ProgramRuns program;
   loop_->turn(max_wait);
   services_->upstreams.names.collect();
   services_->handshakes.end_turn();
-  if (++turns_ % kTurnsPerTidy == 0) services_->tidy();
-  if (world_.chance(world_.weather().delayed_completion)) return;
+  if (tidies && ++turns_ % kTurnsPerTidy == 0) services_->tidy();
+  if (is_signing_late()) return;
   tls::SigningQueue& signing = services_->handshakes.signing;
   while (signing.serve_one_batch()) {
   }
   signing.collect();
+}
+
+bool SimGateway::is_signing_late() {
+  const WorldRuns world;
+  return world_.chance(world_.weather().delayed_completion);
 }
 
 void SimGateway::on_accepted(void* self, accept::Listener& listener, int fd) {

@@ -37,7 +37,11 @@ class SimGateway {
   [[nodiscard]] io::Loop& loop() noexcept { return *loop_; }
   [[nodiscard]] const observe::ShardCounters& counters() const noexcept { return observer_->counters; }
 
+  // Every few turns, so that it happens in short lives. A Shard does it once a second.
+  bool tidies = true;
+
  private:
+  [[nodiscard]] bool is_signing_late();
   static void on_accepted(void* self, accept::Listener& listener, int fd);
   static void on_listener_closed(void* self, accept::Listener& listener);
 

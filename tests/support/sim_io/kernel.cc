@@ -305,6 +305,11 @@ void Kernel::collect() {
   for (size_t i = 0; i < posted_.size(); ++i) {
     if (posted_[i].visible <= world_.now()) visible.push_back(i);
   }
+  if (!world_.weather().mixes_completions) {
+    for (const size_t index : visible) batch_.push_back(posted_[index]);
+    std::erase_if(posted_, [this](const Posted& posted) { return posted.visible <= world_.now(); });
+    return;
+  }
   const size_t batch_max = world_.chance(500) ? visible.size() : std::min<size_t>(visible.size(), world_.between(1, 8));
   std::vector<bool> is_taken(posted_.size());
   while (batch_.size() < batch_max) {

@@ -1,6 +1,7 @@
 // The functions of io/socket.h over the simulated kernel: takes the place of src/io/socket.cc.
 #include "io/socket.h"
 
+#include "sim_io/instruction_count.h"
 #include "sim_io/kernel.h"
 #include "sim_io/world.h"
 
@@ -13,7 +14,13 @@ namespace sluice::io {
 
 namespace {
 
-sim::Kernel& kernel() { return sim::World::current().kernel(); }
+// The world runs until the end of the expression that calls it.
+struct KernelCall {
+  sim::WorldRuns world;
+  sim::Kernel* operator->() const noexcept { return &sim::World::current().kernel(); }
+};
+
+KernelCall kernel() { return {}; }
 
 }  // namespace
 
@@ -49,9 +56,9 @@ SocketAddress from_sockaddr(const sockaddr_storage& storage) noexcept {
   return address;
 }
 
-int open_stream_socket(SocketAddress::Family) noexcept { return kernel().open_socket(); }
+int open_stream_socket(SocketAddress::Family) noexcept { return kernel()->open_socket(); }
 
-Result<int> open_listener(const SocketAddress& address, ListenedClients) { return kernel().open_listener(address); }
+Result<int> open_listener(const SocketAddress& address, ListenedClients) { return kernel()->open_listener(address); }
 
 bool has_address(const SocketAddress&) noexcept { return true; }
 
@@ -64,15 +71,16 @@ SocketFile file_of_listener(const SocketAddress&) noexcept { return {}; }
 
 void remove_listener_file(const SocketAddress&, const SocketFile&) noexcept {}
 
-SocketAddress local_address(int fd) noexcept { return kernel().socket(fd, "getsockname").local(); }
+SocketAddress local_address(int fd) noexcept { return kernel()->socket(fd, "getsockname").local(); }
 
 // The world has no firewall.
 SocketAddress original_destination(int fd) noexcept { return local_address(fd); }
 
-SocketAddress peer_address(int fd) noexcept { return kernel().socket(fd, "getpeername").remote(); }
+SocketAddress peer_address(int fd) noexcept { return kernel()->socket(fd, "getpeername").remote(); }
 
 void shutdown_socket(int fd, ShutdownHow how) noexcept {
-  sim::Endpoint& socket = kernel().socket(fd, "shutdown");
+  const sim::WorldRuns world;
+  sim::Endpoint& socket = kernel()->socket(fd, "shutdown");
   sim::World::current().trace("kernel: shutdown {} {}", fd, how == ShutdownHow::write ? "writing" : "both");
   if (how == ShutdownHow::write) {
     socket.shutdown_write();
@@ -81,21 +89,21 @@ void shutdown_socket(int fd, ShutdownHow how) noexcept {
   }
 }
 
-uint64_t unacknowledged_bytes(int fd) noexcept { return kernel().socket(fd, "ioctl").unsent_bytes(); }
+uint64_t unacknowledged_bytes(int fd) noexcept { return kernel()->socket(fd, "ioctl").unsent_bytes(); }
 
-void reset_on_close(int fd) noexcept { kernel().socket(fd, "setsockopt").reset_on_close = true; }
+void reset_on_close(int fd) noexcept { kernel()->socket(fd, "setsockopt").reset_on_close = true; }
 
 // Nobody's kernel is asked here whether it is alive.
-void send_keepalives(int fd, const KeepaliveProbes&) noexcept { static_cast<void>(kernel().socket(fd, "setsockopt")); }
+void send_keepalives(int fd, const KeepaliveProbes&) noexcept { static_cast<void>(kernel()->socket(fd, "setsockopt")); }
 
-void close_descriptor(int fd) noexcept { kernel().close(fd); }
+void close_descriptor(int fd) noexcept { kernel()->close(fd); }
 
-void set_nonblocking(int fd, bool nonblocking) noexcept { kernel().set_nonblocking(fd, nonblocking); }
+void set_nonblocking(int fd, bool nonblocking) noexcept { kernel()->set_nonblocking(fd, nonblocking); }
 
-Pipe open_pipe() noexcept { return kernel().open_pipe(); }
+Pipe open_pipe() noexcept { return kernel()->open_pipe(); }
 
-long read_pipe(const Pipe& pipe, MutableBytes buffer) noexcept { return kernel().read_pipe(pipe.read_fd, buffer); }
+long read_pipe(const Pipe& pipe, MutableBytes buffer) noexcept { return kernel()->read_pipe(pipe.read_fd, buffer); }
 
-long splice_bytes(int from_fd, int to_fd, size_t max) noexcept { return kernel().splice(from_fd, to_fd, max); }
+long splice_bytes(int from_fd, int to_fd, size_t max) noexcept { return kernel()->splice(from_fd, to_fd, max); }
 
 }  // namespace sluice::io

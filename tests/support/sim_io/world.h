@@ -40,6 +40,7 @@ struct Weather {
   size_t socket_buffer_max = 64 * 1024;
   unsigned queue_entries = 8;         // of the submission queue
   bool nonblocking_is_nowait = true;  // an operation on a non-blocking socket gives EAGAIN; some kernels wait
+  bool mixes_completions = true;      // they come in any order, and not all that are there at once
 };
 
 // Nothing happens by chance.
