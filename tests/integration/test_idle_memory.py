@@ -1,4 +1,4 @@
-"""What an idle connection costs, and what is left of many when they have gone. bench/e2e/memory.py measures it precisely."""
+"""What an idle connection costs, and what is left of many when they have gone. scripts/bench measures it precisely."""
 
 import concurrent.futures
 import resource
