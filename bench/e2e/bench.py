@@ -98,8 +98,10 @@ def measure_row(bench: Bench, row: Row, rounds: int) -> Found:
         for _ in range(min(rounds, row.rounds_max)):
             for side in row.sides:
                 found.rounds.setdefault(side.name, []).append(row.measure(bench, side, bench.seconds))
-    except (BenchError, OSError, subprocess.SubprocessError) as error:
+    except BenchError as error:
         found.failure = str(error)
+    except Exception as error:  # pylint: disable=broad-exception-caught  # the other rows go on
+        found.failure = f"{type(error).__name__}: {error}"
     return found
 
 

@@ -46,6 +46,7 @@ class Setup:
     workers: int = 1
     hosts: int = 0  # virtual hosts, each with a name of its own; 0: any name
     lean: bool = False  # for figures of memory: the peers have their small buffers
+    is_reloaded: bool = False  # HAProxy can do that only when a master process starts its workers
 
 
 @dataclass(frozen=True)

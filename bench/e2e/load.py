@@ -12,7 +12,7 @@ from pathlib import Path
 from configurations import HOST, host_names
 from processes import BenchError
 
-MILLISECONDS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+MILLISECONDS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,15 @@ def read_wrk(output: str, tolerates_errors: bool = False) -> dict[str, float]:
     errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", output)
     wrong = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
     failed = sum(map(int, errors.groups())) if errors else 0
+    figures = {"requests": int(re.search(r"(\d+) requests in", output).group(1))}
     if wrong or (failed and not tolerates_errors):
         raise BenchError(f"errors under load:\n{output}")
-    figures = {"requests": int(re.search(r"(\d+) requests in", output).group(1))}
+    if figures["requests"] == 0:
+        raise BenchError("nothing was answered")
     for share, name in ((50, "p50_ms"), (99, "p99_ms")):
-        found = re.search(rf"^\s+{share}%\s+([\d.]+)(us|ms|s)$", output, re.MULTILINE)
-        figures[f"closed_loop_{name}"] = float(found.group(1)) * MILLISECONDS[found.group(2)]
+        found = re.search(rf"^\s+{share}%\s+([\d.]+)(us|ms|s|m)$", output, re.MULTILINE)
+        if found:
+            figures[f"closed_loop_{name}"] = float(found.group(1)) * MILLISECONDS[found.group(2)]
     if tolerates_errors:
         figures["failed"] = failed
     return figures

@@ -115,13 +115,13 @@ def generator(function: Callable, **arguments) -> Callable[[Bench, Side, float],
     return measure
 
 
-def needs_connections(count: int, measure: Callable) -> Callable[[Bench, Side, float], dict[str, float]]:
-    def measure_if_possible(bench: Bench, side: Side, seconds: float) -> dict[str, float]:
-        if bench.connections_max < count:
-            raise BenchError(f"the limit of descriptors has room for {bench.connections_max} connections of a proxy, "
-                             f"not for {count}: raise it (ulimit -Hn)")
-        return measure(bench, side, seconds)
-    return measure_if_possible
+def connections(wanted: int) -> Callable[[Bench, Side, float], dict[str, float]]:
+    """As many as that, or as there are descriptors for: the results say how many."""
+    def measure(bench: Bench, side: Side, seconds: float) -> dict[str, float]:
+        count = min(wanted, bench.connections_max)
+        seconds = max(seconds, 5 if wanted >= 1000 else 1)  # wrk opens them in that time
+        return {**generator(load.wrk, path="small", connections=count)(bench, side, seconds), "connections": count}
+    return measure
 
 
 def many_hosts(bench: Bench, side: Side, seconds: float) -> dict[str, float]:
@@ -132,11 +132,12 @@ def many_hosts(bench: Bench, side: Side, seconds: float) -> dict[str, float]:
 def reloads(bench: Bench, side: Side, seconds: float) -> dict[str, float]:
     """CPU per request with a reload each half second, and what has failed; sluice may fail nothing."""
     process = bench.running(side).process
+    sign = signal.SIGUSR2 if side.proxy.startswith("haproxy") else signal.SIGHUP
     ends = threading.Event()
 
     def reload_again_and_again() -> None:
         while not ends.wait(0.5):
-            process.send_signal(signal.SIGHUP)
+            process.send_signal(sign)
 
     reloading = threading.Thread(target=reload_again_and_again)
     reloading.start()
@@ -171,7 +172,7 @@ def storm(listener: str) -> Callable[[Bench, Side, float], dict[str, float]]:
     The side "no storm" has none; its figure counts as no less than a third of 10 ms, a latency that is good enough.
     """
     def measure(bench: Bench, side: Side, seconds: float) -> dict[str, float]:
-        aim, is_calm = bench.aim(side), side.name == "no storm"
+        aim, is_calm, seconds = bench.aim(side), side.name == "no storm", max(seconds, 3)
         others = None if is_calm else subprocess.Popen(
             ["taskset", "-c", aim.cpus, str(aim.tools / "connection_load"), "full",
              f"127.0.0.1:{bench.running(side).port(listener)}", "/small", "128", f"{seconds + 2:.0f}"],

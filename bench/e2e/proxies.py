@@ -156,7 +156,7 @@ class Proxies:
             return [program, "-p", str(self.folder), "-e", str(self.folder / f"{place.name}.err"), "-c",
                     str(configurations.nginx(place, setup))]
         if proxy.startswith("haproxy"):
-            return [program, "-db", "-f", str(configurations.haproxy(place, setup))]
+            return [program, *(["-W"] if setup.is_reloaded else []), "-db", "-f", str(configurations.haproxy(place, setup))]
         if proxy == "floor":
             return [program, f"127.0.0.1:{self.first_port(instance)}", f"127.0.0.1:{self.upstreams['files']}"]
         return [program, "run", "--config", str(configurations.sluice(place, setup)), "--concurrency", str(setup.workers),

@@ -124,6 +124,7 @@ BESIDE = {"per_second": "Requests (or messages, handshakes) per second, the prox
           "cpu_share": "Share of its CPU that the proxy used", "p50_ms": "Latency, median, ms", "p99_ms": "Latency, p99, ms",
           "p999_ms": "Latency, p99.9, ms", "rate": "Requests per second that were due in the rows of latency",
           "gib_per_second": "GiB per second through one tunnel", "failed": "Requests that failed",
+          "connections": "Connections; fewer than the row's name says where the limit of descriptors (ulimit -Hn) has no room",
           "handshakes_per_second": "Handshakes of the storm per second", "memory_bytes": "Process memory (Pss) after the round",
           "before_bytes": "Memory before a spike", "height_bytes": "Memory at its height",
           "after_2_s_bytes": "Memory 2 s after a spike"}

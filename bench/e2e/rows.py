@@ -55,7 +55,7 @@ def handshakes(listener: Listener, is_main: bool = False) -> Row:
 
 def connections(count: int) -> Row:
     return Row(f"connections/{count}", f"HTTP/1.1, keep-alive, small body, {count} connections", sides("http"),
-               measure.needs_connections(count, generator(load.wrk, path="small", connections=count)))
+               measure.connections(count))
 
 
 def hosts(count: int) -> Row:
@@ -135,11 +135,11 @@ def all_rows() -> list[Row]:
              for kind in ("tcp", "passthrough", "connect") for direction in ("download", "upload")]
     rows += [connections(count) for count in (1, 64, 1000, 8000)]
     rows += [hosts(count) for count in (100, 10000)]
-    rows += [Row("reload", "HTTP/1.1, keep-alive, small body, a reload each half second", sides("http", "nginx13", "nginx12"),
-                 measure.reloads), shards()]
+    rows += [Row("reload", "HTTP/1.1, keep-alive, small body, a reload each half second",
+                 sides("http", setup=Setup((LISTENERS[0],), is_reloaded=True)), measure.reloads), shards()]
     rows += [latency("http", True), latency("https"), *(storm(version) for version in ("1.2", "1.3"))]
     rows += [idle_memory("http", "plain"), idle_memory("tls1.2-2048", "tls1.2"),
-             idle_memory("tls1.3-2048", "tls1.3", True), idle_memory("resumed-tls1.3", "tls1.3-resumed")]
+             idle_memory("tls1.3-2048", "tls1.3", True), *(idle_memory(f"resumed-tls{version}", f"tls{version}-resumed") for version in ("1.2", "1.3"))]
     rows += [idle_tunnels(kind) for kind in ("tcp", "connect")]
     rows += [spike("http", "plain"), spike("tls1.3-2048", "tls1.3")]
     return rows

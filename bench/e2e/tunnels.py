@@ -2,6 +2,7 @@
 ends leave their CPU to the proxy."""
 
 import os
+import selectors
 import socket
 import ssl
 
@@ -54,35 +55,45 @@ def receive_exactly(connection: socket.socket, count: int) -> bytes:
 
 
 def serve(port: int, cpus: str) -> None:
-    """Each connection begins with order(), with passthrough after a ClientHello."""
+    """The upstream, one connection after the other; idle ones stay until their client has gone."""
     os.sched_setaffinity(0, set(map(int, cpus.split(","))))
-    listener = socket.create_server(("127.0.0.1", port), backlog=1024)
-    idle = []
+    listener = socket.create_server(("127.0.0.1", port), backlog=4096)
+    waiting = selectors.DefaultSelector()
+    waiting.register(listener, selectors.EVENT_READ)
     while True:
-        connection, _ = listener.accept()
+        for key, _ in waiting.select():
+            if key.fileobj is not listener:
+                waiting.unregister(key.fileobj)
+                key.fileobj.close()
+                continue
+            connection, _ = listener.accept()
+            try:
+                is_idle = obey(connection)
+            except (OSError, ValueError, BenchError):
+                is_idle = False  # the other end says it
+            if is_idle:
+                waiting.register(connection, selectors.EVENT_READ)
+            else:
+                connection.close()
+
+
+def obey(connection: socket.socket) -> bool:
+    """Does what order() says, with passthrough after a ClientHello. Whether the connection is to stay."""
+    begin = receive_exactly(connection, RECORD_HEAD)
+    if begin[:1] == b"\x16":
+        receive_exactly(connection, int.from_bytes(begin[3:5], "big"))
         begin = receive_exactly(connection, RECORD_HEAD)
-        if begin[:1] == b"\x16":
-            receive_exactly(connection, int.from_bytes(begin[3:5], "big"))
-            begin = receive_exactly(connection, RECORD_HEAD)
-        rest = receive_exactly(connection, ORDER_BYTES - RECORD_HEAD) if begin else b""
-        if not rest:  # somebody has looked whether the proxy listens
-            connection.close()
-            continue
-        word, count = (begin + rest).decode().split()
-        if word == "idle":
-            connection.sendall(b"ok")
-            idle.append(connection)
-            continue
-        try:
-            if word == "download":
-                send_bytes(connection, int(count))
-            elif word == "upload":
-                drop_bytes(connection, int(count))
-                connection.sendall(b"ok")
-        except (OSError, BenchError):
-            pass  # the other end says it
-        connection.close()
-        idle.clear()
+    rest = receive_exactly(connection, ORDER_BYTES - RECORD_HEAD) if begin else b""
+    if not rest:  # somebody has looked whether the proxy listens
+        return False
+    word, count = (begin + rest).decode().split()
+    if word == "download":
+        send_bytes(connection, int(count))
+        return False
+    if word == "upload":
+        drop_bytes(connection, int(count))
+    connection.sendall(b"ok")
+    return word == "idle"
 
 
 # --- the client ------------------------------------------------------------------------------------------
