@@ -5,7 +5,7 @@
 namespace sluice::proxy {
 
 AdoptedSnapshot::AdoptedSnapshot(const snapshot::Snapshot& snapshot, const AdoptedSnapshot* previous)
-    : tables(snapshot), clusters(snapshot, previous == nullptr ? nullptr : &previous->clusters) {
+    : tables(snapshot), use(snapshot.uses), clusters(snapshot, previous == nullptr ? nullptr : &previous->clusters) {
   for (uint32_t i = 0; i < snapshot.listeners.size(); ++i) listeners.emplace(snapshot.listeners[i].address, i);
 }
 

@@ -19,6 +19,7 @@ struct AdoptedSnapshot {
   AdoptedSnapshot(const snapshot::Snapshot& snapshot, const AdoptedSnapshot* previous);
 
   const snapshot::Snapshot& tables;
+  const snapshot::SnapshotUse use;
   upstream::ClusterTable clusters;
   std::unordered_map<SocketAddress, uint32_t, SocketAddressHash> listeners;  // -> index into tables.listeners
   uint32_t pins = 0;

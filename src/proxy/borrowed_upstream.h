@@ -76,6 +76,10 @@ class BorrowedUpstream {
   void keep_endpoint();
   // TLS broke while it was lent: the record is to say why.
   void note_tls_error();
+  // How long the upstream keeps the connection without a request, as its response says; of HTTP/2 it does not say.
+  void learn_patience(const http::ResponseHead& response) noexcept {
+    if (http2_ == nullptr) connection_->learn_patience(std::chrono::seconds(response.keep_alive_seconds));
+  }
   // The next choice need not avoid the endpoint of the last one: its connection was to blame.
   void forgive_endpoint() noexcept { endpoint_ = nullptr; }
 

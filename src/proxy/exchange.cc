@@ -272,8 +272,7 @@ Exchange::Outcome Exchange::on_response_head() {
   upstream_service_ms_ = to_milliseconds(upstream_time);
   status_ = response_.status;
   details_ = "via_upstream";
-  if (borrowed_.http2() == nullptr)
-    borrowed_.connection().learn_patience(std::chrono::seconds(response_.keep_alive_seconds));
+  borrowed_.learn_patience(response_);
   if (!prepare_fields(upstream_time) || !apply_response_operations(response_.headers)) return on_bad_response();
   client_keep_alive_ = client_->write_head(response_, request_, may_keep_client());
   response_started_ = true;

@@ -149,6 +149,7 @@ void MirroredRequest::await_head() {
     case HeadStatus::ended: return end();
   }
   if (response_.status >= 200) {
+    borrowed_.learn_patience(response_);
     state_ = State::reading_content;
     return read_content();
   }

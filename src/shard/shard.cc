@@ -183,16 +183,10 @@ void Shard::adopt_snapshot() {
   const snapshot::Snapshot* newest = cell_.current();
   if (newest != nullptr && newest->version != services_->snapshots.current_version()) {
     services_->snapshots.adopt(*newest);
+    cell_.report(index_, newest->version);
     observer_.access_log.set_format(newest->access_log_format ? &*newest->access_log_format : nullptr);
     take_given_listeners();
     follow_listeners(*newest);
-  }
-  const uint64_t adopted = services_->snapshots.current_version();
-  const uint64_t oldest = services_->snapshots.oldest_version();
-  if (adopted != reported_adopted_ || oldest != reported_oldest_) {
-    cell_.report(index_, adopted, oldest);
-    reported_adopted_ = adopted;
-    reported_oldest_ = oldest;
   }
 }
 

@@ -108,8 +108,6 @@ class Shard {
   uint64_t changes_at_last_tidy_ = 0;
   unsigned tidies_before_giving_ = 0;  // in a row, that found that the heap should
   Instant tidied_at_{};
-  uint64_t reported_adopted_ = 0;
-  uint64_t reported_oldest_ = 0;
   Admission admission_ = Admission::one_by_one;
   bool draining_ = false;
 };

@@ -22,30 +22,27 @@ void Cell::publish(std::unique_ptr<Snapshot> snapshot) {
   collect();
 }
 
-// A shard that has not reported yet counts as using version 0, that is everything: it may be about to
-// adopt any snapshot it has seen as current.
+// A shard that has not reported yet counts as having adopted version 0: it may be about to adopt any snapshot it has
+// seen as current. One that runs on a version adopts no older one any more.
 void Cell::collect() {
-  uint64_t oldest = last_version_;
+  const uint64_t adopted = std::min(oldest_adopted(), last_version_);
+  std::erase_if(snapshots_,
+                [adopted](const auto& snapshot) { return snapshot->version < adopted && !snapshot->uses.any(); });
+}
+
+uint64_t Cell::oldest_adopted() const noexcept {
+  uint64_t oldest = std::numeric_limits<uint64_t>::max();
   for (unsigned i = 0; i < shard_count_; ++i)
-    oldest = std::min(oldest, shards_[i].oldest_in_use.load(std::memory_order_acquire));
-  std::erase_if(snapshots_, [oldest](const auto& snapshot) { return snapshot->version < oldest; });
+    oldest = std::min(oldest, shards_[i].adopted.load(std::memory_order_acquire));
+  return oldest;
 }
 
-bool Cell::adopted_by_all(uint64_t version) const noexcept {
-  for (unsigned i = 0; i < shard_count_; ++i) {
-    if (shards_[i].adopted.load(std::memory_order_acquire) < version) return false;
-  }
-  return true;
-}
+bool Cell::adopted_by_all(uint64_t version) const noexcept { return oldest_adopted() >= version; }
 
-void Cell::report(unsigned index, uint64_t adopted, uint64_t oldest_in_use) noexcept {
-  DCHECK(oldest_in_use <= adopted);
-  shards_[index].oldest_in_use.store(oldest_in_use, std::memory_order_release);
+void Cell::report(unsigned index, uint64_t adopted) noexcept {
   shards_[index].adopted.store(adopted, std::memory_order_release);
 }
 
-void Cell::leave(unsigned index) noexcept {
-  report(index, std::numeric_limits<uint64_t>::max(), std::numeric_limits<uint64_t>::max());
-}
+void Cell::leave(unsigned index) noexcept { report(index, std::numeric_limits<uint64_t>::max()); }
 
 }  // namespace sluice::snapshot

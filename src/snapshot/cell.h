@@ -1,9 +1,9 @@
 // How a snapshot reaches the shards and how an old one ends, without a lock in the data plane.
 //
 // The control plane publishes; each shard, between two loop turns, looks at current() and adopts it;
-// requests in flight keep the version they were routed with. A shard reports the oldest version that
-// it still uses (its adopted one, or an older one that a request pins), and the control plane frees
-// what no shard uses any more: publish() and collect() do that.
+// requests in flight keep the version they were routed with. A shard reports which version it has adopted, and each
+// snapshot knows whether a shard uses it (its adopted one, or an older one that a request pins); the control plane
+// frees those that no shard uses, nor can begin to: publish() and collect() do that.
 //
 // Control plane: one thread. Shards: each its own index.
 #pragma once
@@ -39,22 +39,22 @@ class Cell {
 
   // --- a shard ---
   [[nodiscard]] const Snapshot* current() const noexcept { return current_.load(std::memory_order_acquire); }
-  // From now on shard `index` runs on `adopted` and reads nothing older than `oldest_in_use`.
-  void report(unsigned index, uint64_t adopted, uint64_t oldest_in_use) noexcept;
+  // From now on shard `index` runs on version `adopted`, and reads no others but those that it has a SnapshotUse of.
+  void report(unsigned index, uint64_t adopted) noexcept;
   // A shard that has ended uses nothing.
   void leave(unsigned index) noexcept;
 
  private:
-  struct alignas(64) ShardVersions {
+  struct alignas(64) ShardVersion {
     std::atomic<uint64_t> adopted{0};
-    std::atomic<uint64_t> oldest_in_use{0};
   };
+  [[nodiscard]] uint64_t oldest_adopted() const noexcept;
 
   unsigned shard_count_;
   uint64_t last_version_ = 0;
   std::atomic<const Snapshot*> current_{nullptr};
   std::vector<std::unique_ptr<Snapshot>> snapshots_;  // oldest first; the last is current
-  std::array<ShardVersions, limits::shards_max> shards_;
+  std::array<ShardVersion, limits::shards_max> shards_;
 };
 
 }  // namespace sluice::snapshot

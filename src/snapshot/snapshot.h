@@ -22,6 +22,7 @@
 #include "snapshot/requested_target.h"
 #include "snapshot/route_actions.h"
 #include "snapshot/route_list.h"
+#include "snapshot/uses.h"
 
 #include <array>
 #include <cstdint>
@@ -328,6 +329,7 @@ struct Snapshot {
   PathNormalization path_normalization = PathNormalization::base;
   ProcessSettings process;
   std::shared_ptr<const AcmeChallenges> challenges;  // null: none are under way. Not part of the hash
+  Uses uses;
 };
 
 }  // namespace sluice::snapshot

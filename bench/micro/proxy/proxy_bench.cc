@@ -27,7 +27,7 @@ void adopt_snapshot(benchmark::State& state) {
     const auto start = std::chrono::steady_clock::now();
     shard.adopt(*cell.current());
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-    cell.report(0, shard.current_version(), shard.oldest_version());
+    cell.report(0, shard.current_version());
     cell.collect();
     return taken.count();
   };

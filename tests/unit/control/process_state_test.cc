@@ -52,7 +52,7 @@ TEST(ProcessState, KeepsASnapshotAliveWhileAPageIsMadeOfIt) {
   });
   for (uint64_t version = 2; version < 300; ++version) {
     state.publish(cell, sample_snapshot());
-    cell.report(0, version, version);  // the only shard follows at once, so the next publication frees
+    cell.report(0, version);  // the only shard follows at once, so the next publication frees
   }
   is_over = true;
   reader.join();

@@ -63,6 +63,20 @@ TEST_F(MirroredRequestTest, LeavesTheClientAlone) {
   EXPECT_TRUE(client.heard().ends_with("\r\n\r\nok")) << client.heard();
 }
 
+TEST_F(MirroredRequestTest, LearnsHowLongItsConnectionIsKept) {
+  client.say(get);
+  dialogue.settle();
+  destination().say(ok);
+  mirror().say("HTTP/1.1 200 OK\r\nKeep-Alive: timeout=4\r\nContent-Length: 2\r\n\r\nok");
+  dialogue.settle();
+  Speaker& patient = destination();
+  Speaker& impatient = mirror();
+  EXPECT_FALSE(impatient.has_ended());
+  dialogue.settle(4s);
+  EXPECT_TRUE(impatient.has_ended());
+  EXPECT_FALSE(patient.has_ended());
+}
+
 TEST_F(MirroredRequestTest, OutlivesItsClientAndItsSnapshot) {
   client.say(get);
   dialogue.settle();

@@ -20,7 +20,7 @@ void publish(Cell& cell, std::string hash = "") {
 // What a shard without requests in flight does between two turns.
 void adopt(Cell& cell, unsigned shard) {
   const uint64_t version = cell.current()->version;
-  cell.report(shard, version, version);
+  cell.report(shard, version);
 }
 
 TEST(Cell, HasNoSnapshotAtFirst) {
@@ -72,12 +72,14 @@ TEST(Cell, KeepsTheVersionThatARequestInFlightPins) {
   publish(cell, "pinned");
   adopt(cell, 0);
   const Snapshot* pinned = cell.current();
-  for (int i = 0; i < 3; ++i) publish(cell);
-  cell.report(0, 4, 1);
-  cell.collect();
-  EXPECT_EQ(pinned->hash, "pinned");
-  EXPECT_EQ(cell.alive_count(), 4U);
-  cell.report(0, 4, 4);
+  {
+    const SnapshotUse use(pinned->uses);
+    for (int i = 0; i < 3; ++i) publish(cell);
+    adopt(cell, 0);
+    cell.collect();
+    EXPECT_EQ(pinned->hash, "pinned");
+    EXPECT_EQ(cell.alive_count(), 2U) << "none of those between";
+  }
   cell.collect();
   EXPECT_EQ(cell.alive_count(), 1U);
 }
@@ -101,9 +103,9 @@ TEST(Cell, KnowsWhetherEveryShardHasAdoptedAVersion) {
   EXPECT_TRUE(cell.adopted_by_all(1));
   EXPECT_FALSE(cell.adopted_by_all(2));
   publish(cell);
-  cell.report(0, 2, 1);
-  cell.report(1, 2, 2);
-  EXPECT_TRUE(cell.adopted_by_all(2)) << "adopting does not wait for old requests";
+  cell.report(0, 2);
+  cell.report(1, 2);
+  EXPECT_TRUE(cell.adopted_by_all(2));
   EXPECT_TRUE(cell.adopted_by_all(1));
 }
 
@@ -148,15 +150,21 @@ TEST(Cell, KeepsWhatShardsReadWhileItPublishes) {
     std::vector<std::jthread> threads;
     for (unsigned shard = 0; shard < kShards; ++shard) {
       threads.emplace_back([&, shard] {
-        std::deque<const Snapshot*> pinned;  // each turn starts a request; it ends some turns later
+        struct Pinned {
+          explicit Pinned(const Snapshot& snapshot) noexcept : tables(snapshot), use(snapshot.uses) {}
+          const Snapshot& tables;
+          const SnapshotUse use;
+        };
+        std::deque<Pinned> pinned;  // each turn starts a request; it ends some turns later
         while (!stopping.load(std::memory_order_relaxed)) {
-          pinned.push_back(cell.current());
+          pinned.emplace_back(*cell.current());
+          cell.report(shard, pinned.back().tables.version);
           if (pinned.size() > 1 + shard) pinned.pop_front();
-          for (const Snapshot* snapshot : pinned) {
-            if (snapshot->hash != std::to_string(snapshot->version)) ++mismatches;
+          for (const auto& [tables, use] : pinned) {
+            if (tables.hash != std::to_string(tables.version)) ++mismatches;
           }
-          cell.report(shard, pinned.back()->version, pinned.front()->version);
         }
+        pinned.clear();
         cell.leave(shard);
       });
     }
