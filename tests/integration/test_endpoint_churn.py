@@ -98,8 +98,8 @@ def test_endpoints_that_change_all_the_time(own_gateway):
             gateway.write("entries.yaml", entries())
             gateway.reload()
             time.sleep(0.02)
-            for upstream in upstreams:  # what the test itself keeps is not to fill the machine
-                upstream.requests.clear()
+            for upstream in upstreams:
+                upstream.forget()
             if number == WARM_UP:
                 warm = gateway.memory_bytes("RssAnon")
         load.stop()

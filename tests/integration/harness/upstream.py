@@ -163,6 +163,13 @@ class Upstream:
     def open_connections(self):
         return [peer for peer in self.connections if not peer.closed]
 
+    def forget(self):
+        """What a long test would not want to keep: requests, connections that are closed, their threads."""
+        with self._changed:
+            self.requests.clear()
+            self.connections = self.open_connections
+            self._threads = [thread for thread in self._threads if thread.is_alive()]
+
     @property
     def paths(self):
         return [request.target for request in self.requests]
