@@ -6,6 +6,7 @@
 #include "http/message_rules.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice::http {
 
@@ -27,13 +28,10 @@ struct Http1Reader::Callbacks {
     return result(reader(parser).append(reader(parser).start_text_, at, size));
   }
   static int on_header_field(llhttp_t* parser, const char* at, size_t size) noexcept {
-    Http1Reader& self = reader(parser);
-    const bool is_accepted = self.append(self.field_, at, size);
-    self.name_size_ = self.field_.size();
-    return result(is_accepted);
+    return result(reader(parser).append(reader(parser).field_name_, at, size));
   }
   static int on_header_value(llhttp_t* parser, const char* at, size_t size) noexcept {
-    return result(reader(parser).append(reader(parser).field_, at, size));
+    return result(reader(parser).append(reader(parser).field_value_, at, size));
   }
   static int on_header_value_complete(llhttp_t* parser) noexcept { return result(reader(parser).finish_field()); }
   static int on_body(llhttp_t* parser, const char* at, size_t size) noexcept {
@@ -114,8 +112,7 @@ void Http1Reader::begin(HeaderList& fields) noexcept {
   framing_ = BodyFraming::none;
   rest_bytes_ = 0;
   head_bytes_ = blank_line_bytes_ = 0;
-  start_text_ = method_ = field_ = {};
-  name_size_ = 0;
+  start_text_ = method_ = field_name_ = field_value_ = {};
   version_size_ = 0;
   protocol_at_ = SIZE_MAX;
   framing_bytes_ = extension_bytes_ = trailer_bytes_ = 0;
@@ -133,8 +130,12 @@ ReadStep Http1Reader::read_head(ConstBytes input) noexcept {
   // No more than the bound is shown to the parser: where a head becomes too large does not depend on how
   // it was cut into inputs.
   const ConstBytes rest = input.subspan(skipped);
-  const ConstBytes taken = rest.first(std::min(rest.size(), limits::head_bytes_max - head_bytes_));
+  ConstBytes taken = rest.first(std::min(rest.size(), limits::head_bytes_max - head_bytes_));
+  const ConstBytes copied = head_bytes_ == 0 ? copy_of_whole_head(taken) : ConstBytes();
+  is_in_arena_ = !copied.empty();
+  if (is_in_arena_) taken = copied;
   const size_t used = run_parser(taken);
+  is_in_arena_ = false;
   check_protocol(taken);
   head_bytes_ += used;
   if (phase_ == Phase::head && parser_.error == HPE_PAUSED) {
@@ -169,6 +170,15 @@ size_t Http1Reader::skip_blank_lines(ConstBytes input) noexcept {
     ++skipped;
   }
   return skipped;
+}
+
+// The arena is to have its texts anyway: when all of it has come, which is the rule, one copy is cheaper than many.
+// Empty: it has not, or there is no room.
+ConstBytes Http1Reader::copy_of_whole_head(ConstBytes input) noexcept {
+  constexpr std::string_view kEnd = "\r\n\r\n";
+  const size_t end = as_text(input).find(kEnd);
+  return end == std::string_view::npos ? ConstBytes()
+                                       : as_bytes(arena_->copy(as_text(input).substr(0, end + kEnd.size())));
 }
 
 // How many bytes were parsed: all of them unless the parser paused or failed.
@@ -220,6 +230,10 @@ bool Http1Reader::append(std::string_view& text, const char* at, size_t size) no
   if (size == 0) return true;
   const bool is_trailer = phase_ == Phase::body;
   if (is_trailer) trailer_bytes_ += size;
+  if (is_in_arena_ && (text.empty() || text.data() + text.size() == at)) {
+    text = {text.empty() ? at : text.data(), text.size() + size};
+    return true;
+  }
   if (trailer_bytes_ <= limits::trailer_bytes_max) {
     text = arena_->append(text, {at, size});
     if (text.data() != nullptr) return true;
@@ -264,10 +278,9 @@ bool Http1Reader::add_to_version(const char* at, size_t size) noexcept {
 
 bool Http1Reader::finish_field() noexcept {
   // The text is in our arena and nobody has seen it yet.
-  lower_in_place(const_cast<char*>(field_.data()), name_size_);
-  const std::string_view field_name = field_.substr(0, name_size_);
-  const std::string_view field_value = trim(field_.substr(name_size_));
-  field_ = {};
+  lower_in_place(const_cast<char*>(field_name_.data()), field_name_.size());
+  const std::string_view field_name = std::exchange(field_name_, {});
+  const std::string_view field_value = trim(std::exchange(field_value_, {}));
   if (phase_ == Phase::body) return finish_trailer(field_name, field_value);
   if (fields_->size() == limits::header_count_max) {
     fail(ReadError::too_many_headers, "http1.too_many_headers");

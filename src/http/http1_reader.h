@@ -86,6 +86,7 @@ class Http1Reader {
 
   void begin(HeaderList& fields) noexcept;
   [[nodiscard]] size_t skip_blank_lines(ConstBytes input) noexcept;
+  [[nodiscard]] ConstBytes copy_of_whole_head(ConstBytes input) noexcept;
   [[nodiscard]] size_t run_parser(ConstBytes input) noexcept;
   void check_protocol(ConstBytes input) noexcept;
   void finish_head() noexcept;
@@ -129,8 +130,9 @@ class Http1Reader {
   unsigned blank_line_bytes_ = 0;
   std::string_view start_text_;  // target or reason
   std::string_view method_;
-  std::string_view field_;  // name and value, one behind the other
-  size_t name_size_ = 0;
+  std::string_view field_name_;
+  std::string_view field_value_;
+  bool is_in_arena_ = false;  // the input is: texts are parts of it
   char version_[3] = {};
   uint8_t version_size_ = 0;
   size_t protocol_at_ = SIZE_MAX;  // where in the head "HTTP/" must stand, once the target has ended
