@@ -44,8 +44,7 @@ class Client final : public Connection {
   void on_bytes(ConstBytes bytes) override {
     constexpr std::string_view kGood = "HTTP/1.1 200";
     if (is_answered_) return;
-    is_answered_ =
-        bytes.size() >= kGood.size() && std::ranges::equal(bytes.first(kGood.size()), as_bytes(kGood));
+    is_answered_ = bytes.size() >= kGood.size() && std::ranges::equal(bytes.first(kGood.size()), as_bytes(kGood));
   }
 
   void on_closed() override {

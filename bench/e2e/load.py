@@ -125,9 +125,30 @@ def new_connections(aim: Aim, seconds: float, kind: str, path: str = "small", co
                                     f"/{path}", str(connections), f"{seconds:.0f}"))["requests"]}
 
 
-def paced(aim: Aim, seconds: float, rate: int, path: str = "small", connections: int = 64) -> dict[str, float]:
-    return counted(run(aim, seconds, str(aim.tools / "paced_load"), "tls" if aim.is_tls else "plain",
-                       f"127.0.0.1:{aim.port}", f"/{path}", str(connections), str(rate), f"{seconds:.0f}"))
+def open_paced(aim: Aim, seconds: float, rate: int, path: str = "small", connections: int = 64) -> subprocess.Popen:
+    """All connections are open when it returns, see bench/e2e/paced_load.cc; finish_paced() is next. Rate 0: closed loop."""
+    process = subprocess.Popen(
+        ["taskset", "-c", aim.cpus, str(aim.tools / "paced_load"), "tls" if aim.is_tls else "plain",
+         f"127.0.0.1:{aim.port}", f"/{path}", str(connections), str(rate), f"{seconds:.0f}"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    said = process.stdout.readline()  # it waits for a minute at most
+    if said.strip() != "open":
+        process.kill()
+        process.wait()
+        raise BenchError(said.strip() or "paced_load has ended")
+    return process
+
+
+def finish_paced(process: subprocess.Popen, seconds: float) -> dict[str, float]:
+    try:
+        output, _ = process.communicate("go\n", timeout=seconds + 60)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    if process.returncode != 0:
+        raise BenchError(f"paced_load failed: {output.strip()[-500:]}")
+    return counted(output)
 
 
 def websocket(aim: Aim, seconds: float, connections: int = 64) -> dict[str, float]:

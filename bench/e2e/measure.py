@@ -108,6 +108,12 @@ def cpu_per_request(bench: Bench, side: Side, seconds: float, generate: Callable
             **figures}
 
 
+def paced(bench: Bench, side: Side, seconds: float, rate: int, connections: int = 64) -> dict[str, float]:
+    """CPU per request and latency, without what it took to open the connections."""
+    opened = load.open_paced(bench.aim(side), seconds, rate, connections=connections)
+    return cpu_per_request(bench, side, seconds, lambda _, time_: load.finish_paced(opened, time_))
+
+
 def generator(function: Callable, **arguments) -> Callable[[Bench, Side, float], dict[str, float]]:
     """A function that measures CPU per request under that load."""
     def measure(bench: Bench, side: Side, seconds: float) -> dict[str, float]:
@@ -115,12 +121,11 @@ def generator(function: Callable, **arguments) -> Callable[[Bench, Side, float],
     return measure
 
 
-def connections(wanted: int) -> Callable[[Bench, Side, float], dict[str, float]]:
+def many_connections(wanted: int) -> Callable[[Bench, Side, float], dict[str, float]]:
     """As many as that, or as there are descriptors for: the results say how many."""
     def measure(bench: Bench, side: Side, seconds: float) -> dict[str, float]:
         count = min(wanted, bench.connections_max)
-        seconds = max(seconds, 5 if wanted >= 1000 else 1)  # wrk opens them in that time
-        return {**generator(load.wrk, path="small", connections=count)(bench, side, seconds), "connections": count}
+        return {**paced(bench, side, seconds, rate=0, connections=count), "connections": count}
     return measure
 
 
@@ -162,8 +167,7 @@ def latency(bench: Bench, side: Side, seconds: float) -> dict[str, float]:
         load.wrk(aim, 1, "small")
         bench.maxima[key] = load.wrk(aim, max(seconds, 2), "small")["requests"] / max(seconds, 2)
     rate = int(LATENCY_LOAD * bench.maxima[key])
-    figures = cpu_per_request(bench, side, seconds, lambda aim, time_: load.paced(aim, time_, rate))
-    return {**figures, "rate": rate}
+    return {**paced(bench, side, seconds, rate), "rate": rate}
 
 
 def storm(listener: str) -> Callable[[Bench, Side, float], dict[str, float]]:

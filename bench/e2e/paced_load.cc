@@ -4,8 +4,11 @@
 //
 //   paced_load plain|tls ADDRESS:PORT PATH CONNECTIONS RATE SECONDS
 //
-// Connections are kept alive, with one request at a time. Requests of the first tenth of the time warm up and are not
-// counted. Prints how many were counted, how many failed, and percentiles of the latency in milliseconds.
+// RATE 0 is a closed loop after all: each connection asks again when it is answered. Connections are kept alive, with
+// one request at a time; they are opened some at a time, however many there are. When all of them are, it prints
+// "open", and goes on with the next line, or the end, of its standard input. Prints how many requests were answered,
+// how many failed, and percentiles of the latency in milliseconds, without those of the first tenth of the time, which
+// warm up.
 #include "client.h"
 
 #include <fmt/format.h>
@@ -20,14 +23,17 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr size_t kOpenedAtOnce = 128;
+
 class Client;
 
 struct Load {
   std::string request;
-  std::deque<Instant> due;    // of the requests that wait for a connection
-  std::vector<Client*> idle;  // connections
+  std::deque<Instant> due;   // of the requests that wait for a connection
+  std::deque<Client*> idle;  // connections: the one that has been so for longest is asked
   std::vector<Duration> latencies;
   Instant counted_from{};
+  uint64_t answer_count = 0;
   size_t asked_count = 0;      // requests that are on their way
   uint64_t failure_count = 0;  // connections that ended, and responses that were wrong
 };
@@ -50,6 +56,7 @@ class Client final : public Connection {
     const Response::State state = is_asked_ ? response_.take(bytes) : Response::State::wrong;
     if (state == Response::State::wrong) return end();
     if (state == Response::State::incomplete) return;
+    ++load_.answer_count;
     if (due_ >= load_.counted_from) load_.latencies.push_back(loop_.now() - due_);
     is_asked_ = false;
     --load_.asked_count;
@@ -71,8 +78,8 @@ class Client final : public Connection {
 
 void hand_out(Load& load) {
   while (!load.due.empty() && !load.idle.empty()) {
-    Client* client = load.idle.back();
-    load.idle.pop_back();
+    Client* client = load.idle.front();
+    load.idle.pop_front();
     client->ask(load.due.front());
     load.due.pop_front();
   }
@@ -85,7 +92,7 @@ int run(std::span<char*> arguments) {
   const std::string_view kind = arguments.size() == 7 ? arguments[1] : "";
   const auto address = arguments.size() == 7 ? SocketAddress::parse(arguments[2]) : std::nullopt;
   if ((kind != "plain" && kind != "tls") || !address || !read_number(arguments[4], connections) ||
-      !read_number(arguments[5], rate) || rate == 0 || !read_number(arguments[6], seconds)) {
+      !read_number(arguments[5], rate) || !read_number(arguments[6], seconds)) {
     fmt::print(stderr, "usage: paced_load plain|tls ADDRESS:PORT PATH CONNECTIONS RATE SECONDS\n");
     return 2;
   }
@@ -102,9 +109,12 @@ int run(std::span<char*> arguments) {
 
   std::vector<std::unique_ptr<Client>> clients;
   for (unsigned i = 0; i < connections; ++i) clients.push_back(std::make_unique<Client>(target, load));
-  for (const auto& client : clients) client->start();
-  const Instant end_of_opening = loop.now() + 10s;
+  size_t started_count = 0;
+  const Instant end_of_opening = loop.now() + 60s;
   while (load.idle.size() < connections && load.failure_count == 0 && loop.now() < end_of_opening) {
+    while (started_count < connections && started_count < load.idle.size() + kOpenedAtOnce) {
+      clients[started_count++]->start();
+    }
     loop.turn(100ms);
     target.handshakes.end_turn();
   }
@@ -113,22 +123,28 @@ int run(std::span<char*> arguments) {
     std::_Exit(1);
   }
 
+  fmt::print("open\n");
+  std::fflush(stdout);
+  for (int c = std::getchar(); c != '\n' && c != EOF;) c = std::getchar();
+
+  loop.turn(Duration::zero());
   const Instant began = loop.now();
   const Instant end = began + std::chrono::seconds(seconds);
   const Instant end_of_patience = end + 10s;
-  const Duration gap = 1'000'000'000ns / rate;
+  const Duration gap = rate > 0 ? Duration(1s) / rate : Duration::zero();
   load.counted_from = began + (end - began) / 10;
   load.latencies.reserve(size_t{rate} * seconds);
-  Instant next = began;
-  while ((next < end || !load.due.empty() || load.asked_count > 0) && load.failure_count == 0 &&
+  Instant next = rate > 0 ? began : end;
+  while ((loop.now() < end || !load.due.empty() || load.asked_count > 0) && load.failure_count == 0 &&
          loop.now() < end_of_patience) {
+    if (rate == 0 && loop.now() < end) load.due.assign(load.idle.size(), loop.now());
     for (; next <= loop.now() && next < end; next += gap) load.due.push_back(next);
     hand_out(load);
     loop.turn(next < end ? std::max(next - loop.now(), Duration::zero()) : Duration(100ms));
   }
   const size_t unanswered_count = load.due.size() + load.asked_count;
   std::ranges::sort(load.latencies);
-  fmt::print("{} requests, {} failed, p50 {:.4f} ms, p99 {:.4f} ms, p99.9 {:.4f} ms\n", load.latencies.size(),
+  fmt::print("{} requests, {} failed, p50 {:.4f} ms, p99 {:.4f} ms, p99.9 {:.4f} ms\n", load.answer_count,
              load.failure_count + unanswered_count, milliseconds_at(load.latencies, 0.5),
              milliseconds_at(load.latencies, 0.99), milliseconds_at(load.latencies, 0.999));
   std::fflush(stdout);

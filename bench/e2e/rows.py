@@ -55,7 +55,7 @@ def handshakes(listener: Listener, is_main: bool = False) -> Row:
 
 def connections(count: int) -> Row:
     return Row(f"connections/{count}", f"HTTP/1.1, keep-alive, small body, {count} connections", sides("http"),
-               measure.connections(count))
+               measure.many_connections(count))
 
 
 def hosts(count: int) -> Row:
