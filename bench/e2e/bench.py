@@ -159,7 +159,8 @@ def run(options: argparse.Namespace, folder: Path) -> int:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--row", action="append", metavar="NAME", help="only this row; may be repeated, and be a pattern: 'http/*'")
+    parser.add_argument("--row", action="append", metavar="NAME",
+                        help="only this row; may be repeated, and be a pattern: 'http/*'")
     parser.add_argument("--list", action="store_true", help="name the rows and end")
     parser.add_argument("--quick", action="store_true",
                         help="two minutes: the main rows, one round of one second, Debian 13's peers only")

@@ -101,9 +101,11 @@ def nginx_server(place: Place, setup: Setup, listener: Listener, name: str = "_"
     # Buffers hold a body: 16 of 64 KiB, and up to 512 KiB may be on their way to the client. For figures of
     # memory the defaults stay.
     buffers = "" if setup.lean else "proxy_buffers 16 64k; proxy_buffer_size 64k; proxy_busy_buffers_size 512k;"
+    is_first = name in ("_", host_names(1)[0])  # of its address: it has the options
+    listen = nginx_listen(place, setup, listener) if is_first else f"listen 127.0.0.1:{place.ports[listener.name]};"
     return f"""
   server {{
-    {nginx_listen(place, setup, listener) if name in ("_", host_names(1)[0]) else f"listen 127.0.0.1:{place.ports[listener.name]};"}
+    {listen}
     server_name {name};
     location / {{
       proxy_pass http://{listener.upstream};

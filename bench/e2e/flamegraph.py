@@ -36,7 +36,9 @@ def depth_of(box: Box) -> int:
 def colour(name: str) -> str:
     """Warm for our own code, blue for the kernel's, which perf marks so."""
     shade = sum(name.encode()) % 50
-    return f"rgb({80 + shade},{130 + shade},{205 + shade})" if name.endswith("[k]") else f"rgb({205 + shade},{100 + 2 * shade},60)"
+    if name.endswith("[k]"):
+        return f"rgb({80 + shade},{130 + shade},{205 + shade})"
+    return f"rgb({205 + shade},{100 + 2 * shade},60)"
 
 
 def draw(box: Box, name: str, left: float, level: int, total: int, height: int, lines: list[str]) -> None:

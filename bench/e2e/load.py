@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from configurations import HOST, host_names
+from configurations import HOST, SUITE_OF_TLS12, host_names
 from processes import BenchError
 
 MILLISECONDS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
@@ -123,6 +123,30 @@ def new_connections(aim: Aim, seconds: float, kind: str, path: str = "small", co
     """`kind`: plain, full or resumed, see bench/e2e/connection_load.cc."""
     return {"requests": counted(run(aim, seconds, str(aim.tools / "connection_load"), kind, f"127.0.0.1:{aim.port}",
                                     f"/{path}", str(connections), f"{seconds:.0f}"))["requests"]}
+
+
+def resumed_tls12(aim: Aim, seconds: float, clients: int = 8) -> dict[str, float]:
+    """Handshakes alone, by openssl's s_time: our own client resumes TLS 1.2 by session ids, which nobody here keeps."""
+    command = ["taskset", "-c", aim.cpus, "openssl", "s_time", "-connect", f"127.0.0.1:{aim.port}", "-reuse", "-tls1_2",
+               "-cipher", SUITE_OF_TLS12, "-time", f"{seconds:.0f}"]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(clients)]
+    total = 0
+    try:
+        for client in running:
+            output, _ = client.communicate(timeout=seconds + 60)
+            count = re.search(r"(\d+) connections in \d+ real seconds", output)
+            marks = re.search(r"^starting\n(.*)$", output, re.MULTILINE)  # of each connection: r, it was resumed
+            if client.returncode != 0 or not count or not marks or set(marks.group(1)) - set("r "):
+                raise BenchError(f"openssl s_time failed, or resumed nothing: {output.strip()[-300:]}")
+            total += int(count.group(1))
+    except subprocess.TimeoutExpired as expired:
+        raise BenchError("openssl s_time does not end") from expired
+    finally:
+        for client in running:
+            if client.poll() is None:
+                client.kill()
+                client.wait()
+    return {"requests": total}
 
 
 def open_paced(aim: Aim, seconds: float, rate: int, path: str = "small", connections: int = 64) -> subprocess.Popen:

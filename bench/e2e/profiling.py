@@ -92,8 +92,8 @@ def profile_with_perf(bench: Bench, row: Row, event: str, folder: Path) -> tuple
         said = record.communicate(timeout=60)[1]
     if not data.exists():
         raise BenchError(f"perf recorded nothing: {said}")
-    script = subprocess.run(["perf", "script", "-i", str(data), "-F", "ip,sym,dso", "--no-inline"], capture_output=True, text=True,
-                            timeout=500, check=False).stdout
+    script = subprocess.run(["perf", "script", "-i", str(data), "-F", "ip,sym,dso", "--no-inline"], capture_output=True,
+                            text=True, timeout=500, check=False).stdout
     data.unlink()
     return fold_perf(script), f"perf ({event})"
 

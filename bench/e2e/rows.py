@@ -125,7 +125,8 @@ def all_rows() -> list[Row]:
                  generator(load.new_connections, kind="plain"), is_main=True)]
     rows += [handshakes(listener, listener.name == "tls1.3-2048") for listener in LISTENERS
              if listener.name.startswith("tls")]
-    rows += [handshakes(by_name["resumed-tls1.3"])]
+    rows += [Row("resumed/tls1.2", "TLS 1.2, resumed handshakes and no requests", sides("resumed-tls1.2"),
+                 generator(load.resumed_tls12)), handshakes(by_name["resumed-tls1.3"])]
     rows += [http2_upstream(body) for body in ("small", "10k")]
     rows += [Row("upload/1m", "HTTP/1.1, POST of 1 MiB", sides("own"), generator(load.upload, size=1024 * 1024),
                  lambda bench, side: check_response(bench, side, "upload", bytes(1024 * 1024))),
@@ -139,7 +140,8 @@ def all_rows() -> list[Row]:
                  sides("http", setup=Setup((LISTENERS[0],), is_reloaded=True)), measure.reloads), shards()]
     rows += [latency("http", True), latency("https"), *(storm(version) for version in ("1.2", "1.3"))]
     rows += [idle_memory("http", "plain"), idle_memory("tls1.2-2048", "tls1.2"),
-             idle_memory("tls1.3-2048", "tls1.3", True), *(idle_memory(f"resumed-tls{version}", f"tls{version}-resumed") for version in ("1.2", "1.3"))]
+             idle_memory("tls1.3-2048", "tls1.3", True), idle_memory("resumed-tls1.2", "tls1.2-resumed"),
+             idle_memory("resumed-tls1.3", "tls1.3-resumed")]
     rows += [idle_tunnels(kind) for kind in ("tcp", "connect")]
     rows += [spike("http", "plain"), spike("tls1.3-2048", "tls1.3")]
     return rows
