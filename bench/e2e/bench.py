@@ -138,7 +138,7 @@ def run(options: argparse.Namespace, folder: Path) -> int:
         world.start_upstreams()
         bench = Bench(world, options.seconds, connections_max)
         if options.profile:
-            return profiling.profile_rows(bench, rows, options.output / f"{name}-profile", options.profile)
+            return profiling.profile_rows(bench, rows, options.output / f"{name}-profile")
         for row in rows:
             all_found.append(measure_row(bench, row, options.rounds))
             print_row(all_found[-1])
@@ -167,8 +167,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="5 by default")
     parser.add_argument("--seconds", type=int, help="of a round of a side, 3 by default")
     parser.add_argument("--without", action="append", default=[], choices=proxies.NAMES[1:], help="leave out this side")
-    parser.add_argument("--profile", nargs="?", const="auto", choices=("auto", "perf", "callgrind"),
-                        help="profile sluice in the rows instead, with flame graphs; names the tool, or takes what works")
+    parser.add_argument("--profile", action="store_true", help="profile sluice in the rows instead, with flame graphs (perf)")
     parser.add_argument("--output", type=Path, default=ROOT / "bench" / "results", help="folder of the results")
     parser.add_argument("--keep", action="store_true", help="keep the folder with configurations and logs, and say where it is")
     parser.add_argument("--sluice", type=Path, default=ROOT / "build" / "sluice", help=argparse.SUPPRESS)

@@ -1,11 +1,14 @@
 """Where sluice spends its time in a row: the row's own load, and a profiler beside it.
 
-perf(1) samples the program and the kernel, by the counter of cycles or, in a machine without counters, by a timer; where
-it may not, callgrind counts the instructions of the program alone, with everything some fifty times slower. A file of
-folded stacks (for other tools), the functions with the largest shares of their own, and a flame graph are written.
+perf(1) samples the program and the kernel, by the counter of cycles or, in a machine without counters, by a timer. A file
+of folded stacks (for other tools), the functions with the largest shares of their own, and a flame graph are written.
+
+Callgrind is no way: Debian 12's valgrind keeps its lock while a thread is in io_uring_enter(2), and so the other threads
+of the program never run.
 """
 
 import re
+import signal
 import subprocess
 import time
 from collections import Counter
@@ -18,7 +21,6 @@ from rows import Row
 
 SECONDS = 5
 SAMPLES_PER_SECOND = 999
-CALLERS = 24  # that callgrind tells apart
 SHOWN = 40
 
 
@@ -36,16 +38,16 @@ def perf_event() -> str:
     return "cpu-clock" if can("record", "-q", "-e", "cpu-clock", "-o", "/dev/null") else ""
 
 
-def profile_rows(bench: Bench, rows: list[Row], folder: Path, tool: str) -> int:
-    event = perf_event() if tool in ("auto", "perf") else ""
-    if tool == "perf" and not event:
-        raise BenchError("perf cannot sample here: try --profile callgrind")
+def profile_rows(bench: Bench, rows: list[Row], folder: Path) -> int:
+    event = perf_event()
+    if not event:
+        raise BenchError("perf cannot sample here: it needs root, or kernel.perf_event_paranoid of 1 or less")
     folder.mkdir(parents=True, exist_ok=True)
     failed = False
     for row in rows:
         try:
-            stacks, by = profile_with_perf(bench, row, event, folder) if event else profile_with_callgrind(bench, row, folder)
-            write(folder / row.name.replace("/", "-"), stacks, f"sluice, {row.name}, by {by}")
+            stacks = profile(bench, row, event, folder / "perf.data")
+            write(folder / row.name.replace("/", "-"), stacks, f"sluice, {row.name}, by perf ({event})")
         except (BenchError, OSError, subprocess.SubprocessError) as error:
             print(f"{row.name}  FAILED: {error}", flush=True)
             failed = True
@@ -67,19 +69,12 @@ def write(path: Path, stacks: Counter, title: str) -> None:
     print(f"{title}\n{table}", flush=True)
 
 
-def put_load(bench: Bench, row: Row, seconds: float) -> None:
+def profile(bench: Bench, row: Row, event: str, data: Path) -> Counter:
+    """Stacks are unwound by the tables for exceptions: the program has no frame pointers."""
     if row.check is not None:
         row.check(bench, row.sides[0])
-    row.measure(bench, row.sides[0], seconds)
-
-
-# --- perf ------------------------------------------------------------------------------------------------
-
-def profile_with_perf(bench: Bench, row: Row, event: str, folder: Path) -> tuple[Counter, str]:
-    """Stacks are unwound by the tables for exceptions: the program has no frame pointers."""
+    row.measure(bench, row.sides[0], 1)
     process = bench.running(row.sides[0]).process
-    data = folder / "perf.data"
-    put_load(bench, row, 1)
     record = subprocess.Popen(["taskset", "-c", bench.proxies.other_cpus, "perf", "record", "-q", "-e", event, "-F",
                                str(SAMPLES_PER_SECOND), "--call-graph", "dwarf,16384", "-p", str(process.pid), "-o", str(data)],
                               stderr=subprocess.PIPE, text=True)
@@ -88,17 +83,17 @@ def profile_with_perf(bench: Bench, row: Row, event: str, folder: Path) -> tuple
         row.measure(bench, row.sides[0], SECONDS)
     finally:
         if record.poll() is None:
-            record.send_signal(2)  # SIGINT: it writes down what it has
+            record.send_signal(signal.SIGINT)  # it writes down what it has
         said = record.communicate(timeout=60)[1]
     if not data.exists():
         raise BenchError(f"perf recorded nothing: {said}")
     script = subprocess.run(["perf", "script", "-i", str(data), "-F", "ip,sym,dso", "--no-inline"], capture_output=True,
                             text=True, timeout=500, check=False).stdout
     data.unlink()
-    return fold_perf(script), f"perf ({event})"
+    return fold(script)
 
 
-def fold_perf(script: str) -> Counter:
+def fold(script: str) -> Counter:
     stacks: Counter = Counter()
     for sample in script.split("\n\n"):
         names = []
@@ -116,45 +111,3 @@ def short_name(name: str) -> str:
     """Without parameters and our own namespace."""
     name = re.sub(r"\(.*\)( const)?( \[clone .*\])?$", "", name.replace("(anonymous namespace)::", ""))
     return name.replace("sluice::", "").replace(";", ",")
-
-
-# --- callgrind -------------------------------------------------------------------------------------------
-
-def profile_with_callgrind(bench: Bench, row: Row, folder: Path) -> tuple[Counter, str]:
-    out = folder / "callgrind.out"
-    out.unlink(missing_ok=True)
-    side = row.sides[0]
-    instance = bench.proxies.instance(side.proxy, side.setup)
-    bench.proxies.stop(instance)
-    bench.proxies.wrappers["sluice"] = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}", "--compress-strings=no",
-                                        "--compress-pos=no", f"--separate-callers={CALLERS}", "--instr-atstart=yes"]
-    try:
-        put_load(bench, row, SECONDS)
-    finally:
-        bench.proxies.stop(instance)
-        del bench.proxies.wrappers["sluice"]
-    written = sorted(folder.glob("callgrind.out*"))
-    if not written:
-        raise BenchError("callgrind has written nothing")
-    stacks: Counter = Counter()
-    for path in written:
-        stacks += fold_callgrind(path.read_text(errors="replace"))
-        path.unlink()
-    return stacks, "callgrind (instructions)"
-
-
-def fold_callgrind(text: str) -> Counter:
-    """What each function has cost itself, in the context of its callers, which callgrind appends to its name."""
-    stacks: Counter = Counter()
-    names: tuple[str, ...] = ()
-    of_callee = False
-    for line in text.splitlines():
-        if line.startswith("fn="):
-            names = tuple(short_name(name) for name in reversed(line[3:].split("'")) if not name.isdigit())
-        elif line.startswith("calls="):
-            of_callee = True  # the next line has the inclusive cost of the call
-        elif line[:1].isdigit():
-            if not of_callee:
-                stacks[names] += int(line.split()[-1])
-            of_callee = False
-    return stacks

@@ -86,7 +86,6 @@ class Proxies:
         self.upstream_processes: list[subprocess.Popen] = []
         self.tunnel_end: multiprocessing.Process | None = None
         self.instances: dict[tuple[str, Setup], Instance] = {}
-        self.wrappers: dict[str, list[str]] = {}  # programs that run a proxy: a profiler
         os.chmod(folder, 0o755)  # nginx's workers run as another user
         (folder / "www").mkdir()
         for name, body in BODIES.items():
@@ -138,7 +137,7 @@ class Proxies:
             cpus += [int(cpu) for cpu in self.other_cpus.split(",")][:setup.workers - len(cpus)]
             log = self.folder / f"{instance.place.name}.log"
             instance.process = processes.start(",".join(map(str, cpus)), self.first_port(instance), log,
-                                               self.wrappers.get(proxy, []) + self.command(instance))
+                                               self.command(instance))
         return instance
 
     @staticmethod
