@@ -188,8 +188,4 @@ std::unique_ptr<snapshot::Snapshot> load(std::vector<config::SourceText> files) 
   return snapshot;
 }
 
-void require(bool condition) {
-  if (!condition) std::abort();
-}
-
 }  // namespace sluice::bench

@@ -1,6 +1,8 @@
 // Documents of a large installation, as text: what a cluster with thousands of applications behind one gateway has.
 #pragma once
 
+#include "require.h"
+
 #include "config/load.h"
 
 #include <cstdint>
@@ -30,8 +32,5 @@ struct Target {
 
 // Ends the program, with what is wrong, when the documents do not load.
 [[nodiscard]] std::unique_ptr<snapshot::Snapshot> load(std::vector<config::SourceText> files);
-
-// Ends the program: the benchmark would measure something else.
-void require(bool condition);
 
 }  // namespace sluice::bench

@@ -1,6 +1,9 @@
 // What HTTP costs per request: reading heads, hygiene, routing, writing heads; a request of HTTP/2 to
 // an upstream. Each benchmark reports
 // time, calls of malloc and a checksum of what it made.
+#include "report.h"
+#include "require.h"
+
 #include "base/limits.h"
 #include "base/random.h"
 #include "http/http1_reader.h"
@@ -16,27 +19,15 @@
 #include <nghttp2/nghttp2.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace {
-uint64_t malloc_count = 0;
-}
-
-// The linker sends every call of the project's code here.
-extern "C" void* __real_malloc(size_t size);
-extern "C" void* __wrap_malloc(size_t size) {
-  ++malloc_count;
-  return __real_malloc(size);
-}
-void* operator new(size_t size) { return __wrap_malloc(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-
 namespace sluice {
 namespace {
+
+using bench::Report;
+using bench::require;
 
 constexpr std::string_view request_text =
     "GET /api/v1/orders/4711?expand=items&limit=20 HTTP/1.1\r\n"
@@ -65,25 +56,6 @@ constexpr std::string_view response_text =
     "Vary: Accept-Encoding\r\n"
     "Strict-Transport-Security: max-age=31536000\r\n\r\n";
 
-// Reports what a run has cost besides time.
-class Report {
- public:
-  explicit Report(benchmark::State& state) : state_(state), mallocs_before_(malloc_count) {}
-  Report(const Report&) = delete;
-  Report& operator=(const Report&) = delete;
-  ~Report() {
-    state_.counters["mallocs"] =
-        benchmark::Counter(static_cast<double>(malloc_count - mallocs_before_), benchmark::Counter::kAvgIterations);
-    state_.counters["checksum"] = benchmark::Counter(static_cast<double>(checksum), benchmark::Counter::kAvgIterations);
-  }
-
-  uint64_t checksum = 0;
-
- private:
-  benchmark::State& state_;
-  uint64_t mallocs_before_;
-};
-
 void read_request(benchmark::State& state, std::string_view text, size_t piece) {
   http::Http1Reader reader(http::Http1Reader::Role::requests);
   Arena arena(limits::exchange_arena_bytes_max);
@@ -94,8 +66,7 @@ void read_request(benchmark::State& state, std::string_view text, size_t piece) 
     http::RequestHead head(arena);
     reader.begin_request(head);
     for (size_t at = 0; at < text.size(); at += piece) {
-      if (reader.read_head(as_bytes(text.substr(at, piece))).progress == http::Progress::failed)
-        state.SkipWithError("refused");
+      require(reader.read_head(as_bytes(text.substr(at, piece))).progress != http::Progress::failed);
     }
     benchmark::DoNotOptimize(head);
     report.checksum += head.headers.size() + head.path.size();
@@ -114,7 +85,7 @@ void read_response(benchmark::State& state) {
     arena.reset();
     http::ResponseHead head(arena);
     reader.begin_response(head, "GET");
-    if (reader.read_head(as_bytes(response_text)).progress != http::Progress::done) state.SkipWithError("refused");
+    require(reader.read_head(as_bytes(response_text)).progress == http::Progress::done);
     reader.pass_by(reader.passable_bytes());
     benchmark::DoNotOptimize(head);
     report.checksum += head.headers.size() + head.content_length;
@@ -134,13 +105,11 @@ void read_chunks(benchmark::State& state) {
     arena.reset();
     http::RequestHead head(arena);
     reader.begin_request(head);
-    if (reader.read_head(as_bytes("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n")).progress !=
-        http::Progress::done) {
-      state.SkipWithError("refused");
-    }
+    require(reader.read_head(as_bytes("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n")).progress ==
+            http::Progress::done);
     const http::BodySink sink{[](void* owner, ConstBytes content) { *static_cast<uint64_t*>(owner) += content.size(); },
                               &report.checksum};
-    if (reader.read_body(as_bytes(text), sink).progress != http::Progress::done) state.SkipWithError("refused");
+    require(reader.read_body(as_bytes(text), sink).progress == http::Progress::done);
   }
   state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(text.size()));
 }
@@ -193,7 +162,7 @@ void prepare_request(benchmark::State& state) {
   for (auto _ : state) {
     arena.reset();
     http::RequestHead head = original.in(arena);
-    if (http::prepare_request(head, facts) != http::Prepared::ok) state.SkipWithError("refused");
+    require(http::prepare_request(head, facts) == http::Prepared::ok);
     report.checksum += head.headers.size() + http::upstream_target(head).size();
   }
 }
@@ -222,7 +191,7 @@ void prepare_response(benchmark::State& state) {
   for (auto _ : state) {
     arena.reset();
     http::ResponseHead head = original.in(arena);
-    if (!http::prepare_response(head, std::chrono::milliseconds(7), {})) state.SkipWithError("refused");
+    require(http::prepare_response(head, std::chrono::milliseconds(7), {}));
     report.checksum += head.headers.size();
   }
 }
@@ -242,8 +211,7 @@ struct FixedSink {
 void write_request(benchmark::State& state) {
   Arena arena(limits::exchange_arena_bytes_max);
   http::RequestHead head = read_once(arena, request_text);
-  if (http::prepare_request(head, {.peer = {.ip = {192, 0, 2, 123}}}) != http::Prepared::ok)
-    state.SkipWithError("refused");
+  require(http::prepare_request(head, {.peer = {.ip = {192, 0, 2, 123}}}) == http::Prepared::ok);
   FixedSink out;
   Report report(state);
   for (auto _ : state) {
@@ -259,7 +227,7 @@ BENCHMARK(write_request);
 void write_response(benchmark::State& state) {
   Arena arena(limits::exchange_arena_bytes_max);
   http::ResponseHead head = read_response_once(arena);
-  if (!http::prepare_response(head, {}, {})) state.SkipWithError("refused");
+  require(http::prepare_response(head, {}, {}));
   FixedSink out;
   Report report(state);
   for (auto _ : state) {
@@ -291,7 +259,7 @@ std::string response_block() {
                                           field("accept-ranges", "bytes")};
   nghttp2_hd_deflater* deflater = nullptr;
   std::string block(1024, '\0');
-  if (nghttp2_hd_deflate_new(&deflater, 4096) != 0) std::abort();
+  require(nghttp2_hd_deflate_new(&deflater, 4096) == 0);
   const ssize_t size = nghttp2_hd_deflate_hd(deflater, reinterpret_cast<uint8_t*>(block.data()), block.size(),
                                              fields.data(), fields.size());
   nghttp2_hd_deflate_del(deflater);
@@ -308,8 +276,7 @@ void ask_http2(benchmark::State& state) {
   FixedSink out;
   Arena first(limits::exchange_arena_bytes_max);
   http::RequestHead head = read_once(first, request_text);
-  if (http::prepare_request(head, {.peer = {.ip = {192, 0, 2, 123}}}) != http::Prepared::ok)
-    state.SkipWithError("refused");
+  require(http::prepare_request(head, {.peer = {.ip = {192, 0, 2, 123}}}) == http::Prepared::ok);
 
   http::Http2Session session(http::Http2Session::Role::client, out.sink(),
                              http::Http2Session::Owner{.on_request = nullptr,
@@ -319,7 +286,7 @@ void ask_http2(benchmark::State& state) {
                                                              stream.consume(stream.content().size());
                                                            },
                                                        .owner = &received});
-  if (!session.receive(as_bytes(test::server_preface()))) state.SkipWithError("no preface");
+  require(session.receive(as_bytes(test::server_preface())));
   uint32_t id = 1;
   std::string answer;
   Report report(state);
@@ -330,7 +297,7 @@ void ask_http2(benchmark::State& state) {
     for (char& digit : request_id) {
       if (digit != '-' && digit != '\0') digit = static_cast<char>('a' + random.next() % 6);
     }
-    if (!head.headers.set("x-request-id", request_id)) std::abort();
+    require(head.headers.set("x-request-id", request_id));
     http::Http2Stream stream(session);
     stream.expect_response(response);
     out.used = 0;
@@ -342,12 +309,12 @@ void ask_http2(benchmark::State& state) {
       left -= size;
       answer += test::frame(test::Frame::data, left == 0 ? test::end_stream : 0, id, content.substr(0, size));
     }
-    if (!session.receive(as_bytes(answer)) || response.status != 200) state.SkipWithError("no response");
+    require(session.receive(as_bytes(answer)) && response.status == 200);
     session.tell_changes();
     report.checksum += out.used;
     id += 2;
   }
-  if (received != content_size * state.iterations()) state.SkipWithError("content is missing");
+  require(received == content_size * static_cast<size_t>(state.iterations()));
 }
 BENCHMARK(ask_http2)->Arg(0)->Arg(13)->Arg(10'240);
 
@@ -362,7 +329,7 @@ void normalize(benchmark::State& state, std::string_view target) {
   for (auto _ : state) {
     arena.reset();
     http::RequestHead head = original.in(arena);
-    if (http::prepare_request(head, {}) != http::Prepared::ok) state.SkipWithError("refused");
+    require(http::prepare_request(head, {}) == http::Prepared::ok);
     report.checksum += head.path.size();
   }
 }
@@ -394,7 +361,7 @@ void choose_route(benchmark::State& state) {
   Report report(state);
   for (auto _ : state) {
     const route::Decision decision = route::choose_route(tables, table, head, random.next());
-    if (decision.outcome != route::Outcome::forward) state.SkipWithError("no route");
+    require(decision.outcome == route::Outcome::forward);
     report.checksum += decision.destination->cluster;
   }
 }

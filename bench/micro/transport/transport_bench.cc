@@ -1,6 +1,7 @@
 // What TLS costs from a response's plaintext to the kernel: gathering, records, sends over loopback. Each
 // benchmark reports time per response and how many records and sends it took.
 #include "openssl_client.h"
+#include "require.h"
 #include "test_pairs.h"
 
 #include "base/limits.h"
@@ -18,7 +19,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,9 +28,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-void require(bool condition) {
-  if (!condition) std::abort();  // the machine lacks something
-}
+using bench::require;
 
 // Two ends of a TCP connection over loopback.
 std::array<int, 2> make_connection() {
