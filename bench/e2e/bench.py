@@ -7,6 +7,7 @@ JSON, medians and spread as Markdown, plots as PNG and SVG. A row that fails is 
 """
 
 import argparse
+import contextlib
 import datetime
 import fnmatch
 import os
@@ -59,6 +60,26 @@ def divide_cpus() -> tuple[list[int], list[int]]:
     return for_proxies, others or [cpu for cpu in free if cpu not in for_proxies]
 
 
+CONGESTION_CONTROL = Path("/proc/sys/net/ipv4/tcp_congestion_control")
+
+
+@contextlib.contextmanager
+def congestion_control_of_linux():
+    """cubic, the kernel's own choice, while it lasts: bbr paces with timers what goes to loopback, and for figures of
+    whole bodies that costs more than all that a proxy does. Where it may not be changed, it stays as it is."""
+    before = CONGESTION_CONTROL.read_text().strip()
+    try:
+        CONGESTION_CONTROL.write_text("cubic")
+    except OSError:
+        print(f"the machine's TCP congestion control, {before}, may not be changed to cubic: it stays")
+        before = None
+    try:
+        yield
+    finally:
+        if before is not None:
+            CONGESTION_CONTROL.write_text(before)
+
+
 def output_of(*command: str) -> str:
     run = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, cwd=ROOT)
     return (run.stdout + run.stderr).strip()
@@ -69,7 +90,7 @@ def machine() -> dict:
                 if line.startswith("model name")), platform.machine())
     memory = int(Path("/proc/meminfo").read_text().split()[1])
     system = platform.freedesktop_os_release().get("PRETTY_NAME", "")
-    congestion_control = Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
+    congestion_control = CONGESTION_CONTROL.read_text().strip()
     return {"cpu": cpu, "cpus": os.cpu_count(), "kernel": platform.release(), "system": system,
             "tcp_congestion_control": congestion_control, "memory_gib": round(memory / 2**20, 1)}
 
@@ -187,7 +208,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     folder = Path(tempfile.mkdtemp(prefix="sluice-bench-"))
     try:
-        return run(options, folder)
+        with congestion_control_of_linux():
+            return run(options, folder)
     except BenchError as error:
         print(f"bench: error: {error}", file=sys.stderr)
         return 1

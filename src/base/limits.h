@@ -19,9 +19,10 @@ inline constexpr unsigned receive_buffers_min = 32;                // provided a
 inline constexpr unsigned receive_buffers_max = 4096;  // grown to this on demand: 64 MiB per shard; then the heap
 
 // --- One connection --------------------------------------------------------------------------------
-inline constexpr size_t chunk_bytes = 17 * 1024;                  // holds one full TLS record
-inline constexpr size_t write_high_bytes = 64 * 1024;             // beyond it the producer of a stream is paused
-inline constexpr size_t read_high_bytes = 64 * 1024;              // received and not consumed: receiving pauses
+inline constexpr size_t chunk_bytes = 17 * 1024;          // holds one full TLS record
+inline constexpr size_t write_high_bytes = 64 * 1024;     // beyond it the producer of a stream is paused
+inline constexpr uint32_t receive_bytes_max = 32 * 1024;  // by one multishot receive, where the kernel knows a bound
+inline constexpr size_t read_high_bytes = 64 * 1024;      // received and not consumed: receiving pauses
 inline constexpr size_t read_high_when_scarce_bytes = 16 * 1024;  // the same while receive buffers are scarce
 inline constexpr unsigned send_iovecs_max = 8;
 inline constexpr size_t connection_bytes_per_turn = 1024 * 1024;  // then the connection yields to the others

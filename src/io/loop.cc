@@ -1,9 +1,12 @@
 #include "io/loop.h"
 
+#include "io/socket.h"
+
 #include <liburing.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -50,12 +53,41 @@ std::string ring_failure(int error) {
   }
 }
 
+// Multishot, and ends with the buffer that reaches `bytes_max`; 0: no bound.
+void prepare_receive(io_uring_sqe& sqe, int fd, uint32_t bytes_max) noexcept {
+  io_uring_prep_recv_multishot(&sqe, fd, nullptr, 0, 0);
+  sqe.optlen = bytes_max;
+  sqe.flags |= IOSQE_BUFFER_SELECT;
+  sqe.buf_group = kBufferGroup;
+}
+
+// Whether the kernel takes that bound (Linux 6.17). Older ones say EINVAL; this one says ENOBUFS: there are none yet.
+bool takes_bounded_receives(io_uring& ring) noexcept {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return false;
+  const char byte = 0;
+  io_uring_sqe* sqe = io_uring_get_sqe(&ring);
+  io_uring_cqe* cqe = nullptr;
+  bool result = false;
+  if (sqe != nullptr && ::write(ends[1], &byte, 1) == 1) {
+    prepare_receive(*sqe, ends[0], 1);
+    if (io_uring_submit_and_wait(&ring, 1) == 1 && io_uring_peek_cqe(&ring, &cqe) == 0) {
+      result = cqe->res == -ENOBUFS;
+      io_uring_cqe_seen(&ring, cqe);
+    }
+  }
+  close_descriptor(ends[0]);
+  close_descriptor(ends[1]);
+  return result;
+}
+
 }  // namespace
 
 struct Loop::Ring {
   io_uring ring{};
   io_uring_buf_ring* buffers = nullptr;
   unsigned buffer_mask = 0;
+  uint32_t received_max = 0;  // by one multishot receive; 0: the kernel knows no bound
   unsigned seen_overflow = 0;
 
   struct Arrived {
@@ -101,6 +133,7 @@ Result<std::unique_ptr<Loop>> Loop::create(const LoopOptions& options) {
   ring->buffers = io_uring_setup_buf_ring(&ring->ring, options.receive_buffers_max, kBufferGroup, 0, &result);
   if (ring->buffers == nullptr) return failure(ring_failure(-result));
   ring->buffer_mask = static_cast<unsigned>(io_uring_buf_ring_mask(options.receive_buffers_max));
+  if (takes_bounded_receives(ring->ring)) ring->received_max = limits::receive_bytes_max;
 
   return std::unique_ptr<Loop>(new Loop(std::move(ring), options));
 }
@@ -179,11 +212,11 @@ void Loop::receive(Op& op, int fd) {
   io_uring_sqe& sqe = ring_->entry();
   if (receive_buffers_.are_scarce()) {
     io_uring_prep_recv(&sqe, fd, nullptr, 0, 0);
+    sqe.flags |= IOSQE_BUFFER_SELECT;
+    sqe.buf_group = kBufferGroup;
   } else {
-    io_uring_prep_recv_multishot(&sqe, fd, nullptr, 0, 0);
+    prepare_receive(sqe, fd, ring_->received_max);
   }
-  sqe.flags |= IOSQE_BUFFER_SELECT;
-  sqe.buf_group = kBufferGroup;
   io_uring_sqe_set_data64(&sqe, arm(op));
 }
 

@@ -290,8 +290,8 @@ void reset_on_close(int fd) noexcept {
 void close_descriptor(int fd) noexcept { close(fd); }
 
 void set_nonblocking(int fd, bool nonblocking) noexcept {
-  const int flags = fcntl(fd, F_GETFL);
-  fcntl(fd, F_SETFL, nonblocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK);
+  int is_on = nonblocking ? 1 : 0;
+  ioctl(fd, FIONBIO, &is_on);  // one call, where fcntl(2) takes two
 }
 
 Pipe open_pipe() noexcept {

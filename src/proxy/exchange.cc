@@ -277,6 +277,7 @@ Exchange::Outcome Exchange::on_response_head() {
   client_keep_alive_ = client_->write_head(response_, request_, may_keep_client());
   response_started_ = true;
   response_state_ = ResponseState::body;
+  consider_splice(SpliceDirection::response);
   return Outcome::pending;
 }
 

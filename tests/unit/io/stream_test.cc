@@ -4,8 +4,13 @@
 #include "real_ring.h"
 
 #include <poll.h>
+#include <sys/utsname.h>
 
+#include <array>
+#include <cstdio>
+#include <deque>
 #include <functional>
+#include <utility>
 
 namespace sluice::io {
 namespace {
@@ -75,13 +80,14 @@ TEST_F(StreamTest, CarriesBytesBothWays) {
 // put four times the bytes on the heap that the bound for scarce buffers allows.
 TEST_F(StreamTest, TakesLittleOnceBuffersAreScarceAlsoWhenItWasReceivingBefore) {
   const auto loop = std::move(*Loop::create({.ring_entries = 8, .receive_buffers_max = 32}));
-  TcpPair other_pair;
-  Owned other(*loop);
+  std::array<TcpPair, 8> other_pairs;
+  std::deque<Owned> others;
   Owned owned(*loop);
   owned.adopt(pair_);
-  other.adopt(other_pair);
-  const std::string much(20 * limits::receive_buffer_bytes, 'x');
-  say(other_pair.theirs.get(), much);
+  for (TcpPair& pair : other_pairs) {
+    others.emplace_back(*loop).adopt(pair);
+    say(pair.theirs.get(), std::string(4 * limits::receive_buffer_bytes, 'x'));
+  }
   ASSERT_TRUE(turn_until(*loop, [&] { return loop->receive_buffers().are_scarce(); }));
   const std::string piece(limits::receive_buffer_bytes, 'y');
   for (int i = 0; i < 8; ++i) {
@@ -159,6 +165,26 @@ TEST_F(StreamTest, StopsReceivingWhileNobodyConsumes) {
     taken += owned.take_received().size();
     return taken == sent;
   })) << "receiving does not go on";
+}
+
+// Of a long body that could be spliced, the kernel would have copied 32 buffers before anybody heard of the first.
+TEST_F(StreamTest, HearsOfABurstBeforeAllOfItIsCopied) {
+  utsname kernel{};
+  ASSERT_EQ(uname(&kernel), 0);
+  unsigned major = 0;
+  unsigned minor = 0;
+  ASSERT_EQ(std::sscanf(kernel.release, "%u.%u", &major, &minor), 2);
+  if (std::pair(major, minor) < std::pair(6U, 17U)) GTEST_SKIP() << "needs Linux 6.17, this is " << kernel.release;
+  Owned owned(*loop_);
+  owned.adopt(pair_);
+  loop_->turn(0ms);
+  size_t first = 0;
+  owned.act = [&] {
+    if (first == 0) first = owned.stream.bytes_received();
+  };
+  say(pair_.theirs.get(), std::string(8 * limits::receive_buffer_bytes, 'x'));
+  ASSERT_TRUE(turn_until(*loop_, [&] { return first > 0; }));
+  EXPECT_LE(first, limits::receive_bytes_max + limits::receive_buffer_bytes);
 }
 
 TEST_F(StreamTest, SaysHowMuchItsOwnerMayWrite) {
