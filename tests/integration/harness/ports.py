@@ -1,6 +1,9 @@
 """Free ports of the loopback interface."""
 
+import contextlib
+import random
 import socket
+from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 
@@ -26,11 +29,23 @@ class ReservedPort:
         self._socket.close()
 
 
+_given = set()
+
+
 def free_port():
-    """A port that was free a moment ago, for listeners without SO_REUSEPORT."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((LOOPBACK, 0))
-        return probe.getsockname()[1]
+    """A port that was free a moment ago, for listeners without SO_REUSEPORT.
+
+    None of those that the kernel gives to whoever asks for any: until it is bound, a connection of another test might
+    have it.
+    """
+    lowest_given_by_kernel = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for port in random.sample(range(lowest_given_by_kernel - 12000, lowest_given_by_kernel), 1000):
+        with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.bind((LOOPBACK, port))
+            if port not in _given:
+                _given.add(port)
+                return port
+    raise AssertionError("no free port was found")
 
 
 def listen(backlog=128, *, address=LOOPBACK, port=0):
