@@ -580,8 +580,7 @@ def test_content_beyond_the_windows(guarded):
         assert client.resets.get(1, client.goaway_code) == FLOW_CONTROL_ERROR
         if not is_sanitized():
             assert gateway.memory_bytes() - before < 16 * MIB
-        client.socket.shutdown(socket.SHUT_RDWR)
-        sender.join(IO_SECONDS)
+        end_sending(client, sender)
     upstream.unread.set()
     check_others(gateway)
 
@@ -711,8 +710,7 @@ def test_reason_reaches_a_client_that_reads_late(guarded):
         sender.join(QUIET_SECONDS)
         client.read_until(lambda: client.goaways)
         assert client.goaway_code in codes
-        client.socket.shutdown(socket.SHUT_RDWR)
-        sender.join(IO_SECONDS)
+        end_sending(client, sender)
     check_others(gateway)
 
 
@@ -732,6 +730,12 @@ def send_in_background(client, flood):
     sender = threading.Thread(target=send, daemon=True)
     sender.start()
     return sender
+
+
+def end_sending(client, sender):
+    with contextlib.suppress(OSError):  # the gateway may have ended it
+        client.socket.shutdown(socket.SHUT_RDWR)
+    sender.join(IO_SECONDS)
 
 
 def test_bomb_ends_its_connection_before_it_is_unpacked(guarded):
