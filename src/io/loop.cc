@@ -71,6 +71,7 @@ bool takes_bounded_receives(io_uring& ring) noexcept {
   bool result = false;
   if (sqe != nullptr && ::write(ends[1], &byte, 1) == 1) {
     prepare_receive(*sqe, ends[0], 1);
+    io_uring_sqe_set_data64(sqe, 0);  // nobody's, should it be seen later
     if (io_uring_submit_and_wait(&ring, 1) == 1 && io_uring_peek_cqe(&ring, &cqe) == 0) {
       result = cqe->res == -ENOBUFS;
       io_uring_cqe_seen(&ring, cqe);

@@ -337,15 +337,15 @@ void Exchange::note_grpc_status() noexcept {
 // sink have become quiet.
 void Exchange::consider_splice(SpliceDirection direction) {
   if (splice_refused_ || splice_direction_ != SpliceDirection::none) return;
+  const bool is_request = direction == SpliceDirection::request;
+  if (splice_content(is_request).passable_bytes() < limits::splice_threshold_bytes) return;
   transport::Transport* const client = client_->connection();
   transport::Transport* const upstream = upstream_->connection();
   if (client == nullptr || client->is_tls() || upstream == nullptr || upstream->is_tls()) return;
-  const bool is_request = direction == SpliceDirection::request;
   io::Stream& source = (is_request ? client : upstream)->stream();
   // A source that does not take what is sent to it is read on, lest it waits for that and we for it.
   if (source.has_receive_ended() || !source.has_sent_all() || (!is_request && !request_done_)) return;
   if (!(is_request ? upstream_->request() : client_->response()).is_passable()) return;
-  if (splice_content(is_request).passable_bytes() < limits::splice_threshold_bytes) return;
   splice_direction_ = direction;
   source.request_splice_mode();
 }

@@ -14,7 +14,7 @@ class Uses {
   Uses(const Uses&) noexcept {}
   Uses& operator=(const Uses&) = delete;
 
-  // False: what users have read, they have read.
+  // False: no shard reads it any more, and what they did there is over.
   [[nodiscard]] bool any() const noexcept { return count_.load(std::memory_order_acquire) > 0; }
 
  private:

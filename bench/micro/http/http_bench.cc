@@ -1,6 +1,7 @@
 // What HTTP costs per request: reading heads, hygiene, routing, writing heads; a request of HTTP/2 to
 // an upstream. Each benchmark reports
 // time, calls of malloc and a checksum of what it made.
+#include "fixed_sink.h"
 #include "report.h"
 #include "require.h"
 
@@ -26,6 +27,7 @@
 namespace sluice {
 namespace {
 
+using bench::FixedSink;
 using bench::Report;
 using bench::require;
 
@@ -196,17 +198,6 @@ void prepare_response(benchmark::State& state) {
   }
 }
 BENCHMARK(prepare_response);
-
-// A sink into fixed memory.
-struct FixedSink {
-  std::vector<std::byte> memory = std::vector<std::byte>(64 * 1024);
-  size_t used = 0;
-
-  [[nodiscard]] ByteSink sink() {
-    return {[](void* owner, size_t) { return MutableBytes(static_cast<FixedSink*>(owner)->memory); },
-            [](void* owner, size_t size) { static_cast<FixedSink*>(owner)->used += size; }, this};
-  }
-};
 
 void write_request(benchmark::State& state) {
   Arena arena(limits::exchange_arena_bytes_max);

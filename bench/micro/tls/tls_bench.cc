@@ -1,6 +1,7 @@
 // What TLS costs beside the network: records, and the RSA signatures of handshakes in batches. Each benchmark reports
 // time, calls of malloc and a checksum of what it made.
 #include "connection.h"
+#include "fixed_sink.h"
 #include "report.h"
 #include "require.h"
 
@@ -19,21 +20,11 @@
 namespace sluice::tls {
 namespace {
 
+using bench::FixedSink;
 using bench::Report;
 using bench::require;
 
 // --- Records ---------------------------------------------------------------------------------------
-
-// A sink into fixed memory.
-struct FixedSink {
-  std::vector<std::byte> memory = std::vector<std::byte>(64 * 1024);
-  size_t used = 0;
-
-  [[nodiscard]] ByteSink sink() {
-    return {[](void* owner, size_t) { return MutableBytes(static_cast<FixedSink*>(owner)->memory); },
-            [](void* owner, size_t size) { static_cast<FixedSink*>(owner)->used += size; }, this};
-  }
-};
 
 // What a response's bytes cost from plaintext to records, as the transport has them made.
 void write_records(benchmark::State& state, const char* suite) {
