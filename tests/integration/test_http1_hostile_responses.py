@@ -334,6 +334,17 @@ def read_responses(client):
     return tuple(informational), None
 
 
+def cut_message(sent, expected, cut):
+    """The pieces that the upstream sends. What stands behind the end of a response comes with its last byte: by itself,
+    it could come so late that it is the answer to the next request."""
+    end = len(sent)
+    if isinstance(expected, Passed) and expected.status in (204, 304):
+        end = sent.index(b"\r\n\r\n") + 4  # whatever the fields say (RFC 9112 6.3)
+    pieces = [*cut(sent[:end])] or [b""]
+    pieces[-1] += sent[end:] + BEHIND
+    return pieces
+
+
 def check_next(gateway, upstream):
     """The next client gets what is its own, and on another connection."""
     with gateway.connect(HOST) as client:
@@ -347,9 +358,7 @@ def check_next(gateway, upstream):
 def test_response(guarded, name, cut):
     gateway, upstream = guarded
     sent, expected = ROWS[name]
-    pieces = [*cut(sent)] or [b""]
-    pieces[-1] += BEHIND  # at once: later, it could be the answer to the next request
-    upstream.pieces = pieces
+    upstream.pieces = cut_message(sent, expected, cut)
     del upstream.requests[:]
     with gateway.connect(HOST) as client:
         client.send_head("GET", "/bad")
