@@ -102,6 +102,26 @@ void encrypt_record(ConstBytes key, const std::byte* nonce, ConstBytes associate
   }
 }
 
+void encrypt_record(ConstBytes key, const std::byte* nonce, ConstBytes associated, ConstBytes content, std::byte type,
+                    std::byte* output, std::byte* tag) noexcept {
+  Schedules& known = schedules();
+  IMB_MGR* library = known.library();
+  const gcm_key_data& schedule = known.of(key);
+  gcm_context_data state;
+  uint8_t* last = out(output) + content.size();
+  if (key.size() == 16) {
+    IMB_AES128_GCM_INIT(library, &schedule, &state, in(nonce), in(associated.data()), associated.size());
+    IMB_AES128_GCM_ENC_UPDATE(library, &schedule, &state, out(output), in(content.data()), content.size());
+    IMB_AES128_GCM_ENC_UPDATE(library, &schedule, &state, last, in(&type), 1);
+    IMB_AES128_GCM_ENC_FINALIZE(library, &schedule, &state, out(tag), gcm_tag_bytes);
+  } else {
+    IMB_AES256_GCM_INIT(library, &schedule, &state, in(nonce), in(associated.data()), associated.size());
+    IMB_AES256_GCM_ENC_UPDATE(library, &schedule, &state, out(output), in(content.data()), content.size());
+    IMB_AES256_GCM_ENC_UPDATE(library, &schedule, &state, last, in(&type), 1);
+    IMB_AES256_GCM_ENC_FINALIZE(library, &schedule, &state, out(tag), gcm_tag_bytes);
+  }
+}
+
 bool decrypt_record(ConstBytes key, const std::byte* nonce, ConstBytes associated, ConstBytes input,
                     const std::byte* tag, std::byte* output) noexcept {
   Schedules& known = schedules();
@@ -130,6 +150,11 @@ bool can_protect_records() noexcept { return false; }
 
 void encrypt_record(ConstBytes /*key*/, const std::byte* /*nonce*/, ConstBytes /*associated*/, ConstBytes /*input*/,
                     std::byte* /*output*/, std::byte* /*tag*/) noexcept {
+  UNREACHABLE();
+}
+
+void encrypt_record(ConstBytes /*key*/, const std::byte* /*nonce*/, ConstBytes /*associated*/, ConstBytes /*content*/,
+                    std::byte /*type*/, std::byte* /*output*/, std::byte* /*tag*/) noexcept {
   UNREACHABLE();
 }
 

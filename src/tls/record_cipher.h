@@ -19,6 +19,10 @@ inline constexpr size_t gcm_tag_bytes = 16;
 // may be where the input is. Requires can_protect_records().
 void encrypt_record(ConstBytes key, const std::byte* nonce, ConstBytes associated, ConstBytes input, std::byte* output,
                     std::byte* tag) noexcept;
+// `content` and then `type`, which is the inside of a record of TLS 1.3 (RFC 8446 5.2). `output` has room for
+// content.size() + 1 bytes and is not where the content is.
+void encrypt_record(ConstBytes key, const std::byte* nonce, ConstBytes associated, ConstBytes content, std::byte type,
+                    std::byte* output, std::byte* tag) noexcept;
 // False: the tag is wrong, and the output is wiped.
 [[nodiscard]] bool decrypt_record(ConstBytes key, const std::byte* nonce, ConstBytes associated, ConstBytes input,
                                   const std::byte* tag, std::byte* output) noexcept;

@@ -188,6 +188,10 @@ Session::ReadResult Session::read(ConstBytes& input, MutableBytes plaintext, Byt
   CHECK(handshake_done_ && !plaintext.empty());
   if (failed_) return {SessionStatus::failed};
   if (peer_has_closed_) return {SessionStatus::closed};  // wolfSSL has forgotten it when we have closed, too
+  if (const size_t opened = open(input, plaintext); opened > 0) {
+    silent_bytes_ = 0;
+    return {SessionStatus::ok, opened};
+  }
   const Call call(*this, &input, output);
   const size_t available = input.size();
   const int size = static_cast<int>(std::min<size_t>(plaintext.size(), INT_MAX));
@@ -204,15 +208,16 @@ size_t Session::pending_bytes() const noexcept { return static_cast<size_t>(std:
 bool Session::write(ConstBytes plaintext, ByteSink output) {
   CHECK(handshake_done_);
   if (failed_ || close_sent_) return false;
-  const Call call(*this, nullptr, output);
   while (!plaintext.empty()) {
     const ConstBytes record = plaintext.first(std::min(plaintext.size(), limits::tls_plaintext_bytes));
+    plaintext = plaintext.subspan(record.size());
+    if (seal(record, output)) continue;
+    const Call call(*this, nullptr, output);
     const int result = wolfSSL_write(ssl_, record.data(), static_cast<int>(record.size()));
     if (result != static_cast<int>(record.size())) {
       fail(wolfSSL_get_error(ssl_, result));
       return false;
     }
-    plaintext = plaintext.subspan(record.size());
   }
   return true;
 }

@@ -5,7 +5,7 @@
 // first), so a connection that never says anything costs no TLS memory. One owner, one thread.
 //
 // session.cc has the calls, session_handshake.cc how a handshake waits, session_callbacks.cc what wolfSSL asks in
-// the middle of a call.
+// the middle of a call, session_records.cc the records that do not pass through wolfSSL.
 //
 // Every call takes the received ciphertext by reference and drops what it consumed from its front; the
 // ciphertext it produces goes to `output`, which must accept it (the caller checks for room before).
@@ -139,6 +139,11 @@ class Session {
   static int on_staple(void* ssl, const char*, int, unsigned char*, int, unsigned char** staple);
   static int on_ticket(WOLFSSL* ssl, unsigned char* name, unsigned char* iv, unsigned char* mac, int seals,
                        unsigned char* ticket, int size, int* new_size, void* unused);
+
+  // One record of application data, of at most 16 KiB of content. False: wolfSSL has to do it.
+  [[nodiscard]] bool seal(ConstBytes content, const ByteSink& output) noexcept;
+  // The content of the record at the front of `input`, which is consumed. 0: nothing is, wolfSSL has to do it.
+  [[nodiscard]] size_t open(ConstBytes& input, MutableBytes plaintext) noexcept;
 
   [[nodiscard]] bool advance_handshake();
   void take_step();

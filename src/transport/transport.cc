@@ -64,6 +64,9 @@ void Transport::fill_decrypted() {
     read_failed_ = status == SessionStatus::failed;
     if (read_closed_ || read_failed_) break;
     if (status == SessionStatus::need_input && stream_.received().empty()) break;
+    // A record that there is no room for would be kept by the session, with a copy of its own.
+    const size_t next_bytes = std::min(stream_.received().size(), limits::tls_plaintext_bytes + 1);
+    if (chunk.end > 0 && chunk.capacity - chunk.end < next_bytes) break;
     if (chunk.end == chunk.capacity) break;
   }
   stream_.flush();  // alerts and answers to post-handshake messages
@@ -135,6 +138,11 @@ void Transport::write(ConstBytes bytes) {
     stream_.write(bytes);
     return;
   }
+  // Full records are made from where their content is.
+  while (bytes.size() >= limits::tls_plaintext_bytes) {
+    if (gathered_ != nullptr) encrypt_gathered();
+    bytes = encrypt_record(bytes);
+  }
   sink().append(bytes);
 }
 
@@ -149,16 +157,16 @@ size_t Transport::next_record_bytes(size_t at_hand) noexcept {
   return limits::tls_small_record_bytes;
 }
 
-void Transport::encrypt(ConstBytes plaintext) {
-  while (!plaintext.empty() && !write_failed_) {
-    const ConstBytes record = plaintext.first(next_record_bytes(plaintext.size()));
-    write_failed_ = !session_->write(record, stream_.sink());
-    plaintext = plaintext.subspan(record.size());
-  }
+// One record; what is left of `plaintext` after it.
+ConstBytes Transport::encrypt_record(ConstBytes plaintext) {
+  if (write_failed_) return {};
+  const size_t size = next_record_bytes(plaintext.size());
+  write_failed_ = !session_->write(plaintext.first(size), stream_.sink());
+  return plaintext.subspan(size);
 }
 
 void Transport::encrypt_gathered() {
-  encrypt({gathered_->bytes(), gathered_->end});
+  for (ConstBytes left{gathered_->bytes(), gathered_->end}; !left.empty();) left = encrypt_record(left);
   release(gathered_);
 }
 

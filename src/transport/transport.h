@@ -4,7 +4,7 @@
 // Plain: readable() is the stream's own receive buffer, write() the stream's own send queue, no copies.
 // TLS: records are decrypted on demand into one chunk, which is held only while it has bytes; what is
 // written gathers in one chunk and is encrypted at flush(), so that a head and a small body make one
-// record; all records of a turn go out with one send.
+// record (full records do not gather, and are not copied); all records of a turn go out with one send.
 //
 // A record can be used when its last byte has come. On a connection that is new, or has been silent for so long
 // that the kernel begins anew to find out what the network carries (RFC 5681 4.1), the first records are small
@@ -67,7 +67,7 @@ class Transport {
  private:
   MutableBytes reserve(size_t at_least);
   void commit(size_t used);
-  void encrypt(ConstBytes plaintext);
+  ConstBytes encrypt_record(ConstBytes plaintext);
   void encrypt_gathered();
   // What the next record takes of that many bytes.
   [[nodiscard]] size_t next_record_bytes(size_t at_hand) noexcept;

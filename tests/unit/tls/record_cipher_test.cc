@@ -66,6 +66,17 @@ TEST_P(RecordCipher, AgreesWithOpensslForEverySize) {
   }
 }
 
+TEST_P(RecordCipher, PutsTheTypeBehindTheContent) {
+  const std::vector<std::byte> key = random_bytes(GetParam(), random);
+  for (const size_t size : {0U, 1U, 15U, 16U, 17U, 255U, 256U, 1000U, 16384U}) {
+    std::vector<std::byte> plain = random_bytes(size, random);
+    std::vector<std::byte> sealed(size + 1 + gcm_tag_bytes);
+    encrypt_record(key, nonce.data(), associated, plain, std::byte{23}, sealed.data(), sealed.data() + size + 1);
+    plain.push_back(std::byte{23});
+    EXPECT_EQ(sealed, reference(key, nonce, associated, plain)) << size;
+  }
+}
+
 TEST_P(RecordCipher, WorksInPlace) {
   const std::vector<std::byte> key = random_bytes(GetParam(), random);
   const std::vector<std::byte> plain = random_bytes(500, random);

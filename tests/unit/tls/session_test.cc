@@ -3,10 +3,18 @@
 #include "connection.h"
 
 #include "base/limits.h"
+#include "tls/record_cipher.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace sluice::tls {
 namespace {
@@ -14,6 +22,7 @@ namespace {
 using test::ClientOptions;
 using test::Connection;
 using test::five_suites;
+using test::OpensslClient;
 using namespace std::string_view_literals;
 
 constexpr int kHandshakeFailure = 40;
@@ -268,7 +277,8 @@ TEST(Session, SaysWhatIsLeftOfARecordThatASmallBufferDoesNotHold) {
 }
 
 TEST(Session, EchoesAMegabyteInRandomPieces) {
-  for (const char* suite : {"ECDHE-RSA-AES256-SHA", "ECDHE-RSA-CHACHA20-POLY1305", "TLS_AES_128_GCM_SHA256"}) {
+  for (const char* suite : {"ECDHE-RSA-AES256-SHA", "ECDHE-RSA-CHACHA20-POLY1305", "ECDHE-RSA-AES128-GCM-SHA256",
+                            "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"}) {
     const bool is_tls_1_3 = std::string_view(suite).starts_with("TLS_");
     Connection connection(five_suites(), is_tls_1_3 ? ClientOptions{.tls13_ciphers = suite} : only_tls_1_2(suite));
     ASSERT_EQ(connection.handshake(), SessionStatus::ok) << connection.session->error_text();
@@ -316,6 +326,105 @@ TEST(Session, WritesRecordsOfAtMost16KiB) {
   EXPECT_EQ(records, 7U);
   EXPECT_TRUE(connection.session->write({}, connection.output.sink()));
   EXPECT_TRUE(connection.output.take().empty());
+}
+
+// Records that are whole and in one piece when they are read do not pass through wolfSSL, all others do, and so do
+// messages of TLS itself: both must go on where the other has stopped.
+TEST(Session, KeepsCountOfRecordsWhicheverWayTheyTake) {
+  for (const char* suite : {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384"}) {
+    Connection connection(five_suites(), {.min_version = TLS1_3_VERSION, .tls13_ciphers = suite});
+    ASSERT_EQ(connection.handshake(), SessionStatus::ok) << connection.session->error_text();
+    Random random(3);
+    for (int round = 0; round < 300; ++round) {
+      SSL_set_block_padding(connection.client.get(), random.below(2) == 0 ? 0 : 1 + random.below(4096));
+      if (random.below(4) == 0) connection.client.send_key_update();
+      const std::string sent = test::random_text(1 + random.below(40'000), static_cast<uint64_t>(round));
+      connection.client.write(sent);
+      const std::string wire = connection.client.take_output();
+      const bool is_whole = random.below(2) == 0;
+      const size_t buffer_bytes = random.below(2) == 0 ? 17 * 1024 : 1 + random.below(5000);
+      std::string received;
+      for (size_t at = 0; at < wire.size();) {
+        const size_t size = is_whole ? wire.size() : std::min<size_t>(wire.size() - at, 1 + random.below(20'000));
+        connection.from_client = wire.substr(at, size);
+        at += size;
+        received += connection.read_all(buffer_bytes);
+      }
+      ASSERT_EQ(received, sent) << suite << " round " << round << ": " << connection.session->error_text();
+      ASSERT_TRUE(connection.session->write(as_bytes(received), connection.output.sink()));
+      connection.client.feed(as_bytes(connection.output.take()));
+      ASSERT_EQ(connection.client.read(), sent) << suite << " round " << round;
+    }
+  }
+}
+
+// RFC 8446 7.3: HKDF-Expand-Label with an empty context, of one block of SHA-256.
+std::vector<std::byte> expand_label(const std::string& secret, std::string_view label, size_t size) {
+  std::string info = {'\0', static_cast<char>(size), static_cast<char>(6 + label.size())};
+  info.append("tls13 ").append(label).append({'\0', '\1'});
+  std::vector<std::byte> block(32);
+  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
+       reinterpret_cast<const unsigned char*>(info.data()), info.size(), reinterpret_cast<unsigned char*>(block.data()),
+       nullptr);
+  block.resize(size);
+  return block;
+}
+
+// What the client has told SSLKEYLOGFILE under that label.
+std::string logged_secret(const OpensslClient& client, std::string_view label) {
+  for (const std::string& line : client.key_log()) {
+    if (!line.starts_with(label) || line[label.size()] != ' ') continue;
+    std::string secret;
+    for (size_t at = line.rfind(' ') + 1; at + 1 < line.size(); at += 2)
+      secret += static_cast<char>(std::stoi(line.substr(at, 2), nullptr, 16));
+    return secret;
+  }
+  return {};
+}
+
+// With padding a record may be as long as one that is full of content, and no longer (RFC 8446 5.2, 5.4).
+TEST(Session, RefusesARecordThatPaddingMakesTooLong) {
+  if (!can_protect_records()) GTEST_SKIP() << "this processor has no VAES: the TLS library reads all records";
+  for (const size_t inner_bytes : {16 * 1024 + 1, 16 * 1024 + 2, 16 * 1024 + 200, 17 * 1024}) {
+    Connection connection(five_suites(), {.min_version = TLS1_3_VERSION, .tls13_ciphers = "TLS_AES_128_GCM_SHA256"});
+    ASSERT_EQ(connection.handshake(), SessionStatus::ok) << connection.session->error_text();
+    const std::string secret = logged_secret(connection.client, "CLIENT_TRAFFIC_SECRET_0");
+    ASSERT_EQ(secret.size(), 32U);
+    const std::vector<std::byte> key = expand_label(secret, "key", 16);
+    const std::vector<std::byte> nonce = expand_label(secret, "iv", gcm_nonce_bytes);  // of record 0
+
+    std::vector<std::byte> inner(inner_bytes);
+    inner[0] = std::byte{'x'};
+    inner[1] = std::byte{23};
+    std::vector<std::byte> record(5 + inner_bytes + gcm_tag_bytes);
+    const size_t length = record.size() - 5;
+    const std::array header{std::byte{23}, std::byte{3}, std::byte{3}, static_cast<std::byte>(length >> 8),
+                            static_cast<std::byte>(length)};
+    std::ranges::copy(header, record.begin());
+    encrypt_record(key, nonce.data(), header, inner, record.data() + 5, record.data() + 5 + inner_bytes);
+    connection.from_client = as_text(record);
+    const std::string read = connection.read_all(20'000);
+    if (inner_bytes == 16 * 1024 + 1) {
+      EXPECT_EQ(read, "x");
+      EXPECT_EQ(connection.last_status, SessionStatus::need_input) << connection.session->error_text();
+    } else {
+      EXPECT_EQ(read, "") << inner_bytes;
+      EXPECT_EQ(connection.last_status, SessionStatus::failed) << inner_bytes;
+    }
+  }
+}
+
+TEST(Session, TakesOnlyContentForContent) {
+  Connection connection(five_suites(), {.min_version = TLS1_3_VERSION, .tls13_ciphers = "TLS_AES_128_GCM_SHA256"});
+  ASSERT_EQ(connection.handshake(), SessionStatus::ok) << connection.session->error_text();
+  connection.client.send_key_update();
+  connection.client.write("after new keys");
+  connection.from_client = connection.client.take_output();
+  EXPECT_EQ(connection.read_all(), "after new keys");
+  connection.client.send_close_notify();
+  connection.from_client = connection.client.take_output();
+  EXPECT_EQ(connection.read_all(), "");
+  EXPECT_EQ(connection.last_status, SessionStatus::closed);
 }
 
 TEST(Session, AnswersAKeyUpdateOnTheWay) {

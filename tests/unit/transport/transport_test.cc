@@ -505,9 +505,25 @@ TEST(TlsTransport, BeginsWithSmallRecordsAndStreamsFullOnes) {
 
   std::vector<size_t> expected(limits::tls_small_records - 3, kSmall);
   const size_t small_ones = expected.size() * kSmall;
-  expected.insert(expected.end(), {kFull - small_ones % kFull, kFull, kFull, 4321});
-  EXPECT_EQ(records_of(world, small_ones + (kFull - small_ones % kFull) + 2 * kFull + 4321), expected);
+  expected.insert(expected.end(), {kFull, kFull, 4321});
+  EXPECT_EQ(records_of(world, small_ones + 2 * kFull + 4321), expected);
   EXPECT_EQ(records_of(world, kFull), std::vector{kFull});
+}
+
+TEST(TlsTransport, DoesNotGatherWhatFillsRecords) {
+  TransportInWorld world;
+  ASSERT_EQ(world.shake_hands(), SessionStatus::ok);
+  world.stream_until_records_are_full();
+  constexpr size_t kFull = limits::tls_plaintext_bytes;
+  const std::string text = random_text(100 + 2 * kFull + 50, 1);
+  world.transport().write(as_bytes(text.substr(0, 100)));
+  world.transport().write(as_bytes(text.substr(100)));
+  EXPECT_EQ(world.transport().stream().unsent_bytes(), 100 + 2 * kFull + 3 * (5 + kRecordOverhead));
+  world.transport().flush();
+  ASSERT_TRUE(world.turn_until([&] { return world.peer().heard().size() == text.size(); }));
+  EXPECT_TRUE(world.peer().take_heard() == text);
+  EXPECT_EQ(world.peer().take_records(), (std::vector<size_t>{100 + kRecordOverhead, kFull + kRecordOverhead,
+                                                              kFull + kRecordOverhead, 50 + kRecordOverhead}));
 }
 
 TEST(TlsTransport, HasSmallRecordsAgainAfterItWasSilent) {
