@@ -385,7 +385,7 @@ std::string logged_secret(const OpensslClient& client, std::string_view label) {
 // With padding a record may be as long as one that is full of content, and no longer (RFC 8446 5.2, 5.4).
 TEST(Session, RefusesARecordThatPaddingMakesTooLong) {
   if (!can_protect_records()) GTEST_SKIP() << "this processor has no VAES: the TLS library reads all records";
-  for (const size_t inner_bytes : {16 * 1024 + 1, 16 * 1024 + 2, 16 * 1024 + 200, 17 * 1024}) {
+  for (const size_t inner_bytes : {16U * 1024 + 1, 16U * 1024 + 2, 16U * 1024 + 200, 17U * 1024}) {
     Connection connection(five_suites(), {.min_version = TLS1_3_VERSION, .tls13_ciphers = "TLS_AES_128_GCM_SHA256"});
     ASSERT_EQ(connection.handshake(), SessionStatus::ok) << connection.session->error_text();
     const std::string secret = logged_secret(connection.client, "CLIENT_TRAFFIC_SECRET_0");
@@ -404,7 +404,7 @@ TEST(Session, RefusesARecordThatPaddingMakesTooLong) {
     encrypt_record(key, nonce.data(), header, inner, record.data() + 5, record.data() + 5 + inner_bytes);
     connection.from_client = as_text(record);
     const std::string read = connection.read_all(20'000);
-    if (inner_bytes == 16 * 1024 + 1) {
+    if (inner_bytes == 16U * 1024 + 1) {
       EXPECT_EQ(read, "x");
       EXPECT_EQ(connection.last_status, SessionStatus::need_input) << connection.session->error_text();
     } else {
