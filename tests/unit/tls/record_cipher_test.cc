@@ -1,8 +1,8 @@
 #include "tls/record_cipher.h"
 
-#include "base/random.h"
+#include "openssl_gcm.h"
 
-#include <openssl/evp.h>
+#include "base/random.h"
 
 #include <gtest/gtest.h>
 
@@ -17,27 +17,6 @@ std::vector<std::byte> random_bytes(size_t size, Random& random) {
   std::vector<std::byte> bytes(size);
   for (std::byte& byte : bytes) byte = static_cast<std::byte>(random.next() >> 56);
   return bytes;
-}
-
-const unsigned char* openssl(const std::vector<std::byte>& bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
-}
-
-// OpenSSL's ciphertext, with the tag at its end.
-std::vector<std::byte> reference(const std::vector<std::byte>& key, const std::vector<std::byte>& nonce,
-                                 const std::vector<std::byte>& associated, const std::vector<std::byte>& plain) {
-  EVP_CIPHER_CTX* context = EVP_CIPHER_CTX_new();
-  std::vector<std::byte> result(plain.size() + gcm_tag_bytes);
-  auto* out = reinterpret_cast<unsigned char*>(result.data());
-  int size = 0;
-  EVP_EncryptInit_ex(context, key.size() == 16 ? EVP_aes_128_gcm() : EVP_aes_256_gcm(), nullptr, openssl(key),
-                     openssl(nonce));
-  EVP_EncryptUpdate(context, nullptr, &size, openssl(associated), static_cast<int>(associated.size()));
-  EVP_EncryptUpdate(context, out, &size, openssl(plain), static_cast<int>(plain.size()));
-  EVP_EncryptFinal_ex(context, out + size, &size);
-  EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, gcm_tag_bytes, out + plain.size());
-  EVP_CIPHER_CTX_free(context);
-  return result;
 }
 
 class RecordCipher : public testing::TestWithParam<size_t> {
@@ -57,7 +36,7 @@ TEST_P(RecordCipher, AgreesWithOpensslForEverySize) {
     const std::vector<std::byte> plain = random_bytes(size, random);
     std::vector<std::byte> sealed(size + gcm_tag_bytes);
     encrypt_record(key, nonce.data(), associated, plain, sealed.data(), sealed.data() + size);
-    EXPECT_EQ(sealed, reference(key, nonce, associated, plain)) << size;
+    EXPECT_EQ(sealed, test::encrypt_with_openssl(key, nonce, associated, plain)) << size;
 
     std::vector<std::byte> opened(size);
     EXPECT_TRUE(decrypt_record(key, nonce.data(), associated, ConstBytes(sealed).first(size), sealed.data() + size,
@@ -73,7 +52,7 @@ TEST_P(RecordCipher, PutsTheTypeBehindTheContent) {
     std::vector<std::byte> sealed(size + 1 + gcm_tag_bytes);
     encrypt_record(key, nonce.data(), associated, plain, std::byte{23}, sealed.data(), sealed.data() + size + 1);
     plain.push_back(std::byte{23});
-    EXPECT_EQ(sealed, reference(key, nonce, associated, plain)) << size;
+    EXPECT_EQ(sealed, test::encrypt_with_openssl(key, nonce, associated, plain)) << size;
   }
 }
 
@@ -91,7 +70,7 @@ TEST_P(RecordCipher, WorksInPlace) {
 TEST_P(RecordCipher, GivesNothingOfARecordThatWasChanged) {
   const std::vector<std::byte> key = random_bytes(GetParam(), random);
   const std::vector<std::byte> plain = random_bytes(100, random);
-  const std::vector<std::byte> sealed = reference(key, nonce, associated, plain);
+  const std::vector<std::byte> sealed = test::encrypt_with_openssl(key, nonce, associated, plain);
   for (size_t i = 0; i < sealed.size(); ++i) {
     std::vector<std::byte> changed = sealed;
     changed[i] ^= std::byte{0x10};
@@ -115,7 +94,7 @@ TEST_P(RecordCipher, KeepsTheKeysOfManyConnectionsApart) {
     for (const auto& key : keys) {
       std::vector<std::byte> sealed(plain.size() + gcm_tag_bytes);
       encrypt_record(key, nonce.data(), associated, plain, sealed.data(), sealed.data() + plain.size());
-      ASSERT_EQ(sealed, reference(key, nonce, associated, plain));
+      ASSERT_EQ(sealed, test::encrypt_with_openssl(key, nonce, associated, plain));
     }
   }
 }

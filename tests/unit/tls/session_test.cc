@@ -1,6 +1,7 @@
 #include "tls/session.h"
 
 #include "connection.h"
+#include "openssl_gcm.h"
 
 #include "base/limits.h"
 #include "tls/record_cipher.h"
@@ -384,7 +385,6 @@ std::string logged_secret(const OpensslClient& client, std::string_view label) {
 
 // With padding a record may be as long as one that is full of content, and no longer (RFC 8446 5.2, 5.4).
 TEST(Session, RefusesARecordThatPaddingMakesTooLong) {
-  if (!can_protect_records()) GTEST_SKIP() << "this processor has no VAES: the TLS library reads all records";
   for (const size_t inner_bytes : {16U * 1024 + 1, 16U * 1024 + 2, 16U * 1024 + 200, 17U * 1024}) {
     Connection connection(five_suites(), {.min_version = TLS1_3_VERSION, .tls13_ciphers = "TLS_AES_128_GCM_SHA256"});
     ASSERT_EQ(connection.handshake(), SessionStatus::ok) << connection.session->error_text();
@@ -396,13 +396,11 @@ TEST(Session, RefusesARecordThatPaddingMakesTooLong) {
     std::vector<std::byte> inner(inner_bytes);
     inner[0] = std::byte{'x'};
     inner[1] = std::byte{23};
-    std::vector<std::byte> record(5 + inner_bytes + gcm_tag_bytes);
-    const size_t length = record.size() - 5;
+    const size_t length = inner_bytes + gcm_tag_bytes;
     const std::array header{std::byte{23}, std::byte{3}, std::byte{3}, static_cast<std::byte>(length >> 8),
                             static_cast<std::byte>(length)};
-    std::ranges::copy(header, record.begin());
-    encrypt_record(key, nonce.data(), header, inner, record.data() + 5, record.data() + 5 + inner_bytes);
-    connection.from_client = as_text(record);
+    connection.from_client = as_text(header);
+    connection.from_client += as_text(test::encrypt_with_openssl(key, nonce, header, inner));
     const std::string read = connection.read_all(20'000);
     if (inner_bytes == 16U * 1024 + 1) {
       EXPECT_EQ(read, "x");
