@@ -77,8 +77,6 @@ void check_that_upstream_reads_the_same(std::string_view text, const http::Forwa
   CHECK(again.head.path == path);
 }
 
-std::string_view as_text_of(const std::optional<std::string_view>& value) { return value.value_or("(none)"); }
-
 void check_that_upstream_of_http2_reads_the_same(std::string_view text, const http::ForwardingFacts& facts) {
   Request request(text);
   if (request.head.method == "CONNECT" || request.head.authority.empty()) return;  // not forwarded as they are
@@ -121,7 +119,7 @@ void check_that_upstream_of_http2_reads_the_same(std::string_view text, const ht
   CHECK(has_content == again.request.has_content() || request.reading.body.empty());
   for (const auto& [name, value] : again.request.headers) {
     if (name != "content-length" && name != "cookie" && name != "host")
-      CHECK(as_text_of(request.head.headers.find(name)) != "(none)");
+      CHECK(request.head.headers.find(name).has_value());
   }
   CHECK(again.request.headers.find("x-forwarded-for") == request.head.headers.find("x-forwarded-for"));
 }

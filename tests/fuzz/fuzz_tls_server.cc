@@ -171,7 +171,9 @@ Client make_client(Program& program, ClientCertificates mode) {
   // The suite is not that of its session, and it is asked for another key share: the second ClientHello is without the
   // session, which wolfSSL remembers from the first one.
   const bool is_confusing = (kind & 4) != 0 && (kind & 64) != 0 && choices % kTls13Suites.size() == 1;
-  client.is_well_served = !is_confusing || client.options.max_version == TLS1_2_VERSION;
+  // RFC 7627 5.3: a session that began with the extended master secret is not resumed without it.
+  const bool lacks_master_secret = (kind & 64) != 0 && !client.options.has_extended_master_secret;
+  client.is_well_served = client.options.max_version == TLS1_2_VERSION ? !lacks_master_secret : !is_confusing;
   choose_certificate(client, mode, knows_only_rsa ? 1 : (choices >> 4) % 5);
   if ((choices & 8) != 0) client.options.alpn = {"http/1.1", "h2"};
   return client;

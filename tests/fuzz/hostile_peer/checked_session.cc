@@ -114,7 +114,7 @@ bool CheckedSession::take_step() {
   consumed_bytes_ += consumed;
   silent_bytes_ =
       plaintext_.size() > delivered || was_done != session_->is_handshake_done() ? 0 : silent_bytes_ + consumed;
-  CHECK(silent_bytes_ <= limits::tls_silent_bytes_max + offered);
+  CHECK(consumed == 0 || silent_bytes_ <= limits::tls_silent_bytes_max + offered);
   switch (status_) {
     case SessionStatus::ok:
       CHECK(!had_ended);

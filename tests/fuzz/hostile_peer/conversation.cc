@@ -129,11 +129,16 @@ void Conversation::let_session_write() {
 
 void Conversation::check_handshake() const {
   HandshakeStream arrived;
-  int change_cipher_specs = 0;
+  bool has_begun = false;
+  int change_cipher_specs =
+      0;  // TLS 1.3 allows any number of them, and before there is a hello nobody knows the version
   for (const ArrivedRecord& record : editor_.wire().records(session_.handshake_bytes())) {
     switch (record.content.type) {
-      case SSL3_RT_HANDSHAKE: arrived.add(record.epoch, record.content.bytes); break;
-      case SSL3_RT_CHANGE_CIPHER_SPEC: ++change_cipher_specs; break;
+      case SSL3_RT_HANDSHAKE:
+        has_begun = true;
+        arrived.add(record.epoch, record.content.bytes);
+        break;
+      case SSL3_RT_CHANGE_CIPHER_SPEC: change_cipher_specs += has_begun ? 1 : 0; break;
       case SSL3_RT_ALERT: CHECK(!record.content.bytes.starts_with(kFatal)); break;
       default: UNREACHABLE();  // has no place in a handshake
     }

@@ -180,7 +180,8 @@ void Editor::change(Record record) {
 }
 
 void Editor::change_ciphertext(const Record& record) {
-  std::string bytes = seal(record);
+  const std::string sealed = seal(record);
+  std::string bytes = sealed;
   const size_t at = program_.number(bytes.size());
   switch (program_.number(5)) {
     case 0: bytes[at] = static_cast<char>(static_cast<uint8_t>(bytes[at]) ^ (1 + program_.number(255))); break;
@@ -188,6 +189,10 @@ void Editor::change_ciphertext(const Record& record) {
     case 2: bytes.insert(at, program_.text(1 + program_.number(kRecordHeaderBytes))); break;
     case 3: bytes[kRecordHeaderBytes - 1] = static_cast<char>(program_.byte()); break;  // the length
     default: bytes += bytes;  // seen by the way, and sent once more
+  }
+  if (bytes.starts_with(sealed)) {  // unchanged, whatever follows it
+    send_sealed(record, sealed);
+    bytes.erase(0, sealed.size());
   }
   wire_.add(bytes);
 }
@@ -279,16 +284,32 @@ std::string Editor::seal(const Record& record) {
                                : protection->seal(record.content, record.padding);
 }
 
-void Editor::send(const Record& record) {
+namespace {
+
+// RFC 8446 5.4: a type of 0 is padding, as are the zeros before it, and the last byte that is none is the type.
+Content without_padding(Content content) {
+  const size_t end = content.bytes.find_last_not_of('\0');
+  if (end == std::string::npos) return content;
+  content.type = static_cast<uint8_t>(content.bytes[end]);
+  content.bytes.resize(end);
+  return content;
+}
+
+}  // namespace
+
+void Editor::send(const Record& record) { send_sealed(record, seal(record)); }
+
+void Editor::send_sealed(const Record& record, std::string_view bytes) {
   const bool is_protected = record.is_opaque || (record.epoch != kPlain && writer(record.epoch) != nullptr);
-  const std::string bytes = seal(record);
   if (!is_protected) {
     wire_.add(bytes);
     return;
   }
-  wire_.add_protected(bytes, record.epoch, {record.content.type, message_of(record.content, record.is_opaque)});
-  if (keys_.is_tls_1_3() && record.epoch == application_epoch_ && record.content.type == SSL3_RT_HANDSHAKE)
-    follow_key_updates(record.content.bytes);
+  Content content{record.content.type, message_of(record.content, record.is_opaque)};
+  if (keys_.is_tls_1_3() && content.type == 0) content = without_padding(std::move(content));
+  if (keys_.is_tls_1_3() && record.epoch == application_epoch_ && content.type == SSL3_RT_HANDSHAKE)
+    follow_key_updates(content.bytes);
+  wire_.add_protected(bytes, record.epoch, std::move(content));
 }
 
 // RFC 8446 4.6.3: the next record after it has the next keys.

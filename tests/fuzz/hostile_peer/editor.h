@@ -66,6 +66,7 @@ class Editor {
   [[nodiscard]] bool join(Record& held, Record& record);
 
   void send(const Record& record);
+  void send_sealed(const Record& record, std::string_view bytes);
   [[nodiscard]] std::string seal(const Record& record);
   [[nodiscard]] RecordProtection* writer(Epoch epoch);
   [[nodiscard]] Epoch current_epoch() const;

@@ -350,7 +350,9 @@ TEST(Resumption12, NeedsTheExtendedMasterSecretOnBothSidesOfIt) {
   ClientOptions options{.max_version = TLS1_2_VERSION};
   options.session = connect(context, options).sessions.at(0);
   options.has_extended_master_secret = false;
-  EXPECT_EQ(connect(context, options).status, SessionStatus::failed);  // RFC 7627 5.3: must abort
+  const Outcome refused = connect(context, options);  // RFC 7627 5.3: must abort
+  EXPECT_EQ(refused.status, SessionStatus::failed);
+  EXPECT_TRUE(refused.error.contains("without the extended master secret")) << refused.error;
 
   ClientOptions without{.max_version = TLS1_2_VERSION, .has_extended_master_secret = false};
   without.session = connect(context, without).sessions.at(0);
