@@ -90,6 +90,9 @@ struct Loop::Ring {
   unsigned buffer_mask = 0;
   uint32_t received_max = 0;  // by one multishot receive; 0: the kernel knows no bound
   unsigned seen_overflow = 0;
+  Op timeout{[](void*, const Completion&) {}, nullptr};
+  Instant timeout_at;          // while it is in the kernel
+  __kernel_timespec moment{};  // the same, until it is submitted
 
   struct Arrived {
     uint64_t name;
@@ -100,6 +103,25 @@ struct Loop::Ring {
   ~Ring() {
     if (buffers != nullptr) io_uring_free_buf_ring(&ring, buffers, buffer_mask + 1, kBufferGroup);
     if (ring.ring_fd > 0) io_uring_queue_exit(&ring);
+    timeout.in_kernel_ = false;
+  }
+
+  // One timeout stays in the kernel over many waits: to start and to stop one for each costs more. It may end a wait
+  // too early, for a turn that finds nothing to do; it is moved when it would be too late.
+  void end_wait_at(Instant deadline) noexcept {
+    if (!timeout.is_idle() && timeout_at <= deadline) return;
+    const int64_t nanoseconds = deadline.time_since_epoch().count();
+    moment = {.tv_sec = nanoseconds / 1'000'000'000, .tv_nsec = nanoseconds % 1'000'000'000};
+    timeout_at = deadline;
+    io_uring_sqe& sqe = entry();
+    if (timeout.is_idle()) {
+      io_uring_prep_timeout(&sqe, &moment, 0, IORING_TIMEOUT_ABS);
+      io_uring_sqe_set_data64(&sqe, arm(timeout));
+    } else {
+      io_uring_prep_timeout_update(&sqe, &moment, name_of(timeout), IORING_TIMEOUT_ABS);
+      io_uring_sqe_set_data64(&sqe, 0);
+      io_uring_sqe_set_flags(&sqe, IOSQE_CQE_SKIP_SUCCESS);  // it fails when the other has just ended: so does the wait
+    }
   }
 
   // A free submission entry. A full queue is submitted first, which is safe since sluice uses no link
@@ -125,8 +147,7 @@ Result<std::unique_ptr<Loop>> Loop::create(const LoopOptions& options) {
     ring->ring.ring_fd = -1;
     return failure(ring_failure(-result));
   }
-  constexpr unsigned kNeeded =
-      IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_EXT_ARG | IORING_FEAT_FAST_POLL;
+  constexpr unsigned kNeeded = IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_FAST_POLL;
   if ((params.features & kNeeded) != kNeeded) return failure(ring_failure(EINVAL));
   io_uring_register_ring_fd(&ring->ring);  // saves a descriptor look-up per turn; works without
 
@@ -160,9 +181,8 @@ void Loop::turn(Duration max_wait) {
   max_wait = bounded_wait(max_wait);
   io_uring& ring = ring_->ring;
   if (max_wait > Duration::zero() && io_uring_cq_ready(&ring) == 0) {
-    io_uring_cqe* first = nullptr;
-    __kernel_timespec timeout{.tv_sec = max_wait.count() / 1'000'000'000, .tv_nsec = max_wait.count() % 1'000'000'000};
-    io_uring_submit_and_wait_timeout(&ring, &first, 1, &timeout, nullptr);
+    ring_->end_wait_at(now_ + max_wait);
+    io_uring_submit_and_wait(&ring, 1);
   } else {
     io_uring_submit_and_get_events(&ring);
   }
@@ -221,12 +241,13 @@ void Loop::receive(Op& op, int fd) {
   io_uring_sqe_set_data64(&sqe, arm(op));
 }
 
-void Loop::send(Op& op, int fd, const msghdr& message) {
+void Loop::send(Op& op, int fd, const msghdr& message, AfterSend then) {
   io_uring_sqe& sqe = ring_->entry();
+  const int flags = MSG_NOSIGNAL | (then == AfterSend::shutdown ? MSG_MORE : 0);
   if (message.msg_iovlen == 1) {
-    io_uring_prep_send(&sqe, fd, message.msg_iov[0].iov_base, message.msg_iov[0].iov_len, MSG_NOSIGNAL);
+    io_uring_prep_send(&sqe, fd, message.msg_iov[0].iov_base, message.msg_iov[0].iov_len, flags);
   } else {
-    io_uring_prep_sendmsg(&sqe, fd, &message, MSG_NOSIGNAL);
+    io_uring_prep_sendmsg(&sqe, fd, &message, static_cast<unsigned>(flags));
   }
   io_uring_sqe_set_data64(&sqe, arm(op));
 }

@@ -50,6 +50,7 @@ struct LoopOptions {
 
 enum class AcceptCount { one, many };
 enum class PollFor { readable, writable };
+enum class AfterSend { nothing, shutdown };
 
 class Loop {
  public:
@@ -72,7 +73,8 @@ class Loop {
   // Into the receive buffers, multishot unless these are scarce: result = bytes, 0 at the end; -ENOBUFS:
   // none left.
   void receive(Op& op, int fd);
-  void send(Op& op, int fd, const msghdr& message);
+  // `then`: what is done to the socket as soon as this is sent. A FIN goes out with the last segment (MSG_MORE).
+  void send(Op& op, int fd, const msghdr& message, AfterSend then = AfterSend::nothing);
   // `address` must stay until the completion.
   void connect(Op& op, int fd, const sockaddr_storage& address, unsigned length);
   // One shot: result > 0 when ready (or in error, which the next read or write then shows).

@@ -197,6 +197,8 @@ Result<int> open_listener(const SocketAddress& address, ListenedClients clients)
     close(fd);
     return failure(listen_failure(address, error));
   }
+  // What clients say is acknowledged by the answer to it, from the first segment on; listen(2) would have reset that.
+  if (address.is_ip()) set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
   if (const std::string file = socket_file(address); !file.empty()) chmod(file.c_str(), 0666);
   return fd;
 }

@@ -161,7 +161,7 @@ void Stream::flush() {
     if (send_error_ != 0) unsent_.clear();
     if (!unsent_.empty()) {
       send_use_ = Use::transfer;
-      loop_.send(send_op_, fd_, unsent_.message());
+      loop_.send(send_op_, fd_, unsent_.message(), finish_wanted_ ? AfterSend::shutdown : AfterSend::nothing);
       return;
     }
   }

@@ -74,7 +74,7 @@ void Loop::receive(Op& op, int fd) {
       {.kind = Kernel::Kind::receive, .name = arm(op), .fd = fd, .is_multishot = !receive_buffers_.are_scarce()});
 }
 
-void Loop::send(Op& op, int fd, const msghdr& message) {
+void Loop::send(Op& op, int fd, const msghdr& message, AfterSend) {
   const WorldRuns world;
   ring_->arm({.kind = Kernel::Kind::send, .name = arm(op), .fd = fd, .message = &message});
 }

@@ -72,6 +72,14 @@ TEST(Socket, WhatAListenerAcceptsSendsWithoutDelay) {
   EXPECT_NE(on, 0);
 }
 
+TEST(Socket, WhatAListenerAcceptsIsAcknowledgedByTheAnswer) {
+  const test::TcpPair pair;
+  int acknowledges_at_once = 1;
+  socklen_t size = sizeof acknowledges_at_once;
+  ASSERT_EQ(getsockopt(pair.ours.get(), IPPROTO_TCP, TCP_QUICKACK, &acknowledges_at_once, &size), 0);
+  EXPECT_EQ(acknowledges_at_once, 0);
+}
+
 TEST(Socket, APortThatIsTakenIsToldWithTheRemedy) {
   const test::OwnedFd taken(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_storage storage;

@@ -3,6 +3,8 @@
 
 #include "real_ring.h"
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/utsname.h>
 
@@ -54,11 +56,31 @@ struct Owned {
   Stream stream;
 };
 
+uint32_t segments_received(int fd) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  EXPECT_EQ(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size), 0);
+  return info.tcpi_segs_in;
+}
+
 class StreamTest : public testing::Test {
  protected:
   std::unique_ptr<Loop> loop_ = test::small_loop();
   TcpPair pair_;
 };
+
+TEST_F(StreamTest, TheEndGoesWithTheLastBytes) {
+  Owned owned(*loop_);
+  owned.adopt(pair_);
+  const int theirs = pair_.theirs.get();
+  const uint32_t before = segments_received(theirs);
+  owned.stream.write(as_bytes("answer"));
+  owned.stream.finish_writing();
+  ASSERT_TRUE(turn_until(*loop_, [&] { return owned.stream.has_sent_all(); }));
+  std::array<char, 10> room;
+  EXPECT_EQ(recv(theirs, room.data(), room.size(), MSG_WAITALL), 6);  // waits for more bytes, or the end
+  EXPECT_EQ(segments_received(theirs) - before, 1U);
+}
 
 TEST_F(StreamTest, CarriesBytesBothWays) {
   Owned owned(*loop_);
