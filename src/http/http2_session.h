@@ -79,6 +79,9 @@ class Http2Session {
   [[nodiscard]] size_t stream_count() const noexcept { return open_count_; }
   [[nodiscard]] size_t stream_capacity() const noexcept;
 
+  // What waits for the end of a turn goes into the sink: heads of responses that content follows.
+  void flush();
+
   // Asks the peer for a sign of life (RFC 9113 6.7), once at a time.
   void ping();
   [[nodiscard]] bool awaits_ping() const noexcept { return awaits_ping_; }
@@ -104,7 +107,6 @@ class Http2Session {
   void note_all_streams() noexcept;
 
   // By streams, and here.
-  void flush();
   void give_back(size_t count) noexcept;
   void forget(Http2Stream& stream) noexcept;
   [[nodiscard]] Http2Stream* find(int32_t id) const noexcept;

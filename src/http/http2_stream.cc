@@ -308,7 +308,7 @@ void Http2Stream::send_response(uint16_t status, const HeaderList& headers, cons
   const nghttp2_data_provider provider = Sending::provider();
   CHECK(nghttp2_submit_response(session_.session_, id_, block.data(), block.size(), is_end ? nullptr : &provider) == 0);
   outgoing_ = is_end ? Outgoing::ending : Outgoing::content;
-  session_.flush();
+  if (is_end) session_.flush();
 }
 
 size_t Http2Stream::writable_bytes() const noexcept {

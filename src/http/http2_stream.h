@@ -98,7 +98,8 @@ class Http2Stream : public ListNode<Http2Stream>, public ListNode<Http2Changed> 
   void send_extended_connect(std::string_view protocol, std::string_view scheme, std::string_view authority,
                              std::string_view path, const HeaderList& headers);
 
-  // Server: any number of 1xx, then one response.
+  // Server: any number of 1xx, then one response. When content follows it, its head goes with the first of that, or by
+  // the session's flush().
   void send_informational(uint16_t status, const HeaderList& headers);
   void send_response(uint16_t status, const HeaderList& headers, const MessageFraming& framing, bool is_end);
 

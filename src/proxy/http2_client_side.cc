@@ -42,6 +42,9 @@ bool Http2ClientSide::write_head(http::ResponseHead& response, const http::Reque
   const bool is_empty = response.framing == BodyFraming::content_length && response.content_length == 0;
   if (is_empty && !response.has_content_length) framing.body = BodyFraming::none;
   has_ended_ = response.framing == BodyFraming::none || is_empty;
+  // Behind content of a known length, only HTTP/2 may have trailers.
+  if (response.framing == BodyFraming::content_length && response.version != http::Version::http_2)
+    bytes_to_end_ = response.content_length;
   stream_.send_response(response.status, response.headers, framing, has_ended_);
   return may_keep;
 }
@@ -54,7 +57,13 @@ void Http2ClientSide::write_switched(http::ResponseHead& response, std::string_v
 
 void Http2ClientSide::write_content(ConstBytes content) {
   waits_for_room_ = false;
-  stream_.write(content);
+  if (bytes_to_end_ == 0 || content.size() != bytes_to_end_) {
+    bytes_to_end_ -= std::min<uint64_t>(bytes_to_end_, content.size());
+    stream_.write(content);
+  } else {
+    has_ended_ = true;
+    stream_.write_last(content);
+  }
 }
 
 void Http2ClientSide::finish_content(const http::HeaderList& trailers) {

@@ -63,23 +63,28 @@ void Http2Exchange::end() {
 }
 
 void Http2Exchange::set_deadline(Duration from_now) {
-  moved_at_last_look_ = moved();
+  moved_at_last_look_ = moved(Count::sent);
   all_.services_.loop.timers().arm(timer_, all_.services_.loop.now() + from_now);
 }
 
-// What the client takes of the connection is progress of those that wait for it. (Elsewhere than here, what is compared
-// may be of two kinds: then it has moved.)
-uint64_t Http2Exchange::moved() const noexcept {
+// What the client takes of the connection is progress of those that wait for it. (What is compared may be of two kinds:
+// then it has moved. So has what was sent before a deadline began and was taken within it.)
+uint64_t Http2Exchange::moved(Count count) const noexcept {
   if (is_reading_head() || is_over_) return 0;
-  if (awaiting() == Awaiting::upstream_reading) return upstream().bytes_taken();
+  const auto of = [count](const auto& peer) { return count == Count::sent ? peer.bytes_sent() : peer.bytes_taken(); };
+  if (awaiting() == Awaiting::upstream_reading) return of(upstream());
   const transport::Transport& transport = all_.connection_.transport();
-  return content_moved() + (transport.writable_bytes() == 0 ? transport.stream().bytes_taken() : 0);
+  return content_moved() + (transport.writable_bytes() == 0 ? of(transport.stream()) : 0);
 }
 
 // Nothing can be answered within a header block that does not end.
 void Http2Exchange::on_expired() {
   if (is_reading_head() || is_over_) return end();
-  if (moved() != moved_at_last_look_) return set_deadline(progress_timeout());
+  if (const uint64_t taken = moved(Count::taken); taken != moved_at_last_look_) {
+    set_deadline(progress_timeout());
+    moved_at_last_look_ = taken;
+    return;
+  }
   switch (awaiting()) {
     case Awaiting::client: return end();
     case Awaiting::upstream_reading: return time_out_request();
@@ -109,6 +114,7 @@ bool Http2Exchanges::serve() {
   if (transport.is_at_end() || transport.has_send_failed()) session_.end_of_input();
   session_.tell_changes();
   use_room();
+  session_.flush();
   transport.flush();
   return !session_.is_finished();
 }
@@ -155,6 +161,7 @@ http::Http2Stream* Http2Exchanges::on_request(void* self) {
 
 // A few bytes of HPACK can become a large head.
 bool Http2Exchanges::may_begin() noexcept {
+  if (count_ * limits::exchange_arena_bytes_max < limits::http2_heads_bytes_max) return true;  // whatever they have
   size_t bytes = 0;
   exchanges_.for_each([&bytes](const Http2Exchange& exchange) { bytes += exchange.head_bytes(); });
   return bytes < limits::http2_heads_bytes_max;

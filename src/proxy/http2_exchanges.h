@@ -36,7 +36,9 @@ class Http2Exchange final : private Http2ClientSide, public Exchange, public Lis
   void leave();
   void set_deadline(Duration from_now);
   void on_expired();
-  [[nodiscard]] uint64_t moved() const noexcept;
+  // Of what others are to take: `sent` costs nothing, `taken` a question to the kernel.
+  enum class Count : uint8_t { sent, taken };
+  [[nodiscard]] uint64_t moved(Count count) const noexcept;
 
   Http2Exchanges& all_;
   Timer timer_;          // how long nothing may move

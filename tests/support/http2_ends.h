@@ -175,7 +175,14 @@ class Http2End {
     return is_alive;
   }
 
-  std::string take_output() { return std::exchange(output, {}); }
+  bool has_output() {
+    session.flush();
+    return !output.empty();
+  }
+  std::string take_output() {
+    session.flush();
+    return std::exchange(output, {});
+  }
   std::vector<WrittenFrame> take_frames() { return frames_of(take_output()); }
 
   Message& add_message() { return *messages.emplace_back(std::make_unique<Message>(session)); }
@@ -253,7 +260,7 @@ struct Http2Pair {
 
   // Carries bytes both ways until nobody has any.
   void run() {
-    while (!client.output.empty() || !server.output.empty()) {
+    while (client.has_output() || server.has_output()) {
       if (!server.receive(client.take_output())) server_broke = true;
       if (!client.receive(server.take_output())) client_broke = true;
     }

@@ -270,6 +270,10 @@ TEST(Http2Exchanges, EachDirectionOfATunnelEndsOnItsOwn) {
   ASSERT_TRUE(client.until([&] { return tunnel.message.stream.is_content_done(); }));
 }
 
+// Its end is known only when all of it has gone.
+const std::string kChunkedThousand =
+    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3e8\r\n" + std::string(1000, 'x') + "\r\n0\r\n\r\n";
+
 // The window is closed when only the end is left, and END_STREAM has to wait for it.
 TEST(Http2Exchanges, AResponseThatFillsTheWindowIsComplete) {
   Dialogue dialogue;
@@ -278,7 +282,7 @@ TEST(Http2Exchanges, AResponseThatFillsTheWindowIsComplete) {
   client.speaker.say(test::frame(Frame::settings, 0, 0, test::setting(4, 1000)));  // SETTINGS_INITIAL_WINDOW_SIZE
   client.speaker.say(test::headers_frame(1, test::get_fields()));
   ASSERT_TRUE(client.until([&] { return dialogue.upstream_count() == 1 && !dialogue.upstream().heard().empty(); }));
-  dialogue.upstream().say("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n" + std::string(1000, 'x'));
+  dialogue.upstream().say(kChunkedThousand);
   client.settle(1s);
   EXPECT_TRUE(client.frames(Frame::rst_stream).empty());
   client.speaker.say(test::frame(Frame::window_update, 0, 1, test::big_endian(1, 4)));
@@ -296,9 +300,28 @@ TEST(Http2Exchanges, AResponseWhoseEndIsNeverTakenIsGivenUp) {
   client.speaker.say(test::frame(Frame::settings, 0, 0, test::setting(4, 1000)));
   client.speaker.say(test::headers_frame(1, test::get_fields()));
   ASSERT_TRUE(client.until([&] { return dialogue.upstream_count() == 1 && !dialogue.upstream().heard().empty(); }));
-  dialogue.upstream().say("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n" + std::string(1000, 'x'));
-  client.settle(limits::client_write_timeout + 30s);
+  dialogue.upstream().say(kChunkedThousand);
+  client.settle(2 * limits::body_progress_timeout + 1s);  // within the first one, its content has gone
   ASSERT_EQ(client.frames(Frame::rst_stream).size(), 1U);
+}
+
+TEST(Http2Exchanges, ContentOfAKnownLengthEndsWithItsLastFrame) {
+  Dialogue dialogue;
+  Client client(dialogue);
+  client.pass();
+  client.speaker.say(test::headers_frame(1, test::get_fields()));
+  ASSERT_TRUE(client.until([&] { return dialogue.upstream_count() == 1 && !dialogue.upstream().heard().empty(); }));
+  dialogue.upstream().say("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n" + std::string(400, 'x'));
+  client.settle(1s);
+  dialogue.upstream().say(std::string(600, 'x'));
+  client.settle(1s);
+  const std::vector<WrittenFrame> content = client.frames(Frame::data);
+  ASSERT_EQ(content.size(), 2U);
+  EXPECT_EQ(content[0].flags, 0);
+  EXPECT_EQ(content[0].payload.size(), 400U);
+  EXPECT_EQ(content[1].flags, test::end_stream);
+  EXPECT_EQ(content[1].payload.size(), 600U);
+  EXPECT_TRUE(client.frames(Frame::rst_stream).empty());
 }
 
 TEST(Http2Exchanges, ManyResponsesShareASlowConnection) {
