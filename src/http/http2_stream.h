@@ -1,6 +1,6 @@
 // One request and its response on an HTTP/2 connection (RFC 9113 5 and 8), on either side. Its session notes here what
 // the peer has sent; the owner is told once, looks, and takes. What the owner sends becomes frames in the session's
-// sink at once, or as soon as the peer's flow control allows. No I/O.
+// sink at once (send_response() says when not), or as soon as the peer's flow control allows. No I/O.
 //
 // Made and kept by the owner, who may destroy it whenever the session is not inside receive()'s reading: an unfinished
 // one is reset, and what it kept is given back to the connection's window. It lives no longer than its session. One

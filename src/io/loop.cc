@@ -103,7 +103,7 @@ struct Loop::Ring {
   ~Ring() {
     if (buffers != nullptr) io_uring_free_buf_ring(&ring, buffers, buffer_mask + 1, kBufferGroup);
     if (ring.ring_fd > 0) io_uring_queue_exit(&ring);
-    timeout.in_kernel_ = false;
+    timeout.in_kernel_ = false;  // it went with the ring
   }
 
   // One timeout stays in the kernel over many waits: to start and to stop one for each costs more. It may end a wait

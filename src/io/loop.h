@@ -73,7 +73,7 @@ class Loop {
   // Into the receive buffers, multishot unless these are scarce: result = bytes, 0 at the end; -ENOBUFS:
   // none left.
   void receive(Op& op, int fd);
-  // `then`: what is done to the socket as soon as this is sent. A FIN goes out with the last segment (MSG_MORE).
+  // `shutdown`: follows as soon as all has gone; the last segment waits for it, to take the FIN along (MSG_MORE).
   void send(Op& op, int fd, const msghdr& message, AfterSend then = AfterSend::nothing);
   // `address` must stay until the completion.
   void connect(Op& op, int fd, const sockaddr_storage& address, unsigned length);

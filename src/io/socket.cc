@@ -270,6 +270,8 @@ void shutdown_socket(int fd, ShutdownHow how) noexcept {
   shutdown(fd, how == ShutdownHow::write ? SHUT_WR : SHUT_RDWR);
 }
 
+void acknowledge_now(int fd) noexcept { set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 1); }
+
 uint64_t unacknowledged_bytes(int fd) noexcept {
   int count = 0;
   return ioctl(fd, SIOCOUTQ, &count) == 0 && count > 0 ? static_cast<uint64_t>(count) : 0;

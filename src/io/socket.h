@@ -62,6 +62,8 @@ enum class ShutdownHow { write, both };
 void shutdown_socket(int fd, ShutdownHow how) noexcept;
 // Bytes that a send took and that the peer's kernel has not taken yet (SIOCOUTQ, tcp(7)).
 [[nodiscard]] uint64_t unacknowledged_bytes(int fd) noexcept;
+// Received bytes are acknowledged now, not with what is sent next.
+void acknowledge_now(int fd) noexcept;
 // SO_KEEPALIVE; 0: as the kernel is set (tcp(7)). Sockets of other families are left alone.
 struct KeepaliveProbes {
   uint32_t probes = 0;

@@ -168,6 +168,10 @@ void Stream::flush() {
   if (finish_wanted_ && !std::exchange(finish_sent_, true)) shutdown_socket(fd_, ShutdownHow::write);
 }
 
+void Stream::acknowledge() noexcept {
+  if (state_ == State::open) acknowledge_now(fd_);
+}
+
 void Stream::finish_writing() {
   finish_wanted_ = true;
   flush();

@@ -71,6 +71,8 @@ class Stream {
   void write(ConstBytes bytes);
   [[nodiscard]] ByteSink sink() noexcept;
   void flush();
+  // Nothing that is sent soon would acknowledge what was received, so that is done now (TCP_QUICKACK, tcp(7)).
+  void acknowledge() noexcept;
   // Sends FIN once everything written has gone.
   void finish_writing();
   [[nodiscard]] size_t unsent_bytes() const noexcept { return unsent_.size(); }

@@ -198,7 +198,11 @@ void ClientConnection::begin() {
   }
 }
 
-void ClientConnection::on_stream_change(void* self) { static_cast<ClientConnection*>(self)->on_change(); }
+void ClientConnection::on_stream_change(void* self) {
+  auto& connection = *static_cast<ClientConnection*>(self);
+  connection.on_change();
+  connection.acknowledge();
+}
 
 void ClientConnection::on_change() {
   switch (state_) {
@@ -215,6 +219,28 @@ void ClientConnection::on_change() {
       if (transport_.stream().is_closed() && !retire_task_.is_linked()) services_.loop.retire(retire_task_);
       break;
   }
+}
+
+// A client may send no more until its first words are acknowledged (Nagle's algorithm), and the kernel does that with
+// the answer (io::open_listener). Where there is none to come before the client has said more, it does not wait for
+// one.
+void ClientConnection::acknowledge() noexcept {
+  const auto is_answer_due = [this] {
+    switch (state_) {
+      case State::proxy_header:
+      case State::accepted:
+      case State::tunnelling: return false;  // by whom, and when, nobody here knows
+      case State::open: return exchange_ != nullptr && !exchange_->awaits_request();
+      case State::tls_handshake:
+      case State::finishing:
+      case State::lingering:
+      case State::closing: return true;
+    }
+    UNREACHABLE();
+  };
+  if (is_acknowledged_ || is_answer_due()) return;
+  is_acknowledged_ = true;
+  transport_.stream().acknowledge();
 }
 
 // --- 3. requests -----------------------------------------------------------------------------------
@@ -263,6 +289,7 @@ void ClientConnection::serve() {
       case Exchange::Outcome::reuse_client: end_exchange(); break;
       case Exchange::Outcome::tunnel: hand_over_tunnel(); return;
       case Exchange::Outcome::close_client:
+        client_has_said_all_ = exchange_->is_clients_last() && transport_.session() == nullptr;
         end_exchange();
         finish();
         return;
@@ -397,6 +424,8 @@ void ClientConnection::finish() {
 
 void ClientConnection::linger() {
   if (state_ == State::finishing) {
+    if (client_has_said_all_ && transport_.stream().received().empty())
+      return close_at_once(io::Stream::Ending::orderly);
     set_state(State::lingering);
     set_deadline(limits::lingering_close_timeout);
   }

@@ -115,6 +115,7 @@ class ClientConnection : public ListNode<ClientConnection> {
   [[nodiscard]] Place place_in(const AdoptedSnapshot& snapshot) const;
 
   void on_change();
+  void acknowledge() noexcept;
   void on_proxy_header_bytes();
   void on_bad_proxy_header(std::string_view fault);
   void begin();
@@ -183,6 +184,8 @@ class ClientConnection : public ListNode<ClientConnection> {
   State state_ = State::accepted;
   bool may_begin_http2_ : 1 = false;          // plain, and nothing has been read
   bool may_end_with_blank_line_ : 1 = false;  // a request has ended, and nothing has been read since
+  bool client_has_said_all_ : 1 = false;      // nothing is to come that a close would answer with a reset
+  bool is_acknowledged_ : 1 = false;          // see acknowledge()
   ListenerKind kind_;
   snapshot::ServerKind server_kind_ = snapshot::ServerKind::http;  // TLS: of the server that the SNI chose
 };

@@ -67,6 +67,15 @@ class Exchange {
   void time_out_request();
 
   [[nodiscard]] bool is_reading_head() const noexcept { return state_ == State::reading_head; }
+  // Of the request more is to come, or has come and was not forwarded yet.
+  [[nodiscard]] bool awaits_request() const noexcept {
+    return is_reading_head() || (request_.has_content() && !request_done_);
+  }
+  // The client has asked for the end of the connection, and so sends nothing after this request (RFC 9112 9.6). Of one
+  // with content that is not sure: there are clients that send an empty line behind it (2.2).
+  [[nodiscard]] bool is_clients_last() const noexcept {
+    return request_done_ && !request_.keep_alive && !request_.has_content();
+  }
   // After Outcome::tunnel: the upstream's connection, and what the record needs, become the proxy's. It has ended then.
   void hand_over(TcpProxy& proxy);
   // A CONNECT that was granted (RFC 9113 8.5).

@@ -11,8 +11,8 @@ namespace sluice::proxy {
 
 class Http2ClientSide : public ClientSide, private forward::ContentSink {
  public:
-  // Both outlive it. `transport` is the connection's: what is written goes into it at once, and out when its owner
-  // flushes.
+  // Both outlive it. `transport` is the connection's: what is written goes into it, and out, when their owner flushes
+  // both.
   Http2ClientSide(http::Http2Session& session, transport::Transport& transport) noexcept
       : transport_(transport), stream_(session, *this), source_(stream_) {}
 

@@ -68,7 +68,7 @@ void Http2Exchange::set_deadline(Duration from_now) {
 }
 
 // What the client takes of the connection is progress of those that wait for it. (What is compared may be of two kinds:
-// then it has moved. So has what was sent before a deadline began and was taken within it.)
+// then it has moved. So it has when something was on its way as the deadline began: the first one may pass in vain.)
 uint64_t Http2Exchange::moved(Count count) const noexcept {
   if (is_reading_head() || is_over_) return 0;
   const auto of = [count](const auto& peer) { return count == Count::sent ? peer.bytes_sent() : peer.bytes_taken(); };

@@ -89,6 +89,8 @@ class Speaker {
   [[nodiscard]] bool has_ended() const noexcept { return has_ended_; }
   [[nodiscard]] bool has_ended_in_order() const noexcept { return has_ended_ && endpoint_->has_peer_finished(); }
   [[nodiscard]] bool was_reset() const noexcept { return endpoint_->is_dead(); }
+  // What was said, without an answer to it.
+  [[nodiscard]] bool was_acknowledged() const noexcept { return endpoint_->was_acknowledged(); }
 
  private:
   Endpoint* endpoint_;

@@ -38,6 +38,12 @@ class Endpoint {
   void close();
   void reset();
 
+  // On request; what the kernel acknowledges by itself is not simulated.
+  void acknowledge() noexcept {
+    if (peer_ != nullptr) peer_->was_acknowledged_ = true;
+  }
+  [[nodiscard]] bool was_acknowledged() const noexcept { return was_acknowledged_; }
+
   [[nodiscard]] bool is_readable() const noexcept;
   [[nodiscard]] bool is_writable() const noexcept;
   // Received and not read.
@@ -85,6 +91,7 @@ class Endpoint {
   bool fin_sent_ = false;
   bool fin_received_ = false;
   bool receive_shut_ = false;
+  bool was_acknowledged_ = false;
   bool closed_ = false;
   bool dead_ = false;
 };

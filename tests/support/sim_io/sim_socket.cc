@@ -91,6 +91,8 @@ void shutdown_socket(int fd, ShutdownHow how) noexcept {
 
 uint64_t unacknowledged_bytes(int fd) noexcept { return kernel()->socket(fd, "ioctl").unsent_bytes(); }
 
+void acknowledge_now(int fd) noexcept { kernel()->socket(fd, "setsockopt").acknowledge(); }
+
 void reset_on_close(int fd) noexcept { kernel()->socket(fd, "setsockopt").reset_on_close = true; }
 
 // Nobody's kernel is asked here whether it is alive.

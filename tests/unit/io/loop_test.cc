@@ -493,6 +493,25 @@ TEST(Loop, WakesForATimer) {
   EXPECT_LT(loop->now() - before, 4s);
 }
 
+// One timeout of the ring serves all of them.
+TEST(Loop, WakesForATimerThatIsEarlierThanTheOneItWaitsFor) {
+  const auto loop = small_loop();
+  Timer late([](void*) { FAIL(); }, nullptr);
+  loop->timers().arm(late, loop->now() + 60s);
+  loop->turn(1ms);
+  for (const Duration delay : {30ms, 10ms, 20ms}) {
+    bool has_fired = false;
+    Timer early([](void* fired) { *static_cast<bool*>(fired) = true; }, &has_fired);
+    const Instant before = loop->now();
+    loop->timers().arm(early, before + delay);
+    for (int turns = 0; turns < 10 && !has_fired; ++turns) loop->turn(5s);
+    EXPECT_TRUE(has_fired);
+    EXPECT_GE(loop->now() - before, delay);
+    EXPECT_LT(loop->now() - before, 4s);
+  }
+  late.cancel();
+}
+
 TEST(Loop, WorkLeftByWorkWaitsForTheNextTurnAndThatTurnDoesNotWait) {
   struct Repeating {
     Loop& loop;

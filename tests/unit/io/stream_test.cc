@@ -69,6 +69,15 @@ class StreamTest : public testing::Test {
   TcpPair pair_;
 };
 
+TEST_F(StreamTest, AcknowledgesWithoutAnAnswer) {
+  Owned owned(*loop_);
+  owned.adopt(pair_);
+  say(pair_.theirs.get(), "half of a question");
+  ASSERT_TRUE(turn_until(*loop_, [&] { return !owned.take_received().empty(); }));
+  owned.stream.acknowledge();
+  EXPECT_EQ(unacknowledged_bytes(pair_.theirs.get()), 0U) << "the kernel alone would wait for 40 ms";
+}
+
 TEST_F(StreamTest, TheEndGoesWithTheLastBytes) {
   Owned owned(*loop_);
   owned.adopt(pair_);

@@ -94,6 +94,38 @@ TEST(ClientConnection, ReadsOffABoundedAmount) {
       [&] { return dialogue.gateway().services().client_connections.count() == 0 && client.has_ended(); }));
 }
 
+TEST(ClientConnection, AcknowledgesAtOnceOnlyWhatIsNotEnoughForAnAnswer) {
+  const auto is_acknowledged = [](std::string_view words) {
+    Dialogue dialogue;
+    Speaker& client = dialogue.connect();
+    client.say(std::string(words));
+    dialogue.settle();
+    return client.was_acknowledged();
+  };
+  EXPECT_FALSE(is_acknowledged("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+  EXPECT_TRUE(is_acknowledged("GET / HTTP/1.1\r\nHo"));
+  EXPECT_TRUE(is_acknowledged("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"));
+}
+
+TEST(ClientConnection, DoesNotWaitForAClientThatHasAskedForTheEnd) {
+  const auto connections_after = [](std::string_view request) {
+    Dialogue dialogue;
+    Speaker& client = dialogue.connect();
+    client.say(std::string(request));
+    EXPECT_TRUE(dialogue.until([&] { return dialogue.upstream_count() == 1 && !dialogue.upstream().heard().empty(); }));
+    dialogue.upstream().say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    EXPECT_TRUE(dialogue.until([&] { return client.has_ended_in_order(); }));
+    EXPECT_TRUE(client.heard().ends_with("ok"));
+    dialogue.settle();
+    return dialogue.gateway().services().client_connections.count();
+  };
+  EXPECT_EQ(connections_after("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), 0U);
+  EXPECT_EQ(connections_after("GET / HTTP/1.0\r\nHost: x\r\n\r\n"), 0U);
+  // An empty line may follow content, and a client that says more than it may is to have its answer all the same.
+  EXPECT_EQ(connections_after("POST / HTTP/1.0\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"), 1U);
+  EXPECT_EQ(connections_after("GET / HTTP/1.0\r\nHost: x\r\n\r\nGET / HTTP/1.0\r\n\r\n"), 1U);
+}
+
 TEST(ClientConnection, DrainingEndsAnIdleConnectionAtOnceAndABusyOneAfterItsResponse) {
   Dialogue dialogue;
   Speaker& idle = dialogue.connect();

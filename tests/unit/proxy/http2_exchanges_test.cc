@@ -270,11 +270,13 @@ TEST(Http2Exchanges, EachDirectionOfATunnelEndsOnItsOwn) {
   ASSERT_TRUE(client.until([&] { return tunnel.message.stream.is_content_done(); }));
 }
 
-// Its end is known only when all of it has gone.
-const std::string kChunkedThousand =
-    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3e8\r\n" + std::string(1000, 'x') + "\r\n0\r\n\r\n";
+// Fills a window of a thousand bytes, and ends with its connection, so that its end is known only afterwards.
+void answer_with_a_thousand_bytes(Dialogue& dialogue) {
+  dialogue.upstream().say("HTTP/1.1 200 OK\r\n\r\n" + std::string(1000, 'x'));
+  dialogue.upstream().finish();
+}
 
-// The window is closed when only the end is left, and END_STREAM has to wait for it.
+// The window is closed when only the end is left, which has to wait for it.
 TEST(Http2Exchanges, AResponseThatFillsTheWindowIsComplete) {
   Dialogue dialogue;
   Client client(dialogue);
@@ -282,7 +284,7 @@ TEST(Http2Exchanges, AResponseThatFillsTheWindowIsComplete) {
   client.speaker.say(test::frame(Frame::settings, 0, 0, test::setting(4, 1000)));  // SETTINGS_INITIAL_WINDOW_SIZE
   client.speaker.say(test::headers_frame(1, test::get_fields()));
   ASSERT_TRUE(client.until([&] { return dialogue.upstream_count() == 1 && !dialogue.upstream().heard().empty(); }));
-  dialogue.upstream().say(kChunkedThousand);
+  answer_with_a_thousand_bytes(dialogue);
   client.settle(1s);
   EXPECT_TRUE(client.frames(Frame::rst_stream).empty());
   client.speaker.say(test::frame(Frame::window_update, 0, 1, test::big_endian(1, 4)));
@@ -300,7 +302,7 @@ TEST(Http2Exchanges, AResponseWhoseEndIsNeverTakenIsGivenUp) {
   client.speaker.say(test::frame(Frame::settings, 0, 0, test::setting(4, 1000)));
   client.speaker.say(test::headers_frame(1, test::get_fields()));
   ASSERT_TRUE(client.until([&] { return dialogue.upstream_count() == 1 && !dialogue.upstream().heard().empty(); }));
-  dialogue.upstream().say(kChunkedThousand);
+  answer_with_a_thousand_bytes(dialogue);
   client.settle(2 * limits::body_progress_timeout + 1s);  // within the first one, its content has gone
   ASSERT_EQ(client.frames(Frame::rst_stream).size(), 1U);
 }
