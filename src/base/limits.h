@@ -118,7 +118,7 @@ inline constexpr size_t lingering_close_bytes = 256 * 1024;
 // --- Upstreams -------------------------------------------------------------------------------------
 inline constexpr uint32_t idle_upstreams_per_requested_endpoint_max = 8;  // of one that a client has named
 inline constexpr Duration unregistered_idle_timeout = 90s;  // of connections to those nobody has registered
-inline constexpr uint32_t idle_upstreams_per_endpoint_max = 1024;
+inline constexpr uint32_t idle_upstreams_per_endpoint_max = 8192;
 inline constexpr uint32_t keepalive_probes_max = 127;  // these two are Linux' (MAX_TCP_KEEPCNT, MAX_TCP_KEEPIDLE)
 inline constexpr Duration keepalive_time_max = 32'767s;
 inline constexpr uint32_t connect_attempts_max = 3;                 // where no policy of retries says otherwise
