@@ -10,6 +10,7 @@ import pytest
 
 from harness import killed
 from harness.acme_gate import KILL_AFTER, KILL_BEFORE
+from harness.gateway import wait_until
 from harness.limits import FULL
 from harness.managed import OBTAIN_SECONDS, Managed, certificate
 
@@ -31,6 +32,10 @@ def begin_anew(managed):
     managed.gate.count, managed.gate.accounts, managed.gate.finalized, managed.gate.kill_at = 0, 0, 0, 0
 
 
+def names_in(folder):
+    return [file.name for file in folder.iterdir()]
+
+
 def check_that_it_goes_on(managed, where):
     """The next process, after one that was killed."""
     start = len(managed.gateway.log)
@@ -41,8 +46,11 @@ def check_that_it_goes_on(managed, where):
     assert managed.gate.finalized == 1, (where, "issued once")
     assert managed.gate.accounts == 1, (where, "its key was not lost")
     assert len(list((managed.state / "accounts").iterdir())) == 1, (where, "nothing that is half written stays")
-    assert [file.name for file in (managed.state / "secrets").iterdir()] == ["istio-system.web-certs.yaml"], where
-    assert [file.name for file in (managed.state / "certificates").iterdir()] == ["istio-system.web.json"], where
+    assert names_in(managed.state / "secrets") == ["istio-system.web-certs.yaml"], where
+    # A certificate serves before its record is written.
+    wanted = ["istio-system.web.json"]
+    assert wait_until(lambda: names_in(managed.state / "certificates") == wanted), (
+        where, names_in(managed.state / "certificates"))
     assert "state:" not in log and "error" not in log, (where, log)
     managed.gateway.kill()
 

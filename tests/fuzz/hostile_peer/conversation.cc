@@ -129,9 +129,10 @@ void Conversation::let_session_write() {
 
 void Conversation::check_handshake() const {
   HandshakeStream arrived;
+  // TLS 1.3 allows any number of these. Before there is a hello, nobody knows the version, and sluice has no session
+  // yet (tls/client_hello): those do not count.
+  int change_cipher_specs = 0;
   bool has_begun = false;
-  int change_cipher_specs =
-      0;  // TLS 1.3 allows any number of them, and before there is a hello nobody knows the version
   for (const ArrivedRecord& record : editor_.wire().records(session_.handshake_bytes())) {
     switch (record.content.type) {
       case SSL3_RT_HANDSHAKE:
