@@ -88,12 +88,14 @@ def cpu_seconds(process: subprocess.Popen) -> float:
 
 
 def memory_bytes(pids: list[int], kind: str = "Pss") -> int:
-    """A figure of smaps_rollup (proc(5)), of these processes together."""
+    """A figure of smaps_rollup (proc(5)), of these processes together; of one that has just ended, nothing."""
     total = 0
     for pid in pids:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith(kind + ":"):
-                total += int(line.split()[1]) * 1024
+        try:
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        except (FileNotFoundError, ProcessLookupError):  # a worker of before a reload
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(kind + ":"))
     return total
 
 
