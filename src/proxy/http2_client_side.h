@@ -60,8 +60,8 @@ class Http2ClientSide : public ClientSide, private forward::ContentSink {
   transport::Transport& transport_;
   Stream stream_;
   forward::Http2Source source_;
-  bool has_begun_ = false;       // the stream was given the head
   uint64_t bytes_to_end_ = 0;    // of content, behind which nothing follows; 0: that is not known
+  bool has_begun_ = false;       // the stream was given the head
   bool has_ended_ = false;       // what was written was all of the response
   bool waits_for_room_ = false;  // content is here that neither window nor connection has taken
 };

@@ -67,14 +67,14 @@ void Http2Exchange::set_deadline(Duration from_now) {
   all_.services_.loop.timers().arm(timer_, all_.services_.loop.now() + from_now);
 }
 
-// What the client takes of the connection is progress of those that wait for it. (What is compared may be of two kinds:
-// then it has moved. So it has when something was on its way as the deadline began: the first one may pass in vain.)
-uint64_t Http2Exchange::moved(Count count) const noexcept {
+// What the client takes of the connection is progress of those that wait for it. (Elsewhere than here, what is compared
+// may be of two kinds: then it has moved.)
+uint64_t Http2Exchange::moved(Count of_request) const noexcept {
   if (is_reading_head() || is_over_) return 0;
-  const auto of = [count](const auto& peer) { return count == Count::sent ? peer.bytes_sent() : peer.bytes_taken(); };
-  if (awaiting() == Awaiting::upstream_reading) return of(upstream());
+  if (awaiting() == Awaiting::upstream_reading)
+    return of_request == Count::sent ? upstream().bytes_sent() : upstream().bytes_taken();
   const transport::Transport& transport = all_.connection_.transport();
-  return content_moved() + (transport.writable_bytes() == 0 ? of(transport.stream()) : 0);
+  return content_moved() + (transport.writable_bytes() == 0 ? transport.stream().bytes_taken() : 0);
 }
 
 // Nothing can be answered within a header block that does not end.

@@ -36,9 +36,10 @@ class Http2Exchange final : private Http2ClientSide, public Exchange, public Lis
   void leave();
   void set_deadline(Duration from_now);
   void on_expired();
-  // Of what others are to take: `sent` costs nothing, `taken` a question to the kernel.
+  // Of the request: when it begins, all that was sent before it on its connection has been taken, too, and to ask the
+  // kernel about that would cost a call for each request.
   enum class Count : uint8_t { sent, taken };
-  [[nodiscard]] uint64_t moved(Count count) const noexcept;
+  [[nodiscard]] uint64_t moved(Count of_request) const noexcept;
 
   Http2Exchanges& all_;
   Timer timer_;          // how long nothing may move
