@@ -16,8 +16,9 @@ ContentSource::Status Http1Source::read_content(size_t room, http::BodySink to) 
       if (transport_.is_truncated() || !reader_.end_of_input()) return Status::ended;
     } else if (input.empty()) {
       return Status::blocked;
+    } else if (room == 0) {
+      return Status::no_room;
     }
-    if (room == 0) return Status::no_room;
   }
   const http::ReadStep step = reader_.read_body(input.first(std::min(input.size(), room)), to);
   transport_.consume(step.consumed);
