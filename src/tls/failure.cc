@@ -37,7 +37,8 @@ Pattern pattern_of(int error) noexcept {
     case ECC_CURVE_ERROR:
       return {"no elliptic curve in common with {peer}: X25519, P-256 and P-384 are offered", Alert::handshake_failure};
     case EXT_MASTER_SECRET_NEEDED_E:  // RFC 7627 5.3
-      return {"{peer} resumes a session without the extended master secret that it began with", Alert::handshake_failure};
+      return {"{peer} resumes a session without the extended master secret that it began with",
+              Alert::handshake_failure};
     case UNKNOWN_ALPN_PROTOCOL_NAME_E:
       return {"no application protocol (ALPN) in common with {peer}", Alert::no_application_protocol};
     case COMPRESSION_ERROR: return {"{peer} does not offer the null compression method", Alert::illegal_parameter};
